@@ -1,0 +1,1 @@
+"""Pure functions over frozen dataclasses: money, lots, valuation. No input or output."""

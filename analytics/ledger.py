@@ -1,0 +1,122 @@
+"""What a whole ledger adds up to: cash by currency, and running totals in base currency."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from datetime import date
+from decimal import Decimal
+from enum import Enum
+
+from analytics.money import ZERO, exact
+
+
+class Nature(Enum):
+    """What moving cash means for a return."""
+
+    TRADE = "TRADE"
+    INCOME = "INCOME"
+    FLOW = "FLOW"
+    CHARGE = "CHARGE"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Movement:
+    """The cash effect of one ledger entry: positive in, negative out.
+
+    ``amount_base`` is in base currency at the entry's rate, null if none was known. ``gross`` and
+    ``withheld`` split an income into what was earned and what was kept back, in base currency.
+    """
+
+    day: date
+    nature: Nature
+    currency: str
+    amount: Decimal
+    amount_base: Decimal | None
+    gross_base: Decimal | None = ZERO
+    withheld_base: Decimal | None = ZERO
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Totals:
+    """Sums over a ledger in base currency; outflow and charges are positive amounts.
+
+    ``inflow_days`` is the sum of each inflow times the ordinal of its day, likewise for outflow.
+    ``unrated`` counts entries that no exchange rate was known for: above zero, sums are partial.
+    """
+
+    inflow: Decimal = ZERO
+    inflow_days: Decimal = ZERO
+    outflow: Decimal = ZERO
+    outflow_days: Decimal = ZERO
+    income: Decimal = ZERO
+    charges: Decimal = ZERO
+    unrated: int = 0
+
+    @exact
+    def plus(self, other: "Totals", *, sign: int = 1) -> "Totals":
+        """Add, or with ``sign=-1`` take away, other totals."""
+        return Totals(
+            **{
+                name: getattr(self, name) + sign * getattr(other, name)
+                for name in (field.name for field in fields(self))
+            }
+        )
+
+    @property
+    @exact
+    def contributed(self) -> Decimal:
+        """Return what was paid in less what was taken out."""
+        return self.inflow - self.outflow
+
+
+@exact
+def totals_of(movement: Movement) -> Totals:
+    """Return what one entry adds to the totals."""
+    if movement.nature is Nature.TRADE:
+        return Totals()
+    if None in {movement.amount_base, movement.gross_base, movement.withheld_base}:
+        return Totals(unrated=1)
+    amount = movement.amount_base or ZERO
+    ordinal = movement.day.toordinal()
+    if movement.nature is Nature.FLOW and amount >= 0:
+        return Totals(inflow=amount, inflow_days=amount * ordinal)
+    if movement.nature is Nature.FLOW:
+        return Totals(outflow=-amount, outflow_days=-amount * ordinal)
+    if movement.nature is Nature.INCOME:
+        return Totals(income=movement.gross_base or ZERO, charges=movement.withheld_base or ZERO)
+    return Totals(charges=-amount)
+
+
+def sum_totals(movements: Iterable[Movement]) -> Totals:
+    """Return the totals of a whole ledger."""
+    result = Totals()
+    for movement in movements:
+        result = result.plus(totals_of(movement))
+    return result
+
+
+@exact
+def cash_of(movements: Iterable[Movement]) -> dict[str, Decimal]:
+    """Return the cash of each currency that ever moved, zero balances included."""
+    balances: dict[str, Decimal] = {}
+    for movement in movements:
+        balances[movement.currency] = balances.get(movement.currency, ZERO) + movement.amount
+    return balances
+
+
+@exact
+def average_capital(totals: Totals, *, first_day: date | None, last_day: date) -> Decimal | None:
+    """Return the capital that worked on average from the first day to the last, both included.
+
+    Modified Dietz: each flow counts for the share of the period it was in the portfolio, money in
+    from the start of its day, money out until the end of its day. Null before the first day.
+    """
+    if first_day is None or last_day < first_day:
+        return None
+    days = last_day.toordinal() - first_day.toordinal() + 1
+    end = last_day.toordinal()
+    weighted = (
+        (end + 1) * totals.inflow
+        - totals.inflow_days
+        - (end * totals.outflow - totals.outflow_days)
+    )
+    return weighted / days

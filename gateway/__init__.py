@@ -1,0 +1,1 @@
+"""The running application: settings, composition, transports, command line."""

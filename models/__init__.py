@@ -1,0 +1,1 @@
+"""SQLModel tables, column types, statements, sessions and migrations."""

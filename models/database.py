@@ -1,0 +1,140 @@
+"""The database: engine, sessions for reading and for writing, and whether it is migrated."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Table, event, text
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.ext.asyncio import (
+    AsyncConnection,
+    AsyncEngine,
+    AsyncSession,
+    async_sessionmaker,
+    create_async_engine,
+)
+
+from models.base import Base
+
+DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
+DRIVERS["postgres"] = DRIVERS["postgresql"]
+
+BUSY_TIMEOUT_SECONDS = 30
+CHUNK = 500
+"""Rows a single INSERT writes at most: SQLite bounds the parameters of one statement."""
+
+
+class UnsupportedDatabaseError(ValueError):
+    """The database URL names a database that FolioQL cannot use."""
+
+
+def database_url(given: str) -> URL:
+    """Turn a plain ``sqlite:///file`` or ``postgresql://…`` URL into one with our driver."""
+    try:
+        url = make_url(given)
+    except Exception as error:
+        # The text may hold a password, so the message does not repeat it.
+        raise UnsupportedDatabaseError("the database URL cannot be read") from error
+    family = url.get_backend_name()
+    if family not in DRIVERS:
+        raise UnsupportedDatabaseError(
+            f"cannot use a {family!r} database: only sqlite:/// and postgresql:// URLs work"
+        )
+    return url.set(drivername=DRIVERS[family])
+
+
+def _tune_sqlite(engine: Engine) -> None:
+    """Make SQLite enforce foreign keys, write ahead, wait its turn and really begin."""
+
+    @event.listens_for(engine, "connect")
+    def on_connect(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # we send BEGIN ourselves, below
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_SECONDS * 1000}")
+        cursor.execute("PRAGMA journal_mode = WAL")
+        cursor.execute("PRAGMA synchronous = NORMAL")
+        cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def on_begin(connection: Connection) -> None:
+        # A deferred transaction that reads first and writes later can fail on a busy file
+        # without waiting; a writer therefore takes the lock at once.
+        writing = connection.get_execution_options().get("folioql_writing", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+
+class Database:
+    """One database with its connection pool; ``statements`` counts what was sent to it."""
+
+    def __init__(self, url: str, *, echo: bool = False, pool_size: int = 10) -> None:
+        self.url = database_url(url)
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self.statements = 0
+        options: dict[str, Any] = {} if self.is_sqlite else {"pool_pre_ping": True}
+        if not (self.is_sqlite and self.url.database in (None, "", ":memory:")):
+            options |= {"pool_size": pool_size, "max_overflow": pool_size}
+        self.engine: AsyncEngine = create_async_engine(self.url, echo=echo, **options)
+        if self.is_sqlite:
+            _tune_sqlite(self.engine.sync_engine)
+        event.listen(self.engine.sync_engine, "before_cursor_execute", self._count)
+        self._reading = async_sessionmaker(self.engine, expire_on_commit=False)
+        self._writing = async_sessionmaker(
+            self.engine.execution_options(folioql_writing=True), expire_on_commit=False
+        )
+
+    def _count(self, _connection: Connection, _cursor: Any, statement: str, *_rest: Any) -> None:
+        if not statement.startswith(("BEGIN", "PRAGMA")):
+            self.statements += 1
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncSession]:
+        """Open a short session for statements that change nothing."""
+        async with self._reading() as session:
+            yield session
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[AsyncSession]:
+        """Open a transaction that commits at the end of the block and rolls back on an error."""
+        async with self._writing.begin() as session:
+            yield session
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[AsyncConnection]:
+        """Open a bare connection inside a transaction, for migrations."""
+        async with self.engine.connect() as connection:
+            yield connection
+
+    async def ping(self) -> None:
+        """Raise when the database cannot be reached."""
+        async with self.reading() as session:
+            await session.execute(text("SELECT 1"))
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self.engine.dispose()
+
+    def file(self) -> Path | None:
+        """Return the file of an SQLite database, null for one in memory or on a server."""
+        name = self.url.database
+        return Path(name) if self.is_sqlite and name and name != ":memory:" else None
+
+
+async def upsert(session: AsyncSession, table: type[Base], rows: Sequence[dict[str, Any]]) -> None:
+    """Insert rows, or overwrite those with the same primary key; later rows must not repeat one."""
+    if not rows:
+        return
+    dialect = session.get_bind().dialect.name
+    insert = sqlite.insert if dialect == "sqlite" else postgresql.insert
+    target: Table = table.__table__  # type: ignore[attr-defined]
+    keys = [column.name for column in target.primary_key]
+    for start in range(0, len(rows), CHUNK):
+        statement = insert(target).values(list(rows[start : start + CHUNK]))
+        changes = {
+            column.name: statement.excluded[column.name]
+            for column in target.columns
+            if column.name not in keys
+        }
+        await session.execute(statement.on_conflict_do_update(index_elements=keys, set_=changes))

@@ -1,0 +1,30 @@
+"""Idempotency keys: which mutation a client has already sent, and what came of it."""
+
+from datetime import datetime
+
+from sqlalchemy import Select, String, select
+from sqlmodel import Column, Field, ForeignKey, col
+
+from models.base import Base
+from models.types import Identifier, UtcDateTime
+
+
+class IdempotencyKey(Base, table=True):
+    """One key of one user, the fingerprint of the input it came with and the row it made."""
+
+    __tablename__ = "idempotency_keys"
+
+    user_id: int = Field(
+        sa_column=Column(Identifier, ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
+    )
+    key: str = Field(sa_type=String, primary_key=True)
+    fingerprint: str = Field(sa_type=String)
+    result_id: int = Field(sa_type=Identifier)
+    created_at: datetime = Field(sa_type=UtcDateTime)
+
+
+def idempotency_key(user_id: int, key: str) -> Select[IdempotencyKey]:
+    """Select what is known of one user's key."""
+    return select(IdempotencyKey).where(
+        col(IdempotencyKey.user_id) == user_id, col(IdempotencyKey.key) == key
+    )

@@ -1,0 +1,34 @@
+"""Instruments: what can be held and priced, one row for all users."""
+
+from datetime import datetime
+
+from sqlalchemy import Select, String, select
+from sqlmodel import Column, Field, col
+
+from models.base import Base
+from models.types import Identifier, UtcDateTime
+
+
+class Instrument(Base, table=True):
+    """A share, fund or other thing with a canonical symbol and one trading currency."""
+
+    __tablename__ = "instruments"
+
+    id: int | None = Field(default=None, sa_column=Column(Identifier, primary_key=True))
+    symbol: str = Field(sa_type=String, unique=True)
+    name: str = Field(sa_type=String)
+    asset_class: str = Field(sa_type=String)
+    currency: str = Field(sa_type=String)
+    exchange: str | None = Field(default=None, sa_type=String)
+    isin: str | None = Field(default=None, sa_type=String)
+    created_at: datetime = Field(sa_type=UtcDateTime)
+
+
+def instruments_by_symbol(symbols: list[str]) -> Select[Instrument]:
+    """Select instruments by canonical symbol."""
+    return select(Instrument).where(col(Instrument.symbol).in_(symbols))
+
+
+def instruments_by_id(ids: list[int]) -> Select[Instrument]:
+    """Select instruments by key."""
+    return select(Instrument).where(col(Instrument.id).in_(ids))

@@ -1,0 +1,112 @@
+"""The last known market data, kept so that a restart or an outage still has an answer."""
+
+from collections.abc import Collection
+from datetime import date, datetime
+from decimal import Decimal
+
+from sqlalchemy import Date, Select, String, and_, func, or_, select
+from sqlmodel import Field, col
+
+from models.base import Base
+from models.types import ExactDecimal, UtcDateTime
+
+
+class LastQuote(Base, table=True):
+    """The newest quote we have ever had of a symbol."""
+
+    __tablename__ = "last_quotes"
+
+    symbol: str = Field(sa_type=String, primary_key=True)
+    price: Decimal = Field(sa_type=ExactDecimal)
+    currency: str = Field(sa_type=String)
+    as_of: datetime = Field(sa_type=UtcDateTime)
+    received_at: datetime = Field(sa_type=UtcDateTime)
+    source: str = Field(sa_type=String)
+    quality: str = Field(sa_type=String)
+    previous_close: Decimal | None = Field(default=None, sa_type=ExactDecimal)
+    open: Decimal | None = Field(default=None, sa_type=ExactDecimal)
+    high: Decimal | None = Field(default=None, sa_type=ExactDecimal)
+    low: Decimal | None = Field(default=None, sa_type=ExactDecimal)
+    volume: Decimal | None = Field(default=None, sa_type=ExactDecimal)
+
+
+class StoredProfile(Base, table=True):
+    """The newest company profile we have ever had of a symbol."""
+
+    __tablename__ = "company_profiles"
+
+    symbol: str = Field(sa_type=String, primary_key=True)
+    name: str = Field(sa_type=String)
+    source: str = Field(sa_type=String)
+    fetched_at: datetime = Field(sa_type=UtcDateTime)
+    country: str | None = Field(default=None, sa_type=String)
+    currency: str | None = Field(default=None, sa_type=String)
+    exchange: str | None = Field(default=None, sa_type=String)
+    ipo_date: date | None = Field(default=None, sa_type=Date)
+    market_cap: Decimal | None = Field(default=None, sa_type=ExactDecimal)
+    sector: str | None = Field(default=None, sa_type=String)
+    industry: str | None = Field(default=None, sa_type=String)
+    logo_url: str | None = Field(default=None, sa_type=String)
+    website_url: str | None = Field(default=None, sa_type=String)
+
+
+class DailyBar(Base, table=True):
+    """One day's prices of a symbol; ``adjusted`` tells that the source has applied splits."""
+
+    __tablename__ = "daily_bars"
+
+    symbol: str = Field(sa_type=String, primary_key=True)
+    day: date = Field(sa_type=Date, primary_key=True)
+    close: Decimal = Field(sa_type=ExactDecimal)
+    currency: str = Field(sa_type=String)
+    source: str = Field(sa_type=String)
+    open: Decimal | None = Field(default=None, sa_type=ExactDecimal)
+    high: Decimal | None = Field(default=None, sa_type=ExactDecimal)
+    low: Decimal | None = Field(default=None, sa_type=ExactDecimal)
+    volume: Decimal | None = Field(default=None, sa_type=ExactDecimal)
+    adjusted: bool = False
+
+
+class ExchangeRate(Base, table=True):
+    """Units of a currency for one euro, as published for a day."""
+
+    __tablename__ = "exchange_rates"
+
+    currency: str = Field(sa_type=String, primary_key=True)
+    day: date = Field(sa_type=Date, primary_key=True)
+    value: Decimal = Field(sa_type=ExactDecimal)
+    source: str = Field(sa_type=String)
+
+
+def quotes_by_symbol(symbols: list[str]) -> Select[LastQuote]:
+    """Select the last known quotes of symbols."""
+    return select(LastQuote).where(col(LastQuote.symbol).in_(symbols))
+
+
+def profiles_by_symbol(symbols: list[str]) -> Select[StoredProfile]:
+    """Select the last known profiles of symbols."""
+    return select(StoredProfile).where(col(StoredProfile.symbol).in_(symbols))
+
+
+def bars_on_or_before(questions: Collection[tuple[str, date]]) -> Select[DailyBar]:
+    """Select the newest stored bar of each symbol on or before its day."""
+    newest = [
+        and_(
+            col(DailyBar.symbol) == symbol,
+            col(DailyBar.day)
+            == select(func.max(col(DailyBar.day)))
+            .where(col(DailyBar.symbol) == symbol, col(DailyBar.day) <= day)
+            .scalar_subquery(),
+        )
+        for symbol, day in sorted(questions)
+    ]
+    return select(DailyBar).where(or_(*newest))
+
+
+def rates_between(currencies: list[str], first: date, last: date) -> Select[ExchangeRate]:
+    """Select the stored rates of currencies within days, both included."""
+    return select(ExchangeRate).where(
+        col(ExchangeRate.currency).in_(currencies),
+        col(ExchangeRate.day) >= first,
+        col(ExchangeRate.day) <= last,
+    )

@@ -1,0 +1,155 @@
+"""Market-data values: what every provider's answer is turned into, whatever its wire format.
+
+All values are frozen, all prices are exact decimals in major currency units (never pence), all
+times are aware UTC. A quote always says where it comes from and how old it is.
+"""
+
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from enum import Enum
+
+
+class QuoteQuality(Enum):
+    """How far a price can be trusted to be the market's price of now."""
+
+    FRESH = "FRESH"
+    DELAYED = "DELAYED"
+    STALE = "STALE"
+    SIMULATED = "SIMULATED"
+    HISTORICAL = "HISTORICAL"
+
+
+class AssetClass(Enum):
+    """What kind of thing an instrument is."""
+
+    EQUITY = "EQUITY"
+    FUND = "FUND"
+    BOND = "BOND"
+    CRYPTO = "CRYPTO"
+    CURRENCY = "CURRENCY"
+    OTHER = "OTHER"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quote:
+    """The price of one instrument at one moment; ``price`` is always above zero."""
+
+    symbol: str
+    price: Decimal
+    currency: str
+    as_of: datetime
+    received_at: datetime
+    source: str
+    quality: QuoteQuality
+    previous_close: Decimal | None = None
+    open: Decimal | None = None
+    high: Decimal | None = None
+    low: Decimal | None = None
+    volume: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompanyProfile:
+    """What a provider tells about the company or fund behind a symbol."""
+
+    symbol: str
+    name: str
+    source: str
+    fetched_at: datetime
+    country: str | None = None
+    currency: str | None = None
+    exchange: str | None = None
+    ipo_date: date | None = None
+    market_cap: Decimal | None = None
+    sector: str | None = None
+    industry: str | None = None
+    logo_url: str | None = None
+    website_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bar:
+    """One trading day of one instrument; only ``close`` is always known, and above zero.
+
+    ``adjusted`` is true when the source has already applied splits (and perhaps dividends), so
+    that nobody applies them again.
+    """
+
+    symbol: str
+    day: date
+    close: Decimal
+    currency: str
+    source: str
+    open: Decimal | None = None
+    high: Decimal | None = None
+    low: Decimal | None = None
+    volume: Decimal | None = None
+    adjusted: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstrumentMatch:
+    """One instrument that fits a search; ``symbol`` is in canonical form."""
+
+    symbol: str
+    name: str
+    currency: str
+    source: str
+    exchange: str | None = None
+    isin: str | None = None
+    asset_class: AssetClass = AssetClass.EQUITY
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rate:
+    """Units of ``target`` for one unit of ``base`` on ``day``.
+
+    ``day`` is the day both legs were published: never after the day asked for, perhaps before.
+    """
+
+    base: str
+    target: str
+    value: Decimal
+    day: date
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EuroRate:
+    """A published reference rate: units of ``currency`` for one euro on ``day``."""
+
+    currency: str
+    day: date
+    value: Decimal
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RateQuestion:
+    """Asks for units of ``target`` for one unit of ``base``, on ``day`` or the last day before."""
+
+    base: str
+    target: str
+    day: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CloseQuestion:
+    """Asks for the last close of ``symbol`` on or before ``day``."""
+
+    symbol: str
+    day: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderState:
+    """What an operator wants to know about one provider."""
+
+    name: str
+    kinds: tuple[str, ...]
+    usable: bool
+    reason: str | None = None
+    last_error: str | None = None
+    calls: int = 0
+    details: dict[str, str] = field(default_factory=dict)

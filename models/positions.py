@@ -1,0 +1,106 @@
+"""Positions and lots: the projection of the ledger for the default lot method, FIFO.
+
+Rewritten instrument by instrument in the same database transaction as the ledger change;
+``folioql verify`` rebuilds it and must find no difference.
+"""
+
+from datetime import datetime
+from decimal import Decimal
+
+from sqlalchemy import Delete, Select, UniqueConstraint, delete, select
+from sqlmodel import Column, Field, ForeignKey, col
+
+from models.base import Base
+from models.instruments import Instrument
+from models.types import ExactDecimal, Identifier, UtcDateTime
+
+
+class Position(Base, table=True):
+    """What one portfolio holds, or has held, of one instrument.
+
+    ``cost``, ``realized`` and ``income`` are in the instrument's currency; their ``_base`` twins
+    are in the portfolio's, at the rate of each booking, and null when a rate was not known.
+    ``quantity`` is negative for a short position.
+    """
+
+    __tablename__ = "positions"
+    __table_args__ = (UniqueConstraint("portfolio_id", "instrument_id"),)
+
+    id: int | None = Field(default=None, sa_column=Column(Identifier, primary_key=True))
+    portfolio_id: int = Field(
+        sa_column=Column(
+            Identifier, ForeignKey("portfolios.id", ondelete="CASCADE"), nullable=False
+        )
+    )
+    instrument_id: int = Field(
+        sa_column=Column(Identifier, ForeignKey("instruments.id"), nullable=False, index=True)
+    )
+    quantity: Decimal = Field(sa_type=ExactDecimal)
+    cost: Decimal = Field(sa_type=ExactDecimal)
+    cost_base: Decimal | None = Field(default=None, sa_type=ExactDecimal)
+    realized: Decimal = Field(sa_type=ExactDecimal)
+    realized_base: Decimal | None = Field(default=None, sa_type=ExactDecimal)
+    income: Decimal = Field(sa_type=ExactDecimal)
+    income_base: Decimal | None = Field(default=None, sa_type=ExactDecimal)
+    opened_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class Lot(Base, table=True):
+    """What is left of one purchase (or short sale: negative quantity and cost)."""
+
+    __tablename__ = "lots"
+
+    id: int | None = Field(default=None, sa_column=Column(Identifier, primary_key=True))
+    position_id: int = Field(
+        sa_column=Column(
+            Identifier, ForeignKey("positions.id", ondelete="CASCADE"), nullable=False, index=True
+        )
+    )
+    transaction_id: int = Field(
+        sa_column=Column(Identifier, ForeignKey("transactions.id"), nullable=False, index=True)
+    )
+    opened_at: datetime = Field(sa_type=UtcDateTime)
+    quantity: Decimal = Field(sa_type=ExactDecimal)
+    cost: Decimal = Field(sa_type=ExactDecimal)
+    cost_base: Decimal | None = Field(default=None, sa_type=ExactDecimal)
+
+
+def positions_by_portfolio(portfolio_ids: list[int]) -> Select[Position, Instrument]:
+    """Select the positions of portfolios with their instruments, by symbol."""
+    return (
+        select(Position, Instrument)
+        .join(Instrument, col(Instrument.id) == col(Position.instrument_id))
+        .where(col(Position.portfolio_id).in_(portfolio_ids))
+        .order_by(col(Instrument.symbol))
+    )
+
+
+def positions_by_id(ids: list[int]) -> Select[Position, Instrument]:
+    """Select positions by key with their instruments."""
+    return (
+        select(Position, Instrument)
+        .join(Instrument, col(Instrument.id) == col(Position.instrument_id))
+        .where(col(Position.id).in_(ids))
+    )
+
+
+def positions_of_instruments(portfolio_id: int, instrument_ids: list[int]) -> Select[Position]:
+    """Select one portfolio's positions in some instruments."""
+    return select(Position).where(
+        col(Position.portfolio_id) == portfolio_id,
+        col(Position.instrument_id).in_(instrument_ids),
+    )
+
+
+def lots_by_position(position_ids: list[int]) -> Select[Lot]:
+    """Select the open lots of positions, oldest first."""
+    return (
+        select(Lot)
+        .where(col(Lot.position_id).in_(position_ids))
+        .order_by(col(Lot.opened_at), col(Lot.id))
+    )
+
+
+def delete_lots(position_ids: list[int]) -> Delete:
+    """Delete the lots of positions, before they are written anew."""
+    return delete(Lot).where(col(Lot.position_id).in_(position_ids))

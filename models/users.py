@@ -1,0 +1,70 @@
+"""Users and the refresh tokens of their sessions."""
+
+from datetime import datetime
+
+from sqlalchemy import Select, String, Update, func, select, update
+from sqlmodel import Column, Field, ForeignKey, col
+
+from models.base import Base
+from models.types import Identifier, UtcDateTime
+
+
+class User(Base, table=True):
+    """A person who signs in; ``username_key`` is the case-folded name that must be unique."""
+
+    __tablename__ = "users"
+
+    id: int | None = Field(default=None, sa_column=Column(Identifier, primary_key=True))
+    username: str = Field(sa_type=String)
+    username_key: str = Field(sa_type=String, unique=True)
+    password_hash: str = Field(sa_type=String)
+    base_currency: str = Field(sa_type=String)
+    created_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class RefreshToken(Base, table=True):
+    """One refresh token, stored as a hash; all rotations of one sign-in share a ``family``."""
+
+    __tablename__ = "refresh_tokens"
+
+    id: int | None = Field(default=None, sa_column=Column(Identifier, primary_key=True))
+    user_id: int = Field(
+        sa_column=Column(
+            Identifier, ForeignKey("users.id", ondelete="CASCADE"), nullable=False, index=True
+        )
+    )
+    family: str = Field(sa_type=String, index=True)
+    token_hash: str = Field(sa_type=String, unique=True)
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    expires_at: datetime = Field(sa_type=UtcDateTime)
+    used_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    revoked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+def user_by_name(username: str) -> Select[User]:
+    """Select the user of a name, whatever its capitals."""
+    return select(User).where(col(User.username_key) == username.casefold())
+
+
+def users_by_id(ids: list[int]) -> Select[User]:
+    """Select users by key."""
+    return select(User).where(col(User.id).in_(ids))
+
+
+def user_count() -> Select[int]:
+    """Count all users."""
+    return select(func.count()).select_from(User)
+
+
+def refresh_token_by_hash(token_hash: str) -> Select[RefreshToken]:
+    """Select a refresh token and lock it, so that two refreshes cannot both use it."""
+    return select(RefreshToken).where(col(RefreshToken.token_hash) == token_hash).with_for_update()
+
+
+def revoke_family(family: str, *, at: datetime) -> Update:
+    """End a whole family of refresh tokens."""
+    return (
+        update(RefreshToken)
+        .where(col(RefreshToken.family) == family, col(RefreshToken.revoked_at).is_(None))
+        .values(revoked_at=at)
+    )

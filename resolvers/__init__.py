@@ -1,0 +1,1 @@
+"""The GraphQL surface, one file a noun: types, fields, loaders, mutations."""

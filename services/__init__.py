@@ -1,0 +1,1 @@
+"""What a user does: plain async functions for writes and multi-step work."""
