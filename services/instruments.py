@@ -1,0 +1,50 @@
+"""Instruments: found among ours, or through the market's search and then created."""
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from datasources.market import Market
+from models.instruments import Instrument, instruments_by_symbol
+from models.market import InstrumentMatch
+
+
+async def known_instruments(
+    session: AsyncSession, symbols: Collection[str]
+) -> dict[str, Instrument]:
+    """Return our instruments by symbol; those we do not have are absent."""
+    if not symbols:
+        return {}
+    rows = await session.scalars(instruments_by_symbol(sorted(symbols)))
+    return {row.symbol: row for row in rows}
+
+
+async def find_missing(
+    market: Market, symbols: Collection[str], *, known: Mapping[str, Instrument]
+) -> dict[str, InstrumentMatch]:
+    """Ask the market for the symbols we do not have, all in one go."""
+    missing = sorted(set(symbols) - set(known))
+    return await market.find(missing) if missing else {}
+
+
+async def create_missing(
+    session: AsyncSession, matches: Collection[InstrumentMatch], *, now: datetime
+) -> dict[str, Instrument]:
+    """Create instruments from matches and return them; one created meanwhile is taken as it is."""
+    known = await known_instruments(session, [match.symbol for match in matches])
+    for match in matches:
+        if match.symbol not in known:
+            row = Instrument(
+                symbol=match.symbol,
+                name=match.name,
+                asset_class=match.asset_class.value,
+                currency=match.currency,
+                exchange=match.exchange,
+                isin=match.isin,
+                created_at=now,
+            )
+            session.add(row)
+            known[match.symbol] = row
+    await session.flush()
+    return known
