@@ -1,0 +1,45 @@
+# Everything a clean clone needs: Python 3.11+ and make.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+PORT   ?= 8000
+
+.PHONY: demo test check fast bench format clean
+
+demo: $(VENV)/.runtime ## set up, seed and serve the demo on http://127.0.0.1:$(PORT)
+	PORT=$(PORT) $(BIN)/folioql demo
+
+test: $(VENV)/.dev ## all tests that this machine's services allow
+	$(BIN)/python -m pytest -q -n 2 --dist loadgroup
+
+check: $(VENV)/.dev ## format, lint, types, import contracts, dependencies, schema drift
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/deptry .
+	$(BIN)/folioql schema check
+
+format: $(VENV)/.dev ## put the code into its one format
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(VENV)/.dev ## measure, and print tables
+	$(BIN)/python -m benchmarks
+
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "FolioQL needs Python 3.11 or newer")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.runtime: requirements/runtime.lock pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --require-hashes --no-deps -r requirements/runtime.lock
+	$(BIN)/python -m pip install --quiet --no-deps --editable .
+	touch $@
+
+$(VENV)/.dev: requirements/dev.lock pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --require-hashes --no-deps -r requirements/dev.lock
+	$(BIN)/python -m pip install --quiet --no-deps --editable .
+	touch $@ $(VENV)/.runtime
+
+clean: ## remove the environment
+	rm -rf $(VENV)

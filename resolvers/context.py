@@ -1,0 +1,68 @@
+"""What a resolver can reach: one fresh context for each operation."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from graphql import GraphQLError
+
+from datasources.feed import Feed
+from datasources.market import Market
+from models.database import Database
+from resolvers.batching import Batches
+from resolvers.loaders import Loaders
+from services.passwords import Passwords
+from services.tokens import Principal, Tokens
+
+
+class UnauthenticatedError(GraphQLError):
+    """The caller is not signed in, or no longer."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason, extensions={"code": "UNAUTHENTICATED"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """What lives as long as the process and is shared by all operations."""
+
+    database: Database
+    market: Market
+    feed: Feed
+    tokens: Tokens
+    passwords: Passwords
+    clock: Callable[[], datetime]
+
+
+@dataclass(slots=True, kw_only=True)
+class Context:
+    """One operation's surroundings; ``auth_failure`` tells why there is no principal."""
+
+    services: Services
+    principal: Principal | None
+    auth_failure: str = "Sign in first: send an access token as Authorization: Bearer."
+    request_id: str = ""
+    batches: Batches = field(default_factory=Batches)
+    loaders: Loaders = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.loaders = Loaders(self.services.database, self.services.market)
+
+    @property
+    def user_id(self) -> int:
+        """Return who is calling; raises UnauthenticatedError for nobody."""
+        principal = self.principal
+        if principal is None:
+            raise UnauthenticatedError(self.auth_failure)
+        if principal.expires_at <= self.services.clock():
+            raise UnauthenticatedError("The access token has expired.")
+        return principal.user_id
+
+    def now(self) -> datetime:
+        """Return the time of the one clock."""
+        return self.services.clock()
+
+    def forget(self) -> None:
+        """Drop what was loaded, so that a mutation answers with the new state."""
+        self.loaders = Loaders(self.services.database, self.services.market)
+        self.batches = Batches()

@@ -1,0 +1,167 @@
+"""Instruments: what can be held and priced."""
+
+from enum import Enum
+
+import strawberry
+from strawberry.types import Info
+
+from datasources.symbols import InvalidSymbolError, canonical
+from models import instruments
+from models.market import InstrumentMatch as Match
+from resolvers.batching import batched
+from resolvers.companies import CompanyProfile, profile_of
+from resolvers.context import Context
+from resolvers.ids import encode_id
+from resolvers.quotes import Quote, quote_of
+from resolvers.scalars import CurrencyCode, Symbol
+from resolvers.values import Node, bad_input
+
+MAX_SYMBOLS = 100
+MAX_MATCHES = 50
+
+
+@strawberry.enum(description="What kind of thing an instrument is.")
+class AssetClass(Enum):
+    """What kind of thing an instrument is."""
+
+    EQUITY = strawberry.enum_value("EQUITY", description="A share of a company.")
+    FUND = strawberry.enum_value("FUND", description="A fund, exchange-traded or not.")
+    BOND = strawberry.enum_value("BOND", description="A debt security.")
+    CRYPTO = strawberry.enum_value("CRYPTO", description="A crypto asset.")
+    CURRENCY = strawberry.enum_value("CURRENCY", description="A currency pair.")
+    OTHER = strawberry.enum_value("OTHER", description="Anything else.")
+
+
+async def quotes_of_instruments(
+    parents: "list[Instrument]", info: Info[Context, None]
+) -> list[Quote | None]:
+    """Quote a level of instruments in one go."""
+    found = await info.context.loaders.quotes.load_many([parent.symbol for parent in parents])
+    return [None if value is None else quote_of(value) for value in found]
+
+
+async def profiles_of_instruments(
+    parents: "list[Instrument]", info: Info[Context, None]
+) -> list[CompanyProfile | None]:
+    """Profile a level of instruments in one go."""
+    found = await info.context.loaders.profiles.load_many([parent.symbol for parent in parents])
+    return [None if value is None else profile_of(value) for value in found]
+
+
+@strawberry.type(description="A share, fund or other thing that can be held and priced.")
+class Instrument(Node):
+    """A share, fund or other thing that can be held and priced."""
+
+    symbol: Symbol = strawberry.field(description="Canonical symbol, unique.")
+    name: str = strawberry.field(description="The instrument's name.")
+    asset_class: AssetClass = strawberry.field(description="What kind of thing it is.")
+    currency: CurrencyCode = strawberry.field(description="What it trades in.")
+    exchange: str | None = strawberry.field(description="Where it trades, if known.")
+    isin: str | None = strawberry.field(description="International number (ISIN), if known.")
+    quote: Quote | None = batched(
+        quotes_of_instruments, description="Current price; null when no source has one."
+    )
+    profile: CompanyProfile | None = batched(
+        profiles_of_instruments, description="The company behind it; null when no source knows."
+    )
+
+
+def instrument_of(row: instruments.Instrument) -> Instrument:
+    """Build the outward shape of an instrument."""
+    return Instrument(
+        id=strawberry.ID(encode_id("Instrument", row.id)),
+        symbol=Symbol(row.symbol),
+        name=row.name,
+        asset_class=AssetClass(row.asset_class),
+        currency=CurrencyCode(row.currency),
+        exchange=row.exchange,
+        isin=row.isin,
+    )
+
+
+@strawberry.type(description="An instrument that fits a search, whether held by anyone or not.")
+class InstrumentMatch:
+    """An instrument that fits a search."""
+
+    symbol: Symbol = strawberry.field(description="Canonical symbol, ready for `recordTrade`.")
+    name: str = strawberry.field(description="The instrument's name.")
+    currency: CurrencyCode = strawberry.field(description="What it trades in.")
+    exchange: str | None = strawberry.field(description="Where it trades, if known.")
+    isin: str | None = strawberry.field(description="International number (ISIN), if known.")
+    asset_class: AssetClass = strawberry.field(description="What kind of thing it is.")
+    source: str = strawberry.field(description="Which provider found it.")
+
+
+def match_of(match: Match) -> InstrumentMatch:
+    """Build the outward shape of a match."""
+    return InstrumentMatch(
+        symbol=Symbol(match.symbol),
+        name=match.name,
+        currency=CurrencyCode(match.currency),
+        exchange=match.exchange,
+        isin=match.isin,
+        asset_class=AssetClass(match.asset_class.value),
+        source=match.source,
+    )
+
+
+def _canonical_or_none(text: str) -> str | None:
+    try:
+        return canonical(text)
+    except InvalidSymbolError:
+        return None
+
+
+async def instruments_by_symbol(context: Context, symbols: list[str]) -> list[Instrument | None]:
+    """Return instruments of the ledger by symbol, in order; null for those it has never seen."""
+    known = [_canonical_or_none(symbol) for symbol in symbols]
+    wanted = [symbol for symbol in known if symbol is not None]
+    rows = await context.loaders.instruments_by_symbol.load_many(wanted)
+    found = dict(zip(wanted, rows, strict=True))
+    return [
+        None if symbol is None or (row := found[symbol]) is None else instrument_of(row)
+        for symbol in known
+    ]
+
+
+@strawberry.type
+class InstrumentQueries:
+    """Root fields about instruments."""
+
+    @strawberry.field(
+        description="An instrument by symbol; null when no portfolio has ever booked it. "
+        "`searchInstruments` finds those as well."
+    )
+    async def instrument(self, info: Info[Context, None], symbol: Symbol) -> Instrument | None:
+        """Look up one instrument."""
+        _ = info.context.user_id
+        return (await instruments_by_symbol(info.context, [symbol]))[0]
+
+    @strawberry.field(
+        description="Instruments by symbol, at most 100, in the order asked for; null where "
+        "unknown."
+    )
+    async def instruments(
+        self, info: Info[Context, None], symbols: list[Symbol]
+    ) -> list[Instrument | None]:
+        """Look up several instruments."""
+        _ = info.context.user_id
+        if len(symbols) > MAX_SYMBOLS:
+            raise bad_input(f"`symbols` takes at most {MAX_SYMBOLS}.")
+        return await instruments_by_symbol(info.context, list(symbols))
+
+    @strawberry.field(
+        description="Instruments that fit a symbol or words of a name, best first; asks the "
+        "market-data sources."
+    )
+    async def search_instruments(
+        self, info: Info[Context, None], text: str, first: int = 10
+    ) -> list[InstrumentMatch]:
+        """Search the market."""
+        _ = info.context.user_id
+        if not 1 <= first <= MAX_MATCHES:
+            raise bad_input(f"`first` must be from 1 to {MAX_MATCHES}, not {first}.")
+        if not text.strip() or len(text) > 100:
+            raise bad_input("`text` must have 1 to 100 characters.")
+        found = await info.context.services.market.search(text.strip(), limit=first)
+        return [match_of(match) for match in found]

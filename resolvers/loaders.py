@@ -1,0 +1,278 @@
+"""Loaders, named by access path: each batch is one statement on a short session of its own."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time
+from typing import TypeVar
+
+from datasources.market import Market
+from models.database import Database
+from models.instruments import Instrument, instruments_by_id, instruments_by_symbol
+from models.market import (
+    Bar,
+    CloseQuestion,
+    CompanyProfile,
+    InstrumentMatch,
+    Quote,
+    Rate,
+    RateQuestion,
+)
+from models.portfolios import (
+    CashBalance,
+    Portfolio,
+    PortfolioTotals,
+    cash_by_portfolio,
+    portfolios_by_id,
+    portfolios_by_owner,
+    totals_by_portfolio,
+)
+from models.positions import (
+    Lot,
+    Position,
+    lots_by_position,
+    positions_by_id,
+    positions_by_portfolio,
+)
+from models.transactions import (
+    PageCut,
+    Transaction,
+    TransactionFilter,
+    ledger,
+    ledger_of_instruments,
+    ledger_since,
+    transaction_counts,
+    transactions_by_id,
+    transactions_page,
+)
+from models.users import User, users_by_id
+from resolvers.batching import Loader
+from services.entries import InstrumentState, by_instrument, instrument_state, ledger_state
+from services.entries import LedgerState as State
+
+T = TypeVar("T")
+Held = tuple[Position, Instrument]
+Booked = tuple[Transaction, Instrument | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageKey:
+    """One portfolio's page of transactions."""
+
+    portfolio_id: int
+    chosen: TransactionFilter
+    cut: PageCut
+
+
+@dataclass(frozen=True, slots=True)
+class PastKey:
+    """One portfolio at the end of a day."""
+
+    portfolio_id: int
+    day: date
+    allow_short: bool = field(compare=False)
+
+
+def end_of(day: date) -> datetime:
+    """Return the last moment of a day, UTC."""
+    return datetime.combine(day, time.max, UTC)
+
+
+def start_of(day: date) -> datetime:
+    """Return the first moment of a day, UTC."""
+    return datetime.combine(day, time.min, UTC)
+
+
+def _group(rows: Iterable[T], key: Callable[[T], int]) -> dict[int, list[T]]:
+    groups: dict[int, list[T]] = {}
+    for row in rows:
+        groups.setdefault(key(row), []).append(row)
+    return groups
+
+
+class Loaders:
+    """All loaders of one operation."""
+
+    def __init__(self, database: Database, market: Market) -> None:
+        self._database = database
+        self._market = market
+        self.users: Loader[int, User | None] = Loader(self._users, default=_nothing)
+        self.portfolios: Loader[int, Portfolio | None] = Loader(
+            self._portfolios, default=_nothing
+        )
+        self.portfolios_by_owner: Loader[int, list[Portfolio]] = Loader(
+            self._portfolios_by_owner, default=list
+        )
+        self.instruments: Loader[int, Instrument | None] = Loader(
+            self._instruments, default=_nothing
+        )
+        self.instruments_by_symbol: Loader[str, Instrument | None] = Loader(
+            self._instruments_by_symbol, default=_nothing
+        )
+        self.positions: Loader[int, Held | None] = Loader(self._positions, default=_nothing)
+        self.positions_by_portfolio: Loader[int, list[Held]] = Loader(
+            self._positions_by_portfolio, default=list
+        )
+        self.lots_by_position: Loader[int, list[Lot]] = Loader(
+            self._lots_by_position, default=list
+        )
+        self.cash_by_portfolio: Loader[int, list[CashBalance]] = Loader(
+            self._cash_by_portfolio, default=list
+        )
+        self.totals_by_portfolio: Loader[int, PortfolioTotals | None] = Loader(
+            self._totals_by_portfolio, default=_nothing
+        )
+        self.recent_by_portfolio: Loader[tuple[int, date], list[Transaction]] = Loader(
+            self._recent_by_portfolio, default=list
+        )
+        self.past_states: Loader[PastKey, State] = Loader(self._past_states, default=State)
+        self.transactions: Loader[int, Booked | None] = Loader(
+            self._transactions, default=_nothing
+        )
+        self.transaction_pages: Loader[PageKey, list[Booked]] = Loader(
+            self._transaction_pages, default=list
+        )
+        self.transaction_counts: Loader[tuple[int, TransactionFilter], int] = Loader(
+            self._transaction_counts, default=int
+        )
+        self.instrument_states: Loader[tuple[int, int, bool], InstrumentState | None] = Loader(
+            self._instrument_states, default=_nothing
+        )
+        self.quotes: Loader[str, Quote | None] = Loader(market.quotes, default=_nothing)
+        self.profiles: Loader[str, CompanyProfile | None] = Loader(
+            market.profiles, default=_nothing
+        )
+        self.closes: Loader[CloseQuestion, Bar | None] = Loader(market.closes, default=_nothing)
+        self.rates: Loader[RateQuestion, Rate | None] = Loader(market.rates, default=_nothing)
+        self.found: Loader[str, InstrumentMatch | None] = Loader(market.find, default=_nothing)
+
+    async def _users(self, ids: list[int]) -> dict[int, User | None]:
+        async with self._database.reading() as session:
+            return {row.id or 0: row for row in await session.scalars(users_by_id(ids))}
+
+    async def _portfolios(self, ids: list[int]) -> dict[int, Portfolio | None]:
+        async with self._database.reading() as session:
+            return {row.id or 0: row for row in await session.scalars(portfolios_by_id(ids))}
+
+    async def _portfolios_by_owner(self, owners: list[int]) -> dict[int, list[Portfolio]]:
+        async with self._database.reading() as session:
+            rows = await session.scalars(portfolios_by_owner(owners))
+            return _group(rows, lambda row: row.owner_id)
+
+    async def _instruments(self, ids: list[int]) -> dict[int, Instrument | None]:
+        async with self._database.reading() as session:
+            return {row.id or 0: row for row in await session.scalars(instruments_by_id(ids))}
+
+    async def _instruments_by_symbol(self, symbols: list[str]) -> dict[str, Instrument | None]:
+        async with self._database.reading() as session:
+            return {row.symbol: row for row in await session.scalars(instruments_by_symbol(symbols))}
+
+    async def _positions(self, ids: list[int]) -> dict[int, Held | None]:
+        async with self._database.reading() as session:
+            rows = (await session.execute(positions_by_id(ids))).all()
+            return {position.id or 0: (position, held) for position, held in rows}
+
+    async def _positions_by_portfolio(self, ids: list[int]) -> dict[int, list[Held]]:
+        async with self._database.reading() as session:
+            rows = (await session.execute(positions_by_portfolio(ids))).all()
+            pairs = [(position, held) for position, held in rows]
+            return _group(pairs, lambda pair: pair[0].portfolio_id)
+
+    async def _lots_by_position(self, ids: list[int]) -> dict[int, list[Lot]]:
+        async with self._database.reading() as session:
+            rows = await session.scalars(lots_by_position(ids))
+            return _group(rows, lambda row: row.position_id)
+
+    async def _cash_by_portfolio(self, ids: list[int]) -> dict[int, list[CashBalance]]:
+        async with self._database.reading() as session:
+            rows = await session.scalars(cash_by_portfolio(ids))
+            return _group(rows, lambda row: row.portfolio_id)
+
+    async def _totals_by_portfolio(self, ids: list[int]) -> dict[int, PortfolioTotals | None]:
+        async with self._database.reading() as session:
+            rows = await session.scalars(totals_by_portfolio(ids))
+            return {row.portfolio_id: row for row in rows}
+
+    async def _recent_by_portfolio(
+        self, keys: list[tuple[int, date]]
+    ) -> dict[tuple[int, date], list[Transaction]]:
+        earliest = start_of(min(day for _, day in keys))
+        async with self._database.reading() as session:
+            rows = await session.scalars(
+                ledger_since(sorted({portfolio_id for portfolio_id, _ in keys}), earliest)
+            )
+            groups = _group(rows, lambda row: row.portfolio_id)
+        return {
+            (portfolio_id, day): [
+                row
+                for row in groups.get(portfolio_id, [])
+                if row.occurred_at >= start_of(day)
+            ]
+            for portfolio_id, day in keys
+        }
+
+    async def _past_states(self, keys: list[PastKey]) -> dict[PastKey, State]:
+        latest = end_of(max(key.day for key in keys))
+        async with self._database.reading() as session:
+            rows = await session.scalars(
+                ledger(sorted({key.portfolio_id for key in keys}), until=latest)
+            )
+            groups = _group(rows, lambda row: row.portfolio_id)
+        return {
+            key: ledger_state(
+                (
+                    row
+                    for row in groups.get(key.portfolio_id, [])
+                    if row.occurred_at <= end_of(key.day)
+                ),
+                allow_short=key.allow_short,
+            )
+            for key in keys
+        }
+
+    async def _transactions(self, ids: list[int]) -> dict[int, Booked | None]:
+        async with self._database.reading() as session:
+            rows = (await session.execute(transactions_by_id(ids))).all()
+            return {entry.id or 0: (entry, instrument) for entry, instrument in rows}
+
+    async def _transaction_pages(self, keys: list[PageKey]) -> dict[PageKey, list[Booked]]:
+        pages: dict[PageKey, list[Booked]] = {}
+        # Siblings share their arguments, so this is one statement but for aliased fields.
+        alike = {(key.chosen, key.cut) for key in keys}
+        async with self._database.reading() as session:
+            for chosen, cut in alike:
+                ids = [key.portfolio_id for key in keys if (key.chosen, key.cut) == (chosen, cut)]
+                rows = (await session.execute(transactions_page(ids, chosen, cut))).all()
+                pairs = [(entry, instrument) for entry, instrument in rows]
+                for portfolio_id, group in _group(pairs, lambda pair: pair[0].portfolio_id).items():
+                    pages[PageKey(portfolio_id=portfolio_id, chosen=chosen, cut=cut)] = group
+        return pages
+
+    async def _transaction_counts(
+        self, keys: list[tuple[int, TransactionFilter]]
+    ) -> dict[tuple[int, TransactionFilter], int]:
+        counts: dict[tuple[int, TransactionFilter], int] = {}
+        async with self._database.reading() as session:
+            for chosen in {chosen for _, chosen in keys}:
+                ids = [portfolio_id for portfolio_id, other in keys if other == chosen]
+                for portfolio_id, count in await session.execute(transaction_counts(ids, chosen)):
+                    counts[portfolio_id, chosen] = count
+        return counts
+
+    async def _instrument_states(
+        self, keys: list[tuple[int, int, bool]]
+    ) -> dict[tuple[int, int, bool], InstrumentState | None]:
+        pairs = {(portfolio_id, instrument_id) for portfolio_id, instrument_id, _ in keys}
+        async with self._database.reading() as session:
+            rows = list(await session.scalars(ledger_of_instruments(pairs)))
+        groups = {
+            portfolio_id: by_instrument(group)
+            for portfolio_id, group in _group(rows, lambda row: row.portfolio_id).items()
+        }
+        return {
+            key: instrument_state(groups.get(key[0], {}).get(key[1], []), allow_short=key[2])
+            for key in keys
+        }
+
+
+def _nothing() -> None:
+    return None

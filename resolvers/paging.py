@@ -1,0 +1,77 @@
+"""Pages of long lists: Relay connections with keyset cursors."""
+
+import base64
+import binascii
+import zlib
+from datetime import UTC, datetime, timedelta
+
+import strawberry
+
+from models.transactions import PageCut
+from resolvers.values import bad_input
+
+DEFAULT_PAGE = 20
+MAX_PAGE = 100
+MAX_CURSOR = 200
+ORDERING = "t1"
+"""Names the ordering that a cursor belongs to: newest first by time, then id."""
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@strawberry.type(description="Where a page stands in the whole list.")
+class PageInfo:
+    """Where a page stands in the whole list."""
+
+    has_next_page: bool = strawberry.field(description="Whether older entries follow.")
+    has_previous_page: bool = strawberry.field(description="Whether newer entries precede.")
+    start_cursor: str | None = strawberry.field(
+        description="Cursor of the first entry; null on an empty page."
+    )
+    end_cursor: str | None = strawberry.field(
+        description="Cursor of the last entry; null on an empty page."
+    )
+
+
+def encode_cursor(moment: datetime, key: int) -> str:
+    """Build the cursor of an entry by its time and key."""
+    micros = (moment - EPOCH) // timedelta(microseconds=1)
+    text = f"{ORDERING}:{micros}:{key}"
+    text += f":{zlib.crc32(text.encode()):08x}"
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def decode_cursor(text: str, *, argument: str) -> tuple[datetime, int]:
+    """Read a cursor; raises BAD_USER_INPUT for anything that is not one of this list."""
+    wrong = bad_input(f"`{argument}` is not a cursor of this list.")
+    if len(text) > MAX_CURSOR:
+        raise wrong
+    try:
+        raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode()
+        ordering, micros, key, check = raw.split(":")
+        genuine = f"{zlib.crc32(raw.rpartition(':')[0].encode()):08x}" == check
+        moment = EPOCH + timedelta(microseconds=int(micros))
+        number = int(key)
+    except (binascii.Error, ValueError, OverflowError) as error:
+        raise wrong from error
+    if not genuine or ordering != ORDERING:
+        raise wrong
+    return moment, number
+
+
+def cut_of(
+    *, first: int | None, after: str | None, last: int | None, before: str | None
+) -> PageCut:
+    """Read the four page arguments; raises BAD_USER_INPUT for those that make no sense."""
+    if first is not None and last is not None:
+        raise bad_input("Give `first` or `last`, not both.")
+    for name, value in (("first", first), ("last", last)):
+        if value is not None and not 0 <= value <= MAX_PAGE:
+            raise bad_input(f"`{name}` must be from 0 to {MAX_PAGE}, not {value}.")
+    size = last if last is not None else first
+    return PageCut(
+        limit=DEFAULT_PAGE if size is None else size,
+        after=None if after is None else decode_cursor(after, argument="after"),
+        before=None if before is None else decode_cursor(before, argument="before"),
+        backward=last is not None,
+    )

@@ -1,0 +1,117 @@
+"""Custom scalars, each with a link to what specifies it."""
+
+from datetime import UTC, date, datetime
+from decimal import Decimal, InvalidOperation
+from typing import NewType
+
+import strawberry
+from graphql import GraphQLError
+
+from analytics.money import plain
+
+MAX_DIGITS = 60
+
+
+def _refuse(name: str, hint: str) -> GraphQLError:
+    return GraphQLError(f"{name} cannot represent this value: {hint}")
+
+
+def parse_decimal(value: object) -> Decimal:
+    """Read a decimal from text or a whole number; a float has already lost digits."""
+    if isinstance(value, bool) or not isinstance(value, (str, int)):
+        raise _refuse("Decimal", 'write it as a string, such as "175.50".')
+    text = str(value).strip()
+    if len(text) > MAX_DIGITS:
+        raise _refuse("Decimal", f"at most {MAX_DIGITS} characters.")
+    try:
+        number = Decimal(text)
+    except InvalidOperation as error:
+        raise _refuse("Decimal", 'write digits with a point, such as "175.50".') from error
+    if not number.is_finite():
+        raise _refuse("Decimal", "it must be finite.")
+    return number
+
+
+def parse_date(value: object) -> date:
+    """Read a calendar day such as 2022-12-28."""
+    try:
+        return date.fromisoformat(str(value))
+    except ValueError as error:
+        raise _refuse("Date", "write it as YYYY-MM-DD.") from error
+
+
+def parse_datetime(value: object) -> datetime:
+    """Read an RFC 3339 time with its offset, such as 2022-12-28T14:30:00Z."""
+    try:
+        moment = datetime.fromisoformat(str(value))
+    except ValueError as error:
+        raise _refuse("DateTime", "write it as 2022-12-28T14:30:00Z.") from error
+    if moment.tzinfo is None or not isinstance(value, str):
+        raise _refuse("DateTime", "it needs an offset, such as a final Z.")
+    return moment
+
+
+def write_datetime(value: datetime) -> str:
+    """Write a time in UTC with a final Z."""
+    return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise GraphQLError("A string is expected here.")
+    return value
+
+
+Ratio = NewType("Ratio", float)
+CurrencyCode = NewType("CurrencyCode", str)
+Symbol = NewType("Symbol", str)
+
+SCALARS = {
+    Decimal: strawberry.scalar(
+        name="Decimal",
+        description="An exact decimal number, sent as a string of plain digits such as "
+        '"175.5": no exponent, no trailing zeros. As an input a string or a whole number; '
+        "a JSON number with a point is refused, because it has lost digits on the way.",
+        serialize=plain,
+        parse_value=parse_decimal,
+        specified_by_url="https://www.json.org/json-en.html",
+    ),
+    date: strawberry.scalar(
+        name="Date",
+        description="A calendar day as YYYY-MM-DD.",
+        serialize=date.isoformat,
+        parse_value=parse_date,
+        specified_by_url="https://datatracker.ietf.org/doc/html/rfc3339#section-5.6",
+    ),
+    datetime: strawberry.scalar(
+        name="DateTime",
+        description="A moment by RFC 3339. Answers are in UTC with a final Z; inputs need an "
+        "offset.",
+        serialize=write_datetime,
+        parse_value=parse_datetime,
+        specified_by_url="https://datatracker.ietf.org/doc/html/rfc3339#section-5.6",
+    ),
+    Ratio: strawberry.scalar(
+        name="Ratio",
+        description="A fraction as a JSON number: 0.12 means 12 %.",
+        serialize=float,
+        parse_value=float,
+        specified_by_url="https://www.json.org/json-en.html",
+    ),
+    CurrencyCode: strawberry.scalar(
+        name="CurrencyCode",
+        description="A currency by its ISO 4217 code in capitals, such as USD.",
+        serialize=str,
+        parse_value=_text,
+        specified_by_url="https://www.iso.org/iso-4217-currency-codes.html",
+    ),
+    Symbol: strawberry.scalar(
+        name="Symbol",
+        description="An instrument's symbol in FolioQL's canonical form: capitals, class shares "
+        "and exchanges behind a point, such as AAPL, BRK.B, SAP.DE. Inputs may be in small "
+        "letters.",
+        serialize=str,
+        parse_value=_text,
+        specified_by_url="https://datatracker.ietf.org/doc/html/rfc20",
+    ),
+}

@@ -1,0 +1,130 @@
+"""The database's memory of market data: what a restart or an outage still has to say."""
+
+from collections.abc import Collection
+from dataclasses import asdict
+from datetime import date, timedelta
+from decimal import Context, Decimal
+
+from models.database import Database, upsert
+from models.last_known import (
+    DailyBar,
+    ExchangeRate,
+    LastQuote,
+    StoredProfile,
+    bars_on_or_before,
+    profiles_by_symbol,
+    quotes_by_symbol,
+    rates_between,
+)
+from models.market import (
+    Bar,
+    CloseQuestion,
+    CompanyProfile,
+    EuroRate,
+    Quote,
+    QuoteQuality,
+    Rate,
+    RateQuestion,
+)
+
+CARRY_DAYS = 7
+"""How many days back a stored rate still stands for a day that has none."""
+
+DIVISION = Context(prec=28)
+
+
+class StoredMarket:
+    """Reads and keeps the last known quotes, profiles, closes and rates."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def quotes(self, symbols: Collection[str]) -> dict[str, Quote]:
+        """Return the last known quotes; symbols never quoted are absent."""
+        async with self._database.reading() as session:
+            rows = await session.scalars(quotes_by_symbol(sorted(symbols)))
+            return {
+                row.symbol: Quote(**row.model_dump() | {"quality": QuoteQuality(row.quality)})
+                for row in rows
+            }
+
+    async def profiles(self, symbols: Collection[str]) -> dict[str, CompanyProfile]:
+        """Return the last known profiles."""
+        async with self._database.reading() as session:
+            rows = await session.scalars(profiles_by_symbol(sorted(symbols)))
+            return {row.symbol: CompanyProfile(**row.model_dump()) for row in rows}
+
+    async def closes(self, questions: Collection[CloseQuestion]) -> dict[CloseQuestion, Bar]:
+        """Return the newest stored close on or before each day."""
+        if not questions:
+            return {}
+        pairs = {(question.symbol, question.day) for question in questions}
+        async with self._database.reading() as session:
+            rows = await session.scalars(bars_on_or_before(pairs))
+            bars = [Bar(**row.model_dump()) for row in rows]
+        found: dict[CloseQuestion, Bar] = {}
+        for question in questions:
+            earlier = [
+                bar for bar in bars if bar.symbol == question.symbol and bar.day <= question.day
+            ]
+            if earlier:
+                found[question] = max(earlier, key=lambda bar: bar.day)
+        return found
+
+    async def rates(self, questions: Collection[RateQuestion]) -> dict[RateQuestion, Rate]:
+        """Return rates of the newest day within a week on which both legs are stored."""
+        if not questions:
+            return {}
+        currencies = {q.base for q in questions} | {q.target for q in questions}
+        first = min(q.day for q in questions) - timedelta(days=CARRY_DAYS)
+        last = max(q.day for q in questions)
+        legs: dict[tuple[str, date], EuroRate] = {}
+        async with self._database.reading() as session:
+            rows = await session.scalars(rates_between(sorted(currencies), first, last))
+            for row in rows:
+                legs[row.currency, row.day] = EuroRate(**row.model_dump())
+        found = {question: _cross(question, legs) for question in questions}
+        return {question: rate for question, rate in found.items() if rate is not None}
+
+    async def remember(
+        self,
+        *,
+        quotes: Collection[Quote] = (),
+        profiles: Collection[CompanyProfile] = (),
+        bars: Collection[Bar] = (),
+        rates: Collection[EuroRate] = (),
+    ) -> None:
+        """Keep the newest of each in one transaction."""
+        quote_rows = {
+            quote.symbol: asdict(quote) | {"quality": quote.quality.value} for quote in quotes
+        }
+        profile_rows = {profile.symbol: asdict(profile) for profile in profiles}
+        bar_rows = {(bar.symbol, bar.day): asdict(bar) for bar in bars}
+        rate_rows = {(rate.currency, rate.day): asdict(rate) for rate in rates}
+        async with self._database.writing() as session:
+            await upsert(session, LastQuote, list(quote_rows.values()))
+            await upsert(session, StoredProfile, list(profile_rows.values()))
+            await upsert(session, DailyBar, list(bar_rows.values()))
+            await upsert(session, ExchangeRate, list(rate_rows.values()))
+
+
+def _cross(question: RateQuestion, legs: dict[tuple[str, date], EuroRate]) -> Rate | None:
+    for back in range(CARRY_DAYS + 1):
+        day = question.day - timedelta(days=back)
+        sides = [
+            EuroRate(currency="EUR", day=day, value=Decimal(1), source="EUR")
+            if currency == "EUR"
+            else legs.get((currency, day))
+            for currency in (question.base, question.target)
+        ]
+        base, target = sides
+        if base is not None and target is not None:
+            source = target.source if question.base == "EUR" else base.source
+            return Rate(
+                base=question.base,
+                target=question.target,
+                value=DIVISION.divide(target.value, base.value),
+                day=day,
+                source=source,
+            )
+    return None

@@ -1,0 +1,127 @@
+"""Portfolios: creating, changing and archiving them."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import exists, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from analytics.lots import OversoldError
+from models.portfolios import Portfolio, portfolio_by_name, portfolio_for_update
+from models.transactions import Transaction, ledger
+from services.checks import Checks
+from services.entries import by_instrument, instrument_state
+from services.errors import MistakeCode, portfolio_not_found, refuse
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PortfolioChange:
+    """What to change of a portfolio; null leaves a thing as it is."""
+
+    name: str | None = None
+    base_currency: str | None = None
+    allow_short: bool | None = None
+
+
+async def _refuse_taken_name(session: AsyncSession, *, owner_id: int, name: str) -> None:
+    if await session.scalar(portfolio_by_name(owner_id=owner_id, name=name)) is not None:
+        raise refuse(
+            MistakeCode.ALREADY_EXISTS, f"You already have a portfolio named {name!r}.", "name"
+        )
+
+
+async def create_portfolio(
+    session: AsyncSession,
+    name: str,
+    *,
+    owner_id: int,
+    base_currency: str,
+    allow_short: bool = False,
+    now: datetime,
+) -> Portfolio:
+    """Add an empty portfolio; raises RefusedError for a bad or taken name."""
+    checks = Checks(now=now)
+    name = checks.name(name, "name")
+    checks.currency(base_currency, "baseCurrency")
+    checks.finish()
+    await _refuse_taken_name(session, owner_id=owner_id, name=name)
+    portfolio = Portfolio(
+        owner_id=owner_id,
+        name=name,
+        base_currency=base_currency,
+        allow_short=allow_short,
+        created_at=now,
+    )
+    session.add(portfolio)
+    await session.flush()
+    return portfolio
+
+
+async def _hold(session: AsyncSession, *, owner_id: int, portfolio_id: int) -> Portfolio:
+    found = await session.scalar(
+        portfolio_for_update(owner_id=owner_id, portfolio_id=portfolio_id)
+    )
+    if found is None:
+        raise portfolio_not_found()
+    return found
+
+
+async def _is_short(session: AsyncSession, portfolio: Portfolio) -> bool:
+    """Tell whether the ledger needs shorts to be allowed at any time of its history."""
+    entries = await session.scalars(ledger([portfolio.id or 0]))
+    try:
+        for group in by_instrument(entries).values():
+            instrument_state(group, allow_short=False)
+    except OversoldError:
+        return True
+    return False
+
+
+async def update_portfolio(
+    session: AsyncSession,
+    change: PortfolioChange,
+    *,
+    owner_id: int,
+    portfolio_id: int,
+    now: datetime,
+) -> Portfolio:
+    """Change a portfolio; the base currency only while nothing is booked."""
+    portfolio = await _hold(session, owner_id=owner_id, portfolio_id=portfolio_id)
+    checks = Checks(now=now)
+    if change.name is not None:
+        name = checks.name(change.name, "name")
+        if name != portfolio.name:
+            await _refuse_taken_name(session, owner_id=owner_id, name=name)
+        portfolio.name = name
+    if change.base_currency is not None and change.base_currency != portfolio.base_currency:
+        checks.currency(change.base_currency, "baseCurrency")
+        booked = select(exists().where(col(Transaction.portfolio_id) == portfolio.id))
+        if await session.scalar(booked):
+            checks.note(
+                MistakeCode.LEDGER_NOT_EMPTY,
+                "The base currency can change only while nothing is booked.",
+                "baseCurrency",
+            )
+        portfolio.base_currency = change.base_currency
+    if change.allow_short is not None:
+        if not change.allow_short and portfolio.allow_short and await _is_short(session, portfolio):
+            checks.note(
+                MistakeCode.OVERSOLD,
+                "The ledger has short sales: they must stay allowed.",
+                "allowShort",
+            )
+        portfolio.allow_short = change.allow_short
+    checks.finish()
+    await session.flush()
+    return portfolio
+
+
+async def archive_portfolio(
+    session: AsyncSession, *, owner_id: int, portfolio_id: int, now: datetime
+) -> Portfolio:
+    """Put a portfolio away: it stays readable and takes no bookings. Twice is no error."""
+    portfolio = await _hold(session, owner_id=owner_id, portfolio_id=portfolio_id)
+    portfolio.archived_at = portfolio.archived_at or now
+    await session.flush()
+    return portfolio
