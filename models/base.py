@@ -15,3 +15,10 @@ metadata = SQLModel.metadata
 
 class Base(SQLModel):
     """Parent of every table."""
+
+
+def row_key(key: int | None) -> int:
+    """Return the key of a stored row; raises ValueError for one that is not stored yet."""
+    if key is None:
+        raise ValueError("the row is not stored yet")
+    return key

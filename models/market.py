@@ -102,20 +102,6 @@ class InstrumentMatch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rate:
-    """Units of ``target`` for one unit of ``base`` on ``day``.
-
-    ``day`` is the day both legs were published: never after the day asked for, perhaps before.
-    """
-
-    base: str
-    target: str
-    value: Decimal
-    day: date
-    source: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class EuroRate:
     """A published reference rate: units of ``currency`` for one euro on ``day``."""
 
@@ -123,6 +109,22 @@ class EuroRate:
     day: date
     value: Decimal
     source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rate:
+    """Units of ``target`` for one unit of ``base`` on ``day``.
+
+    ``day`` is the day both legs were published: never after the day asked for, perhaps before.
+    ``legs`` are the published rates it was worked out from.
+    """
+
+    base: str
+    target: str
+    value: Decimal
+    day: date
+    source: str
+    legs: tuple[EuroRate, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

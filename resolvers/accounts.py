@@ -90,9 +90,7 @@ class RefreshTokenInput:
 
 async def _payload(context: Context, signed_in: SignedIn) -> SessionPayload:
     # What follows in this operation runs as the one who has just signed in.
-    context.principal = Principal(
-        user_id=signed_in.user_id, expires_at=signed_in.access_expires_at
-    )
+    context.principal = Principal(user_id=signed_in.user_id, expires_at=signed_in.access_expires_at)
     context.forget()
     row = await context.loaders.users.load(signed_in.user_id)
     if row is None:
@@ -121,9 +119,7 @@ class AccountMutations:
         description="Create an account and sign in. Errors: INVALID, OUT_OF_RANGE, "
         "UNKNOWN_CURRENCY, ALREADY_EXISTS."
     )
-    async def sign_up(
-        self, info: Info[Context, None], input: SignUpInput
-    ) -> SessionPayload | None:
+    async def sign_up(self, info: Info[Context, None], input: SignUpInput) -> SessionPayload | None:
         """Create an account."""
         services, now = info.context.services, info.context.now()
         try:
@@ -152,9 +148,7 @@ class AccountMutations:
     @strawberry.mutation(
         description="Open a session with a username and password. Errors: INVALID_CREDENTIALS."
     )
-    async def sign_in(
-        self, info: Info[Context, None], input: SignInInput
-    ) -> SessionPayload | None:
+    async def sign_in(self, info: Info[Context, None], input: SignInInput) -> SessionPayload | None:
         """Open a session."""
         services, now = info.context.services, info.context.now()
         try:
@@ -165,9 +159,7 @@ class AccountMutations:
         except RefusedError as error:
             return _refused(error)
         async with services.database.writing() as session:
-            signed_in = await start_session(
-                session, services.tokens, user_id=user.id or 0, now=now
-            )
+            signed_in = await start_session(session, services.tokens, user_id=user.id or 0, now=now)
         return await _payload(info.context, signed_in)
 
     @strawberry.mutation(

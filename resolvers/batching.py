@@ -6,7 +6,7 @@ not remembered. Both live as long as one operation.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Hashable
+from collections.abc import Awaitable, Callable, Collection, Hashable, Mapping
 from inspect import Parameter, signature
 from typing import Any, Generic, TypeVar, get_args
 
@@ -74,7 +74,7 @@ class Loader(Generic[K, V]):
     """
 
     def __init__(
-        self, load: Callable[[list[K]], Awaitable[dict[K, V]]], *, default: Callable[[], V]
+        self, load: Callable[[list[K]], Awaitable[Mapping[K, V]]], *, default: Callable[[], V]
     ) -> None:
         self._load = load
         self._default = default

@@ -1,4 +1,4 @@
-"""Gathers what figures rest on, for a whole level of portfolios at once: holdings, prices, rates."""
+"""Gathers what figures rest on, for a level of portfolios at once: holdings, prices, rates."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -13,9 +13,9 @@ from analytics.valuation import Book, Held, Rates, Valuation, value_portfolio
 from models import portfolios, transactions
 from models.instruments import Instrument
 from models.market import CloseQuestion, Quote, QuoteQuality, RateQuestion
+from models.transactions import FLOWS
 from resolvers.context import Context
 from resolvers.loaders import PastKey
-from models.transactions import FLOWS
 from services.entries import cash_effect, is_kind, movement_of
 from services.projection import totals_of_row
 
@@ -64,7 +64,7 @@ class Ask:
 
 
 async def facts_of(context: Context, asks: Sequence[Ask]) -> list[PortfolioFacts]:
-    """Return the facts of portfolios, in order: three statements for the present, two for a past."""
+    """Return the facts of portfolios, in order, in a fixed number of statements."""
     present = [ask for ask in asks if ask.as_of is None]
     past = [ask for ask in asks if ask.as_of is not None]
     found = {**await _present(context, present), **await _past(context, past)}
@@ -206,8 +206,7 @@ async def rates_at(
     questions = [RateQuestion(base=base, target=target, day=day) for base, target, day in distinct]
     rates = await context.loaders.rates.load_many(questions)
     return {
-        key: None if rate is None else rate.value
-        for key, rate in zip(distinct, rates, strict=True)
+        key: None if rate is None else rate.value for key, rate in zip(distinct, rates, strict=True)
     }
 
 
@@ -215,11 +214,7 @@ async def valuations_of(
     context: Context, facts: Sequence[PortfolioFacts], *, currency: str | None = None
 ) -> list[Valuation]:
     """Value portfolios in their base currency or another: one statement, one call per kind."""
-    wanted = [
-        (held.instrument.symbol, fact.as_of)
-        for fact in facts
-        for held in fact.holdings
-    ]
+    wanted = [(held.instrument.symbol, fact.as_of) for fact in facts for held in fact.holdings]
     quotes = dict(zip(wanted, await quotes_at(context, wanted), strict=True))
     days = [_day(context, fact, quotes) for fact in facts]
     recents = await context.loaders.recent_by_portfolio.load_many(
@@ -264,8 +259,7 @@ def _day(context: Context, fact: PortfolioFacts, quotes: Quotes) -> date:
     days = [
         quote.as_of.date()
         for held in fact.holdings
-        if held.quantity
-        and (quote := quotes[held.instrument.symbol, None]) is not None
+        if held.quantity and (quote := quotes[held.instrument.symbol, None]) is not None
     ]
     return max(days, default=context.now().date())
 
@@ -320,9 +314,7 @@ def _book(
     )
 
 
-def _held(
-    held: HoldingFacts, *, quote: Quote | None, day: date, undone: Sequence[Decimal]
-) -> Held:
+def _held(held: HoldingFacts, *, quote: Quote | None, day: date, undone: Sequence[Decimal]) -> Held:
     previous = None
     if quote is not None:
         # A price from an earlier day than the portfolio's day has not moved on that day.
@@ -346,4 +338,3 @@ def price_of(held: HoldingFacts, quote: Quote | None) -> Decimal | None:
     if quote is None or quote.currency != held.instrument.currency:
         return None
     return quote.price
-

@@ -278,7 +278,9 @@ async def _book(context: Context, operation: str, *, given: Any, draft: Draft) -
     draft = check_draft(draft, now=now)
     async with context.services.database.reading() as session:
         portfolio = await owned_portfolio(
-            session, owner_id=owner_id, portfolio_id=key_of(given.portfolio_id, type_name="Portfolio")
+            session,
+            owner_id=owner_id,
+            portfolio_id=key_of(given.portfolio_id, type_name="Portfolio"),
         )
         prepared = await prepare(
             session,
@@ -467,7 +469,9 @@ class LedgerMutations:
         """Void a ledger entry."""
         context = info.context
         found = decode_id(input.id)
-        key = found.key if found is not None and found.type_name in set(TYPE_NAMES.values()) else None
+        key = (
+            found.key if found is not None and found.type_name in set(TYPE_NAMES.values()) else None
+        )
 
         async def act(session: AsyncSession) -> int | None:
             entry = await void_transaction(

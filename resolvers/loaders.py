@@ -96,9 +96,7 @@ class Loaders:
         self._database = database
         self._market = market
         self.users: Loader[int, User | None] = Loader(self._users, default=_nothing)
-        self.portfolios: Loader[int, Portfolio | None] = Loader(
-            self._portfolios, default=_nothing
-        )
+        self.portfolios: Loader[int, Portfolio | None] = Loader(self._portfolios, default=_nothing)
         self.portfolios_by_owner: Loader[int, list[Portfolio]] = Loader(
             self._portfolios_by_owner, default=list
         )
@@ -112,9 +110,7 @@ class Loaders:
         self.positions_by_portfolio: Loader[int, list[Held]] = Loader(
             self._positions_by_portfolio, default=list
         )
-        self.lots_by_position: Loader[int, list[Lot]] = Loader(
-            self._lots_by_position, default=list
-        )
+        self.lots_by_position: Loader[int, list[Lot]] = Loader(self._lots_by_position, default=list)
         self.cash_by_portfolio: Loader[int, list[CashBalance]] = Loader(
             self._cash_by_portfolio, default=list
         )
@@ -125,9 +121,7 @@ class Loaders:
             self._recent_by_portfolio, default=list
         )
         self.past_states: Loader[PastKey, State] = Loader(self._past_states, default=State)
-        self.transactions: Loader[int, Booked | None] = Loader(
-            self._transactions, default=_nothing
-        )
+        self.transactions: Loader[int, Booked | None] = Loader(self._transactions, default=_nothing)
         self.transaction_pages: Loader[PageKey, list[Booked]] = Loader(
             self._transaction_pages, default=list
         )
@@ -164,7 +158,9 @@ class Loaders:
 
     async def _instruments_by_symbol(self, symbols: list[str]) -> dict[str, Instrument | None]:
         async with self._database.reading() as session:
-            return {row.symbol: row for row in await session.scalars(instruments_by_symbol(symbols))}
+            return {
+                row.symbol: row for row in await session.scalars(instruments_by_symbol(symbols))
+            }
 
     async def _positions(self, ids: list[int]) -> dict[int, Held | None]:
         async with self._database.reading() as session:
@@ -203,9 +199,7 @@ class Loaders:
             groups = _group(rows, lambda row: row.portfolio_id)
         return {
             (portfolio_id, day): [
-                row
-                for row in groups.get(portfolio_id, [])
-                if row.occurred_at >= start_of(day)
+                row for row in groups.get(portfolio_id, []) if row.occurred_at >= start_of(day)
             ]
             for portfolio_id, day in keys
         }

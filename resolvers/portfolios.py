@@ -143,11 +143,7 @@ async def positions_of_portfolios(
     _check_day(info.context, as_of)
     facts = await facts_of(info.context, [Ask(parent.row, as_of) for parent in parents])
     return [
-        [
-            position_of(held, fact)
-            for held in fact.holdings
-            if held.quantity or include_closed
-        ]
+        [position_of(held, fact) for held in fact.holdings if held.quantity or include_closed]
         for fact in facts
     ]
 
@@ -176,9 +172,7 @@ async def transactions_of_portfolios(
     """Page through the ledgers of a level of portfolios."""
     chosen = chosen_of(filter)
     cut = cut_of(first=first, after=after, last=last, before=before)
-    keys = [
-        PageKey(portfolio_id=parent.row.id or 0, chosen=chosen, cut=cut) for parent in parents
-    ]
+    keys = [PageKey(portfolio_id=parent.row.id or 0, chosen=chosen, cut=cut) for parent in parents]
     return [transaction_connection(page) for page in await pages_of(info.context, keys)]
 
 
@@ -196,9 +190,7 @@ async def trades_of_portfolios(
     cut = cut_of(first=first, after=after, last=last, before=before)
     if chosen is None:
         raise bad_input("`filter.kinds` of trades takes BUY and SELL.")
-    keys = [
-        PageKey(portfolio_id=parent.row.id or 0, chosen=chosen, cut=cut) for parent in parents
-    ]
+    keys = [PageKey(portfolio_id=parent.row.id or 0, chosen=chosen, cut=cut) for parent in parents]
     return [trade_connection(page) for page in await pages_of(info.context, keys)]
 
 
@@ -212,9 +204,7 @@ class Portfolio(Node):
     allow_short: bool = strawberry.field(
         description="Whether a sale may go beyond what is held; otherwise it is refused."
     )
-    version: int = strawberry.field(
-        description="Grows by one with every change of the ledger."
-    )
+    version: int = strawberry.field(description="Grows by one with every change of the ledger.")
     created_at: datetime = strawberry.field(description="When it was created.")
     archived_at: datetime | None = strawberry.field(
         description="When it was archived: it takes no bookings since. Null while it is in use."

@@ -55,9 +55,7 @@ class Lot:
 async def _prices(context: Context, parents: "list[Position]") -> list[Decimal | None]:
     wanted = [(parent.symbol, parent.portfolio_facts.as_of) for parent in parents]
     quotes = await quotes_at(context, wanted)
-    return [
-        price_of(parent.facts, quote) for parent, quote in zip(parents, quotes, strict=True)
-    ]
+    return [price_of(parent.facts, quote) for parent, quote in zip(parents, quotes, strict=True)]
 
 
 async def _own_values(context: Context, parents: "list[Position]") -> list[Decimal | None]:
@@ -145,9 +143,7 @@ async def unrealized_returns(
     ]
 
 
-async def day_changes(
-    parents: "list[Position]", info: Info[Context, None]
-) -> list[Money | None]:
+async def day_changes(parents: "list[Position]", info: Info[Context, None]) -> list[Money | None]:
     """Work out what the units held now have gained since the previous close."""
     wanted = [(parent.symbol, parent.portfolio_facts.as_of) for parent in parents]
     quotes = await quotes_at(info.context, wanted)
@@ -167,9 +163,7 @@ async def weights(parents: "list[Position]", info: Info[Context, None]) -> list[
     """Work out each position's share of its portfolio's value."""
     context = info.context
     facts = {id(parent.portfolio_facts): parent.portfolio_facts for parent in parents}
-    valuations = dict(
-        zip(facts, await valuations_of(context, list(facts.values())), strict=True)
-    )
+    valuations = dict(zip(facts, await valuations_of(context, list(facts.values())), strict=True))
     own = await _own_values(context, parents)
     questions = [
         (
@@ -195,9 +189,7 @@ async def lots_of_positions(
 ) -> list[list[Lot]]:
     """List the open lots of a level of positions."""
     keys = [parent.facts.key or 0 for parent in parents if parent.facts.lots is None]
-    rows = dict(
-        zip(keys, await info.context.loaders.lots_by_position.load_many(keys), strict=True)
-    )
+    rows = dict(zip(keys, await info.context.loaders.lots_by_position.load_many(keys), strict=True))
     return [
         [
             _lot(
@@ -270,9 +262,7 @@ class Position(Node):
     realized_gain: Money = strawberry.field(
         description="Proceeds of all sales after fees, less the cost of what was sold."
     )
-    income: Money = strawberry.field(
-        description="Dividends received, before tax withheld."
-    )
+    income: Money = strawberry.field(description="Dividends received, before tax withheld.")
     opened_at: datetime | None = strawberry.field(
         description="When the oldest units held were bought; null when none is held."
     )

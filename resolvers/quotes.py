@@ -50,9 +50,7 @@ class Quote:
     previous_close: Decimal | None = strawberry.field(
         description="Close of the session before, if known."
     )
-    volume: Decimal | None = strawberry.field(
-        description="Units traded in the session, if known."
-    )
+    volume: Decimal | None = strawberry.field(description="Units traded in the session, if known.")
     as_of: datetime = strawberry.field(description="When the market made this price.")
     received_at: datetime = strawberry.field(description="When FolioQL got it.")
     source: str = strawberry.field(description="Which provider it comes from.")

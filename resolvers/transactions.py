@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from enum import Enum
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import strawberry
 from strawberry.types import Info
@@ -94,9 +94,7 @@ class Transaction(Node):
     )
 
 
-async def realized_gains(
-    parents: "list[Trade]", info: Info[Context, None]
-) -> list[Money | None]:
+async def realized_gains(parents: "list[Trade]", info: Info[Context, None]) -> list[Money | None]:
     """Work out what each trade of a level realised."""
     context = info.context
     portfolio_ids = [parent.row.portfolio_id for parent in parents]
@@ -157,7 +155,7 @@ def transaction_of(booked: Booked) -> Trade | Income | CashTransfer | Charge:
     """Build the outward shape of a ledger entry."""
     row, instrument = booked
     kind = Kind(row.kind)
-    common = {
+    common: dict[str, Any] = {
         "id": strawberry.ID(encode_id(TYPE_NAMES[kind], row.id)),
         "row": row,
         "kind": TransactionKind(kind.value),

@@ -10,7 +10,7 @@ from analytics.money import UNIT_PRICE_PLACES, round_to
 from analytics.valuation import Missing
 from models.currencies import exponent
 from resolvers.scalars import CurrencyCode, Ratio
-from services.errors import Mistake, MistakeCode, RefusedError
+from services.errors import Mistake, RefusedError
 
 RATIO_PLACES = 12
 
@@ -117,45 +117,65 @@ def issue(missing: Missing) -> FigureIssue:
     )
 
 
-_CODES = {
-    MistakeCode.REQUIRED: "Something needed is missing or empty.",
-    MistakeCode.INVALID: "The value does not have the form it needs.",
-    MistakeCode.OUT_OF_RANGE: "The value is too small, too large or too precise.",
-    MistakeCode.TOO_LONG: "The text is too long.",
-    MistakeCode.IN_FUTURE: "The time is yet to come.",
-    MistakeCode.NOT_FOUND: "There is no such thing, or it is not yours: both look the same.",
-    MistakeCode.ALREADY_EXISTS: "The name or id is taken.",
-    MistakeCode.UNKNOWN_CURRENCY: "The code is not an ISO 4217 currency in circulation.",
-    MistakeCode.UNKNOWN_INSTRUMENT: "No market-data source knows the symbol.",
-    MistakeCode.CURRENCY_MISMATCH: "The currency does not fit the instrument or portfolio.",
-    MistakeCode.NO_RATE: "No exchange rate is known for the day: give the booking's own.",
-    MistakeCode.OVERSOLD: "More units would be sold than are held at that time.",
-    MistakeCode.ARCHIVED: "The portfolio is archived and takes no bookings.",
-    MistakeCode.ALREADY_VOIDED: "The transaction is voided already.",
-    MistakeCode.LEDGER_NOT_EMPTY: "The change is possible only while nothing is booked.",
-    MistakeCode.IDEMPOTENCY_CONFLICT: "The key was used before with another input.",
-    MistakeCode.INVALID_CREDENTIALS: "The username or password is wrong.",
-    MistakeCode.INVALID_TOKEN: "The refresh token is unknown, expired, used or revoked.",
-}
+@strawberry.enum(description="What is wrong with an input. Codes never change their meaning.")
+class UserErrorCode(Enum):
+    """What is wrong with an input, as `MistakeCode` has it."""
 
-UserErrorCode = strawberry.enum(
-    Enum(  # type: ignore[misc]
-        "UserErrorCode",
-        {
-            code.name: strawberry.enum_value(code.name, description=text)
-            for code, text in _CODES.items()
-        },
-    ),
-    name="UserErrorCode",
-    description="What is wrong with an input. Codes never change their meaning.",
-)
+    REQUIRED = strawberry.enum_value(
+        "REQUIRED", description="Something needed is missing or empty."
+    )
+    INVALID = strawberry.enum_value(
+        "INVALID", description="The value does not have the form it needs."
+    )
+    OUT_OF_RANGE = strawberry.enum_value(
+        "OUT_OF_RANGE", description="The value is too small, too large or too precise."
+    )
+    TOO_LONG = strawberry.enum_value("TOO_LONG", description="The text is too long.")
+    IN_FUTURE = strawberry.enum_value("IN_FUTURE", description="The time is yet to come.")
+    NOT_FOUND = strawberry.enum_value(
+        "NOT_FOUND", description="There is no such thing, or it is not yours: both look the same."
+    )
+    ALREADY_EXISTS = strawberry.enum_value("ALREADY_EXISTS", description="The name or id is taken.")
+    UNKNOWN_CURRENCY = strawberry.enum_value(
+        "UNKNOWN_CURRENCY", description="The code is not an ISO 4217 currency in circulation."
+    )
+    UNKNOWN_INSTRUMENT = strawberry.enum_value(
+        "UNKNOWN_INSTRUMENT", description="No market-data source knows the symbol."
+    )
+    CURRENCY_MISMATCH = strawberry.enum_value(
+        "CURRENCY_MISMATCH", description="The currency does not fit the instrument or portfolio."
+    )
+    NO_RATE = strawberry.enum_value(
+        "NO_RATE", description="No exchange rate is known for the day: give the booking's own."
+    )
+    OVERSOLD = strawberry.enum_value(
+        "OVERSOLD", description="More units would be sold than are held at that time."
+    )
+    ARCHIVED = strawberry.enum_value(
+        "ARCHIVED", description="The portfolio is archived and takes no bookings."
+    )
+    ALREADY_VOIDED = strawberry.enum_value(
+        "ALREADY_VOIDED", description="The transaction is voided already."
+    )
+    LEDGER_NOT_EMPTY = strawberry.enum_value(
+        "LEDGER_NOT_EMPTY", description="The change is possible only while nothing is booked."
+    )
+    IDEMPOTENCY_CONFLICT = strawberry.enum_value(
+        "IDEMPOTENCY_CONFLICT", description="The key was used before with another input."
+    )
+    INVALID_CREDENTIALS = strawberry.enum_value(
+        "INVALID_CREDENTIALS", description="The username or password is wrong."
+    )
+    INVALID_TOKEN = strawberry.enum_value(
+        "INVALID_TOKEN", description="The refresh token is unknown, expired, used or revoked."
+    )
 
 
 @strawberry.type(description="One thing wrong with an input. Nothing was changed.")
 class UserError:
     """One thing wrong with an input."""
 
-    code: UserErrorCode = strawberry.field(description="For a program.")  # type: ignore[valid-type]
+    code: UserErrorCode = strawberry.field(description="For a program.")
     message: str = strawberry.field(description="For a person.")
     field: list[str] | None = strawberry.field(
         description="Path to the field within `input`; null when it is about the whole of it."
@@ -165,7 +185,7 @@ class UserError:
 def user_error(mistake: Mistake) -> UserError:
     """Build a user error from a mistake."""
     return UserError(
-        code=UserErrorCode[mistake.code.name],  # type: ignore[index]
+        code=UserErrorCode(mistake.code.value),
         message=mistake.message,
         field=list(mistake.field) or None,
     )

@@ -71,9 +71,7 @@ async def create_user(
     try:
         await session.flush()
     except IntegrityError as error:
-        raise refuse(
-            MistakeCode.ALREADY_EXISTS, "This username is taken.", "username"
-        ) from error
+        raise refuse(MistakeCode.ALREADY_EXISTS, "This username is taken.", "username") from error
     return user
 
 
@@ -135,9 +133,7 @@ async def refresh_session(
         await session.execute(revoke_family(known.family, at=now))
         return None
     known.used_at = now
-    return await start_session(
-        session, tokens, user_id=known.user_id, now=now, family=known.family
-    )
+    return await start_session(session, tokens, user_id=known.user_id, now=now, family=known.family)
 
 
 async def sign_out(session: AsyncSession, *, refresh_token: str, now: datetime) -> None:

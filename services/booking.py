@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from analytics.lots import OversoldError
 from analytics.money import plain
 from datasources.market import Market
+from models.base import row_key
 from models.instruments import Instrument
 from models.market import InstrumentMatch, Rate, RateQuestion
 from models.portfolios import Portfolio, portfolio_for_update, portfolios_by_id
@@ -49,13 +50,9 @@ async def owned_portfolio(
     return found
 
 
-async def hold_portfolio(
-    session: AsyncSession, *, owner_id: int, portfolio_id: int
-) -> Portfolio:
+async def hold_portfolio(session: AsyncSession, *, owner_id: int, portfolio_id: int) -> Portfolio:
     """Return an owner's portfolio for a change of its ledger, held against other writers."""
-    found = await session.scalar(
-        portfolio_for_update(owner_id=owner_id, portfolio_id=portfolio_id)
-    )
+    found = await session.scalar(portfolio_for_update(owner_id=owner_id, portfolio_id=portfolio_id))
     if found is None:
         raise portfolio_not_found()
     if found.archived_at is not None:
@@ -65,9 +62,7 @@ async def hold_portfolio(
     return found
 
 
-def _settle_currencies(
-    draft: Draft, *, base: str, own: str | None
-) -> tuple[Draft, list[Mistake]]:
+def _settle_currencies(draft: Draft, *, base: str, own: str | None) -> tuple[Draft, list[Mistake]]:
     """Fill in a draft's currencies; ``own`` is its instrument's currency, if it has one."""
     mistakes: list[Mistake] = []
     currency = draft.currency or own or base
@@ -148,7 +143,7 @@ def _transaction(
     if currency != base:
         source = RateSource.BOOKED if draft.rate is not None else rate and RateSource.MARKET
     return Transaction(
-        portfolio_id=portfolio.id,
+        portfolio_id=row_key(portfolio.id),
         instrument_id=None if instrument is None else instrument.id,
         kind=draft.kind.value,
         occurred_at=draft.occurred_at,

@@ -8,6 +8,7 @@ from decimal import Decimal
 from analytics.ledger import Movement, Nature, Totals, cash_of, sum_totals
 from analytics.lots import Fill, Holding, Side, fold
 from analytics.money import ZERO, convert, convert_known, exact, total, total_known
+from models.base import row_key
 from models.transactions import CHARGES, FLOWS, INCOME, TRADES, Kind, Transaction
 
 _RANK = {kind.value: rank for rank, kind in enumerate(Kind)}
@@ -28,7 +29,7 @@ class LedgerState:
 
     instruments: Mapping[int, InstrumentState] = field(default_factory=dict)
     cash: Mapping[str, Decimal] = field(default_factory=dict)
-    totals: Totals = Totals()
+    totals: Totals = field(default_factory=Totals)
     first_day: date | None = None
 
 
@@ -39,12 +40,6 @@ def in_order(transactions: Iterable[Transaction]) -> list[Transaction]:
     )
 
 
-def _key(transaction: Transaction) -> int:
-    if transaction.id is None:
-        raise ValueError("a transaction counts only once it is stored")
-    return transaction.id
-
-
 def is_kind(transaction: Transaction, kinds: frozenset[Kind]) -> bool:
     """Tell whether a transaction is of one of some kinds."""
     return Kind(transaction.kind) in kinds
@@ -53,7 +48,7 @@ def is_kind(transaction: Transaction, kinds: frozenset[Kind]) -> bool:
 def fill_of(trade: Transaction) -> Fill:
     """Read a trade as a fill; its fee and transaction tax both follow the units."""
     return Fill(
-        id=_key(trade),
+        id=row_key(trade.id),
         at=trade.occurred_at,
         side=Side(trade.kind),
         quantity=trade.quantity or ZERO,

@@ -130,7 +130,9 @@ def _row(
         draft = check_draft(_draft(values), now=now)
     except RefusedError as error:
         renamed = tuple(
-            replace(mistake, field=tuple(_COLUMN_OF_FIELD.get(part, part) for part in mistake.field))
+            replace(
+                mistake, field=tuple(_COLUMN_OF_FIELD.get(part, part) for part in mistake.field)
+            )
             for mistake in error.mistakes
         )
         return Row(line=line, mistakes=renamed)

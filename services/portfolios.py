@@ -59,9 +59,7 @@ async def create_portfolio(
 
 
 async def _hold(session: AsyncSession, *, owner_id: int, portfolio_id: int) -> Portfolio:
-    found = await session.scalar(
-        portfolio_for_update(owner_id=owner_id, portfolio_id=portfolio_id)
-    )
+    found = await session.scalar(portfolio_for_update(owner_id=owner_id, portfolio_id=portfolio_id))
     if found is None:
         raise portfolio_not_found()
     return found

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -15,6 +16,7 @@ from sqlmodel import col
 
 from analytics.ledger import Totals, cash_of, sum_totals
 from analytics.money import ZERO, total
+from models.base import row_key
 from models.database import upsert
 from models.portfolios import (
     CashBalance,
@@ -45,12 +47,6 @@ class Difference:
     derived: str
 
 
-def _key(row_id: int | None) -> int:
-    if row_id is None:
-        raise ValueError("the row is not stored yet")
-    return row_id
-
-
 async def apply_change(
     session: AsyncSession,
     portfolio: Portfolio,
@@ -76,7 +72,7 @@ async def _rewrite_positions(
 ) -> None:
     if not instrument_ids:
         return
-    portfolio_id = _key(portfolio.id)
+    portfolio_id = row_key(portfolio.id)
     wanted = sorted(instrument_ids)
     pairs = [(portfolio_id, instrument_id) for instrument_id in wanted]
     groups = by_instrument(await session.scalars(ledger_of_instruments(pairs)))
@@ -88,7 +84,7 @@ async def _rewrite_positions(
         row.instrument_id: row
         for row in await session.scalars(positions_of_instruments(portfolio_id, wanted))
     }
-    await session.execute(delete_lots([_key(row.id) for row in rows.values()]))
+    await session.execute(delete_lots([row_key(row.id) for row in rows.values()]))
     for instrument_id in wanted:
         row = rows.get(instrument_id)
         state = states.get(instrument_id)
@@ -96,15 +92,16 @@ async def _rewrite_positions(
             if row is not None:
                 await session.delete(row)
             continue
+        figures: dict[str, Any] = {name: figure(state) for name, figure in _FIGURES.items()}
         if row is None:
-            row = Position(portfolio_id=portfolio_id, instrument_id=instrument_id)
+            row = Position(portfolio_id=portfolio_id, instrument_id=instrument_id, **figures)
             rows[instrument_id] = row
             session.add(row)
-        for name, figure in _FIGURES.items():
-            setattr(row, name, figure(state))
+        for name, value in figures.items():
+            setattr(row, name, value)
     await session.flush()
     for instrument_id, state in states.items():
-        session.add_all(_lots(state, position_id=_key(rows[instrument_id].id)))
+        session.add_all(_lots(state, position_id=row_key(rows[instrument_id].id)))
 
 
 _FIGURES: dict[str, Callable[[InstrumentState], object]] = {
@@ -141,10 +138,9 @@ async def _add_cash(
     added: Sequence[Transaction],
     removed: Sequence[Transaction],
 ) -> None:
-    portfolio_id = _key(portfolio.id)
+    portfolio_id = row_key(portfolio.id)
     balances = {
-        row.currency: row.amount
-        for row in await session.scalars(cash_by_portfolio([portfolio_id]))
+        row.currency: row.amount for row in await session.scalars(cash_by_portfolio([portfolio_id]))
     }
     for currency, amount in cash_of(map(movement_of, added)).items():
         balances[currency] = total([balances.get(currency, ZERO), amount])
@@ -182,7 +178,7 @@ async def _add_totals(
     added: Sequence[Transaction],
     removed: Sequence[Transaction],
 ) -> None:
-    portfolio_id = _key(portfolio.id)
+    portfolio_id = row_key(portfolio.id)
     row = await session.scalar(totals_by_portfolio([portfolio_id]))
     totals = (
         totals_of_row(row)
@@ -204,7 +200,7 @@ async def _write_totals(
 
 async def rebuild(session: AsyncSession, portfolio: Portfolio) -> None:
     """Derive the whole projection of a portfolio anew from its ledger."""
-    portfolio_id = _key(portfolio.id)
+    portfolio_id = row_key(portfolio.id)
     entries = list(await session.scalars(ledger([portfolio_id])))
     known = await session.scalars(
         select(col(Position.instrument_id)).where(col(Position.portfolio_id) == portfolio_id)
@@ -212,9 +208,7 @@ async def rebuild(session: AsyncSession, portfolio: Portfolio) -> None:
     touched = set(known) | set(by_instrument(entries))
     await _rewrite_positions(session, portfolio, instrument_ids=touched)
     state = ledger_state(entries, allow_short=portfolio.allow_short)
-    await session.execute(
-        delete(CashBalance).where(col(CashBalance.portfolio_id) == portfolio_id)
-    )
+    await session.execute(delete(CashBalance).where(col(CashBalance.portfolio_id) == portfolio_id))
     await upsert(
         session,
         CashBalance,
@@ -229,7 +223,7 @@ async def rebuild(session: AsyncSession, portfolio: Portfolio) -> None:
 
 async def verify(session: AsyncSession, portfolio: Portfolio) -> list[Difference]:
     """Compare the stored projection with what the ledger derives; empty when all is well."""
-    portfolio_id = _key(portfolio.id)
+    portfolio_id = row_key(portfolio.id)
     entries = list(await session.scalars(ledger([portfolio_id])))
     derived = _flat(ledger_state(entries, allow_short=portfolio.allow_short))
     stored = await _stored(session, portfolio_id)
@@ -269,25 +263,22 @@ def _flat(state: LedgerState) -> dict[str, str]:
 def _lot_figures(instrument_id: int, *, index: int, lot: Lot) -> dict[str, str]:
     names = ("transaction_id", "opened_at", "quantity", "cost", "cost_base")
     return {
-        f"position {instrument_id} lot {index} {name}": _shown(getattr(lot, name))
-        for name in names
+        f"position {instrument_id} lot {index} {name}": _shown(getattr(lot, name)) for name in names
     }
 
 
 async def _stored(session: AsyncSession, portfolio_id: int) -> dict[str, str]:
     figures: dict[str, str] = {}
     positions = list(
-        await session.scalars(
-            select(Position).where(col(Position.portfolio_id) == portfolio_id)
-        )
+        await session.scalars(select(Position).where(col(Position.portfolio_id) == portfolio_id))
     )
     lots: dict[int, list[Lot]] = {}
-    for lot in await session.scalars(lots_by_position([_key(row.id) for row in positions])):
+    for lot in await session.scalars(lots_by_position([row_key(row.id) for row in positions])):
         lots.setdefault(lot.position_id, []).append(lot)
     for row in positions:
         for name in _FIGURES:
             figures[f"position {row.instrument_id} {name}"] = _shown(getattr(row, name))
-        for index, lot in enumerate(lots.get(_key(row.id), [])):
+        for index, lot in enumerate(lots.get(row_key(row.id), [])):
             figures |= _lot_figures(row.instrument_id, index=index, lot=lot)
     for balance in await session.scalars(cash_by_portfolio([portfolio_id])):
         if balance.amount:

@@ -39,9 +39,7 @@ async def void_transaction(
             raise missing from error
         raise
     # Read after the portfolio is held, so that two voids of one transaction take turns.
-    entry = await session.scalar(
-        select(Transaction).where(col(Transaction.id) == transaction_id)
-    )
+    entry = await session.scalar(select(Transaction).where(col(Transaction.id) == transaction_id))
     if entry is None:
         raise missing
     if entry.voided_at is not None:

@@ -1,0 +1,1 @@
+"""Everything outside the process that is not our database: market data, feed, caches."""

@@ -1,0 +1,111 @@
+"""What a provider can be asked for: one small protocol a capability, batch in and batch out.
+
+An answer has only what the provider knows: what is unknown is absent, never null or zero. Each
+method may raise ProviderError.
+"""
+
+from collections.abc import Callable, Collection
+from datetime import date, datetime
+from typing import Protocol
+
+from models.market import (
+    Bar,
+    CloseQuestion,
+    CompanyProfile,
+    EuroRate,
+    InstrumentMatch,
+    Quote,
+    Rate,
+    RateQuestion,
+)
+
+Clock = Callable[[], datetime]
+"""Tells the time, aware and in UTC."""
+
+
+class Provider(Protocol):
+    """Anything that market data comes from."""
+
+    @property
+    def name(self) -> str:
+        """Return the name that its values carry as their source."""
+        ...
+
+
+class QuoteProvider(Provider, Protocol):
+    """Knows current prices."""
+
+    async def quotes(self, symbols: Collection[str]) -> dict[str, Quote]:
+        """Return the current quotes of symbols."""
+        ...
+
+
+class ProfileProvider(Provider, Protocol):
+    """Knows who is behind a symbol."""
+
+    async def profiles(self, symbols: Collection[str]) -> dict[str, CompanyProfile]:
+        """Return the profiles of symbols."""
+        ...
+
+
+class BarProvider(Provider, Protocol):
+    """Knows past closes."""
+
+    async def closes(self, questions: Collection[CloseQuestion]) -> dict[CloseQuestion, Bar]:
+        """Return the last close on or before each day, never a later one."""
+        ...
+
+    async def bars(self, symbol: str, *, first: date, last: date) -> list[Bar]:
+        """Return the trading days from first to last, both included, in order."""
+        ...
+
+
+class RateProvider(Provider, Protocol):
+    """Knows exchange rates."""
+
+    async def rates(self, questions: Collection[RateQuestion]) -> dict[RateQuestion, Rate]:
+        """Return each rate of the day or the last one before, both legs of the same day."""
+        ...
+
+
+class SearchProvider(Provider, Protocol):
+    """Finds instruments."""
+
+    async def search(self, text: str, *, limit: int) -> list[InstrumentMatch]:
+        """Return instruments that fit a symbol or words of a name, best first."""
+        ...
+
+    async def find(self, symbols: Collection[str]) -> dict[str, InstrumentMatch]:
+        """Return the instruments with exactly these symbols."""
+        ...
+
+
+class LastKnown(Protocol):
+    """A lasting memory of market data, asked when every provider has failed."""
+
+    async def quotes(self, symbols: Collection[str]) -> dict[str, Quote]:
+        """Return the last known quotes."""
+        ...
+
+    async def profiles(self, symbols: Collection[str]) -> dict[str, CompanyProfile]:
+        """Return the last known profiles."""
+        ...
+
+    async def closes(self, questions: Collection[CloseQuestion]) -> dict[CloseQuestion, Bar]:
+        """Return the last known closes on or before each day."""
+        ...
+
+    async def rates(self, questions: Collection[RateQuestion]) -> dict[RateQuestion, Rate]:
+        """Return the last known rates on or before each day."""
+        ...
+
+    async def remember(
+        self,
+        *,
+        quotes: Collection[Quote] = (),
+        profiles: Collection[CompanyProfile] = (),
+        bars: Collection[Bar] = (),
+        rates: Collection[EuroRate] = (),
+    ) -> None:
+        """Keep values, each instead of what was known of the same thing."""
+        ...
