@@ -2,7 +2,7 @@
 
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
-from typing import NewType
+from typing import Any, NewType
 
 import strawberry
 from graphql import GraphQLError
@@ -66,7 +66,7 @@ Ratio = NewType("Ratio", float)
 CurrencyCode = NewType("CurrencyCode", str)
 Symbol = NewType("Symbol", str)
 
-SCALARS = {
+SCALARS: dict[object, Any] = {
     Decimal: strawberry.scalar(
         name="Decimal",
         description="An exact decimal number, sent as a string of plain digits such as "

@@ -19,11 +19,23 @@ from enum import Enum
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from models.portfolios import Portfolio
+from datasources.market import Market
+from models.base import row_key
+from models.database import Database
+from models.portfolios import Portfolio, portfolio_by_name
 from models.transactions import TRADES, Kind
-from services.booking import EntryOversoldError, Prepared, book, taken_external_ids
+from models.users import user_by_name
+from services.booking import (
+    EntryOversoldError,
+    Prepared,
+    book,
+    hold_portfolio,
+    prepare,
+    taken_external_ids,
+)
 from services.drafts import Draft, check_draft
 from services.errors import Mistake, MistakeCode, RefusedError, refuse
+from services.portfolios import create_portfolio
 
 COLUMNS = (
     "date",
@@ -272,3 +284,82 @@ async def _book_what_fits(
             continue
         break
     return refused
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What an import did, row by row; ``booked`` is false when nothing was changed."""
+
+    outcomes: tuple[Outcome, ...]
+    booked: bool
+
+    def count(self, fate: Fate) -> int:
+        """Count the rows with one fate."""
+        return sum(outcome.fate is fate for outcome in self.outcomes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """Where an import goes; the base currency is for a portfolio that is created."""
+
+    username: str
+    portfolio: str
+    base_currency: str | None = None
+
+
+class _UndoneError(Exception):
+    """Rolls an import back, with its report."""
+
+    def __init__(self, outcomes: list[Outcome]) -> None:
+        super().__init__("rolled back")
+        self.outcomes = outcomes
+
+
+async def import_file(
+    database: Database,
+    market: Market,
+    *,
+    text: str,
+    into: Target,
+    dry_run: bool,
+    skip_refused: bool,
+    now: datetime,
+) -> Report:
+    """Import a file into a user's portfolio, created if there is none of that name.
+
+    One transaction: killed at any moment it leaves all of the rows or none. Raises RefusedError
+    when the file as a whole cannot be used.
+    """
+    rows = parse_csv(text, now=now)
+    async with database.reading() as session:
+        user = await session.scalar(user_by_name(into.username))
+        if user is None:
+            raise refuse(MistakeCode.NOT_FOUND, f"There is no user {into.username!r}.", "user")
+        known = await session.scalar(
+            portfolio_by_name(owner_id=row_key(user.id), name=into.portfolio)
+        )
+        currency = known.base_currency if known else into.base_currency or user.base_currency
+        drafts = [row.draft for row in rows if row.draft is not None]
+        prepared = await prepare(session, market, base_currency=currency, drafts=drafts)
+    try:
+        async with database.writing() as session:
+            owner_id = row_key(user.id)
+            if known is None:
+                known = await create_portfolio(
+                    session, into.portfolio, owner_id=owner_id, base_currency=currency, now=now
+                )
+            held = await hold_portfolio(session, owner_id=owner_id, portfolio_id=row_key(known.id))
+            outcomes = await book_rows(
+                session,
+                held,
+                rows=rows,
+                prepared=prepared,
+                skip_refused=skip_refused,
+                now=now,
+            )
+            refused = any(outcome.fate is Fate.REFUSED for outcome in outcomes)
+            if dry_run or (refused and not skip_refused):
+                raise _UndoneError(outcomes)
+    except _UndoneError as undone:
+        return Report(outcomes=tuple(undone.outcomes), booked=False)
+    return Report(outcomes=tuple(outcomes), booked=True)

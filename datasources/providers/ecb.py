@@ -6,11 +6,13 @@ look-up splits one line. https://www.ecb.europa.eu/stats/eurofxref/
 
 import asyncio
 import io
+import re
 import zipfile
+import zlib
 from bisect import bisect_right
 from collections.abc import Collection
 from datetime import date, timedelta
-from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
+from decimal import ROUND_HALF_EVEN, Context, Decimal
 from pathlib import Path
 
 from datasources.errors import BadPayloadError
@@ -19,6 +21,9 @@ from models.market import EuroRate, Rate, RateQuestion
 PACKAGED = Path(__file__).parent.parent / "data" / "ecb-eurofxref-hist.zip"
 CARRY = timedelta(days=7)
 """How long a published rate stands for days without one; a longer gap is a suspension."""
+
+NUMBER = re.compile(r"[0-9]{1,15}(\.[0-9]{1,15})?")
+"""A rate as it is published; Decimal would also take NaN, Infinity and underscores."""
 
 DIVISION = Context(prec=28, rounding=ROUND_HALF_EVEN)
 
@@ -76,7 +81,14 @@ class Ecb:
                 for line in lines
                 if line.strip()
             )
-        except (OSError, ValueError, zipfile.BadZipFile) as error:
+        except (
+            OSError,
+            EOFError,
+            ValueError,
+            RuntimeError,
+            zipfile.BadZipFile,
+            zlib.error,
+        ) as error:
             raise BadPayloadError(f"{self._path.name} cannot be read: {error}") from error
         if not rows:
             raise BadPayloadError(f"{self._path.name} has no days.")
@@ -93,10 +105,9 @@ class Ecb:
         text = cells[place].strip() if place < len(cells) else ""
         if text in {"", "N/A"}:
             return None
-        try:
-            value = Decimal(text)
-        except InvalidOperation as error:
-            raise BadPayloadError(f"{self._path.name}: {text[:40]!r} is not a rate.") from error
+        if not NUMBER.fullmatch(text):
+            raise BadPayloadError(f"{self._path.name}: {text[:40]!r} is not a rate.")
+        value = Decimal(text)
         return value if value > 0 else None
 
     def _leg(self, currency: str, *, day: date, line: str) -> Decimal | None:

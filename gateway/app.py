@@ -1,0 +1,96 @@
+"""The application: routes, lifespan and middleware around one GraphQL endpoint."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI, Request, Response, WebSocket
+from fastapi.responses import JSONResponse, RedirectResponse
+
+from datasources.protocols import Clock
+from gateway.documents import Documents
+from gateway.resources import open_services, utc_now
+from gateway.schema import schema
+from gateway.settings import Settings
+from gateway.telemetry import RequestLog
+from gateway.token_route import issue_token
+from gateway.transports.execution import Executor
+from gateway.transports.http import GraphQLOverHttp
+from gateway.transports.websocket import Connection
+from gateway.web.explorer import explorer_page, explorer_routes
+from models.migrate import is_migrated
+
+ENDPOINT = "/graphql"
+
+
+def create_app(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
+    """Build the application; its services open with the lifespan."""
+    settings.signing_secret()  # refuse to start rather than to fail the first sign-in
+
+    @asynccontextmanager
+    async def lifespan(application: FastAPI) -> AsyncIterator[None]:
+        async with open_services(settings, clock=clock) as services:
+            application.state.services = services
+            application.state.graphql = GraphQLOverHttp(
+                executor,
+                services=services,
+                max_body_bytes=settings.max_body_bytes,
+                explorer=(
+                    (lambda: explorer_page(endpoint=ENDPOINT, demo=settings.demo))
+                    if settings.explorer
+                    else None
+                ),
+            )
+            yield
+
+    application = FastAPI(
+        title="FolioQL",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        routes=explorer_routes() if settings.explorer else None,
+    )
+    application.add_middleware(RequestLog)
+    executor = Executor(
+        schema,
+        Documents(
+            schema,
+            max_tokens=settings.max_tokens,
+            max_depth=settings.max_depth,
+            introspection=settings.introspection,
+        ),
+    )
+
+    @application.api_route(ENDPOINT, methods=["GET", "POST"])
+    async def graphql(request: Request) -> Response:
+        endpoint: GraphQLOverHttp = request.app.state.graphql
+        return await endpoint.respond(request)
+
+    @application.websocket(ENDPOINT)
+    async def graphql_socket(socket: WebSocket) -> None:
+        await Connection(socket, executor, socket.app.state.services).serve()
+
+    @application.post("/auth/token")
+    async def token(request: Request) -> Response:
+        return await issue_token(request, request.app.state.services)
+
+    @application.get("/healthz")
+    async def alive() -> Response:
+        return JSONResponse({"status": "alive"})
+
+    @application.get("/readyz")
+    async def ready(request: Request) -> Response:
+        database = request.app.state.services.database
+        try:
+            migrated = await is_migrated(database)
+        except Exception:  # noqa: BLE001  # whatever keeps the database away, we are not ready
+            return JSONResponse({"status": "the database cannot be reached"}, status_code=503)
+        if not migrated:
+            return JSONResponse({"status": "the database is not migrated"}, status_code=503)
+        return JSONResponse({"status": "ready"})
+
+    @application.get("/")
+    async def home() -> Response:
+        return RedirectResponse(ENDPOINT)
+
+    return application

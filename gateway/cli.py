@@ -1,0 +1,232 @@
+"""The command line: folioql serve, demo, migrate, schema, import, verify, doctor."""
+
+import asyncio
+import sys
+from collections.abc import Callable, Coroutine
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ParamSpec
+
+import click
+
+if TYPE_CHECKING:
+    from gateway.settings import Settings
+
+P = ParamSpec("P")
+
+
+def asynchronous(command: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
+    """Run an async command to its end."""
+
+    @wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        asyncio.run(command(*args, **kwargs))
+
+    return run
+
+
+def settings_or_exit(**given: Any) -> "Settings":
+    """Read the settings; exit with a plain message when they cannot be used."""
+    from gateway.settings import SettingsError, load_settings
+
+    try:
+        return load_settings(**given)
+    except SettingsError as error:
+        raise click.ClickException(str(error)) from error
+
+
+@click.group()
+@click.version_option(package_name="folioql")
+def main() -> None:
+    """FolioQL: one GraphQL endpoint over portfolios, trades, quotes and company profiles."""
+
+
+def _serve(settings: "Settings") -> None:
+    import uvicorn
+
+    from gateway.app import create_app
+    from gateway.settings import SettingsError
+    from gateway.telemetry import configure_logging
+
+    try:
+        application = create_app(settings)
+    except SettingsError as error:
+        raise click.ClickException(str(error)) from error
+    configure_logging(settings.log_level)
+    uvicorn.run(
+        application,
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        ws="websockets-sansio",
+        ws_max_size=2_000_000,
+        timeout_graceful_shutdown=5,
+    )
+
+
+@main.command()
+def serve() -> None:
+    """Serve the API. The database must be migrated."""
+    _serve(settings_or_exit())
+
+
+@main.command()
+def demo() -> None:
+    """Migrate, add the demo data, and serve with the simulated market."""
+    import os
+
+    given: dict[str, Any] = {"demo": True}
+    if "DATABASE_URL" not in os.environ and "FOLIOQL_DATABASE_URL" not in os.environ:
+        given["database_url"] = "sqlite:///folioql-demo.db"
+    settings = settings_or_exit(**given)
+    asyncio.run(_prepare_demo(settings))
+    click.echo(
+        f"FolioQL demo: http://{settings.host}:{settings.port}/graphql  (demo / demo123)", err=True
+    )
+    _serve(settings)
+
+
+async def _prepare_demo(settings: "Settings") -> None:
+    from gateway.resources import open_services
+    from models.migrate import upgrade
+    from services.demo import seed_demo
+
+    async with open_services(settings) as services:
+        await upgrade(services.database)
+        await seed_demo(
+            services.database, services.market, services.passwords, now=services.clock()
+        )
+
+
+@main.command()
+@click.option("--to", "target", default="head", help="Revision to go to; `base` empties all.")
+@asynchronous
+async def migrate(target: str) -> None:
+    """Bring the database to the newest revision, or to another."""
+    from models import migrate as migrations
+    from models.database import Database
+
+    database = Database(settings_or_exit().database_url)
+    try:
+        if target == "base":
+            await migrations.downgrade(database)
+        else:
+            await migrations.upgrade(database, target=target)
+        click.echo(f"The database is at revision {await migrations.revision(database)}.")
+    finally:
+        await database.close()
+
+
+@main.group()
+def schema() -> None:
+    """Print the GraphQL schema, or check the committed copy."""
+
+
+@schema.command("print")
+def schema_print() -> None:
+    """Print the schema in GraphQL's own language."""
+    from gateway.schema import schema as built
+
+    click.echo(built.as_str())
+
+
+@schema.command("check")
+@click.argument("file", type=click.Path(path_type=Path), default=Path("schema.graphql"))
+def schema_check(file: Path) -> None:
+    """Fail when a committed schema is not the one that the code prints."""
+    from gateway.schema import schema as built
+
+    if not file.is_file() or file.read_text(encoding="utf-8").strip() != built.as_str().strip():
+        raise click.ClickException(f"{file} is stale: run `folioql schema print > {file}`.")
+    click.echo(f"{file} is up to date.")
+
+
+@main.command("import")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--portfolio", required=True, help="Name of the portfolio; created if missing.")
+@click.option("--currency", default=None, help="Base currency of a portfolio that is created.")
+@click.option("--user", default="demo", show_default=True, help="Whose portfolio it is.")
+@click.option("--dry-run", is_flag=True, help="Tell what would happen, and change nothing.")
+@click.option("--skip-refused", is_flag=True, help="Book the good rows although others are bad.")
+@asynchronous
+async def import_(
+    file: Path,
+    portfolio: str,
+    currency: str | None,
+    user: str,
+    dry_run: bool,
+    skip_refused: bool,
+) -> None:
+    """Import transactions from a CSV file, row by row, all or nothing."""
+    from gateway.resources import open_services
+    from services.errors import RefusedError
+    from services.imports import Fate, Target, import_file
+
+    try:
+        text = await asyncio.to_thread(file.read_text, encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise click.ClickException(f"{file} is not UTF-8 text.") from error
+    async with open_services(settings_or_exit(demo=True)) as services:
+        try:
+            report = await import_file(
+                services.database,
+                services.market,
+                text=text,
+                into=Target(username=user, portfolio=portfolio, base_currency=currency),
+                dry_run=dry_run,
+                skip_refused=skip_refused,
+                now=services.clock(),
+            )
+        except RefusedError as error:
+            raise click.ClickException(str(error)) from error
+    for outcome in report.outcomes:
+        reasons = "; ".join(
+            f"{'.'.join(mistake.field)}: {mistake.message}" if mistake.field else mistake.message
+            for mistake in outcome.mistakes
+        )
+        click.echo(f"line {outcome.line}: {outcome.fate.value}{' - ' if reasons else ''}{reasons}")
+    counts = ", ".join(f"{report.count(fate)} {fate.value}" for fate in Fate)
+    if report.booked:
+        click.echo(f"{counts}.")
+    else:
+        click.echo(f"{counts}. Nothing was changed{': a dry run' if dry_run else ''}.")
+    if report.count(Fate.REFUSED) and not skip_refused:
+        sys.exit(1)
+
+
+@main.command()
+@click.option("--rebuild", is_flag=True, help="Rebuild what differs from the ledger.")
+@asynchronous
+async def verify(rebuild: bool) -> None:
+    """Derive positions, lots, cash and totals anew and compare them with what is stored."""
+    from models.database import Database
+    from services.verification import verify_all
+
+    database = Database(settings_or_exit().database_url)
+    try:
+        checked, differences = await verify_all(database, rebuild=rebuild)
+    finally:
+        await database.close()
+    for difference in differences:
+        click.echo(
+            f"{difference.portfolio}: {difference.figure} is {difference.stored}, "
+            f"the ledger says {difference.derived}"
+        )
+    click.echo(f"{checked} portfolios checked, {len(differences)} differences.")
+    if differences and not rebuild:
+        sys.exit(1)
+
+
+@main.command()
+@asynchronous
+async def doctor() -> None:
+    """Tell which settings, services and providers are usable, and why not."""
+    from gateway.doctor import examine
+
+    healthy = True
+    for finding in await examine(settings_or_exit(demo=False)):
+        click.echo(f"{'ok  ' if finding.usable else 'FAIL'}  {finding.what}: {finding.how}")
+        healthy = healthy and finding.usable
+    if not healthy:
+        sys.exit(1)

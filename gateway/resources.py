@@ -1,0 +1,72 @@
+"""Composition root: opens everything the application needs, and closes it in reverse order."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
+
+from datasources.cache import Cache
+from datasources.feed import Feed
+from datasources.market import Chains, Market
+from datasources.protocols import Clock
+from datasources.providers.ecb import PACKAGED, Ecb
+from datasources.providers.files import Files
+from datasources.providers.simulated import Simulated
+from gateway.settings import Settings
+from models.database import Database
+from resolvers.context import Services
+from services.last_known import StoredMarket
+from services.passwords import Passwords
+from services.tokens import Tokens
+
+
+def utc_now() -> datetime:
+    """Return the time of the machine."""
+    return datetime.now(UTC)
+
+
+def chains_of(settings: Settings, *, clock: Clock) -> Chains:
+    """Build the provider chains that the settings ask for."""
+    providers: list[Files | Simulated] = []
+    for name in settings.providers:
+        if name == "simulated":
+            providers.append(Simulated(clock=clock, seed=settings.simulation_seed))
+        elif settings.price_files:
+            providers.append(
+                Files(settings.price_files, clock=clock, currency=settings.price_files_currency)
+            )
+    return Chains(
+        quotes=tuple(providers),
+        profiles=tuple(one for one in providers if isinstance(one, Simulated)),
+        bars=tuple(providers),
+        rates=(Ecb(settings.rate_file or PACKAGED),),
+        search=tuple(providers),
+    )
+
+
+@asynccontextmanager
+async def open_services(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterator[Services]:
+    """Open the database, the market and the feed for as long as the block lasts."""
+    async with AsyncExitStack() as stack:
+        database = Database(settings.database_url)
+        stack.push_async_callback(database.close)
+        market = Market(
+            chains=chains_of(settings, clock=clock),
+            cache=Cache(clock=clock),
+            clock=clock,
+            last_known=StoredMarket(database),
+        )
+        await stack.enter_async_context(market)
+        feed = Feed(market, interval=settings.feed_interval)
+        stack.push_async_callback(feed.close)
+        yield Services(
+            database=database,
+            market=market,
+            feed=feed,
+            tokens=Tokens(
+                secret=settings.signing_secret(),
+                access_lifetime=settings.access_lifetime,
+                refresh_lifetime=settings.refresh_lifetime,
+            ),
+            passwords=Passwords(),
+            clock=clock,
+        )

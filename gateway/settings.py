@@ -1,0 +1,166 @@
+"""Settings: one frozen object, read once from the environment and a ``.env`` file.
+
+Every name begins with ``FOLIOQL_``; ``DATABASE_URL`` and ``PORT`` are read too, as hosts set them.
+An unknown or malformed one is refused. ``docs/configuration.md`` documents each.
+"""
+
+import os
+import secrets
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from dotenv import dotenv_values
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+
+from models.currencies import is_currency
+from models.database import database_url
+
+PREFIX = "FOLIOQL_"
+PLAIN = {"DATABASE_URL": "database_url", "PORT": "port"}
+MIN_SECRET = 32
+QUOTE_PROVIDERS = ("files", "simulated")
+
+
+class SettingsError(Exception):
+    """The settings cannot be used; the message says which and why, without their values."""
+
+
+class Settings(BaseModel):
+    """All settings with their defaults."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    database_url: Annotated[str, Field(description="sqlite:///file or postgresql://…")] = (
+        "sqlite:///folioql.db"
+    )
+    host: Annotated[str, Field(description="Address to listen on.")] = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535, description="Port to listen on.")] = 8000
+    secret: Annotated[
+        SecretStr | None, Field(description="Signs access tokens; 32 characters or more.")
+    ] = None
+    access_token_minutes: Annotated[
+        int, Field(ge=1, le=1440, description="How long an access token works.")
+    ] = 15
+    refresh_token_days: Annotated[
+        int, Field(ge=1, le=365, description="How long a refresh token works.")
+    ] = 30
+    providers: Annotated[
+        tuple[Literal["files", "simulated"], ...],
+        Field(description="Providers of prices and profiles in the order they are asked."),
+    ] = ("files", "simulated")
+    price_files: Annotated[
+        tuple[Path, ...], Field(description="CSV files with price history.")
+    ] = ()
+    price_files_currency: Annotated[
+        str, Field(description="Currency of price files that do not name one.")
+    ] = "USD"
+    rate_file: Annotated[
+        Path | None,
+        Field(description="The ECB's history file (CSV or ZIP); a packaged copy if left out."),
+    ] = None
+    simulation_seed: Annotated[int, Field(description="Seed of the simulated market.")] = 1
+    feed_interval_ms: Annotated[
+        int, Field(ge=50, le=60_000, description="How often live prices are looked at.")
+    ] = 1000
+    explorer: Annotated[bool, Field(description="Serve GraphiQL at /graphql.")] = True
+    introspection: Annotated[bool, Field(description="Answer questions about the schema.")] = True
+    max_body_bytes: Annotated[
+        int, Field(ge=1_000, description="Largest accepted request body.")
+    ] = 1_000_000
+    max_depth: Annotated[int, Field(ge=3, description="Deepest accepted document.")] = 20
+    max_tokens: Annotated[int, Field(ge=100, description="Longest accepted document.")] = 5_000
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"], Field(description="Least level to log.")
+    ] = "info"
+    demo: Annotated[bool, Field(description="Set by `folioql demo`; never by hand.")] = False
+
+    @field_validator("providers", "price_files", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("database_url")
+    @classmethod
+    def _usable_database(cls, value: str) -> str:
+        database_url(value)
+        return value
+
+    @field_validator("price_files_currency")
+    @classmethod
+    def _known_currency(cls, value: str) -> str:
+        if not is_currency(value):
+            raise ValueError("not an ISO 4217 currency")
+        return value
+
+    @field_validator("secret")
+    @classmethod
+    def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and len(value.get_secret_value()) < MIN_SECRET:
+            raise ValueError(f"needs at least {MIN_SECRET} characters")
+        return value
+
+    @property
+    def access_lifetime(self) -> timedelta:
+        """Return how long an access token works."""
+        return timedelta(minutes=self.access_token_minutes)
+
+    @property
+    def refresh_lifetime(self) -> timedelta:
+        """Return how long a refresh token works."""
+        return timedelta(days=self.refresh_token_days)
+
+    @property
+    def feed_interval(self) -> timedelta:
+        """Return how often live prices are looked at."""
+        return timedelta(milliseconds=self.feed_interval_ms)
+
+    def signing_secret(self) -> str:
+        """Return the secret; outside demo mode there has to be one."""
+        if self.secret is not None:
+            return self.secret.get_secret_value()
+        if self.demo:
+            return secrets.token_urlsafe(MIN_SECRET)
+        raise SettingsError(
+            f"{PREFIX}SECRET is not set: it signs access tokens. Make one with "
+            "`python3 -c 'import secrets; print(secrets.token_urlsafe(32))'`, or run the demo, "
+            "which needs none."
+        )
+
+
+def _given(source: Mapping[str, str | None], *, strict: bool) -> dict[str, str]:
+    """Pick our settings out of an environment; ``strict`` refuses names that are not ours."""
+    found: dict[str, str] = {}
+    for name, value in source.items():
+        if value is None:
+            continue
+        if name in PLAIN:
+            found.setdefault(PLAIN[name], value)
+        elif name.startswith(PREFIX):
+            key = name.removeprefix(PREFIX).lower()
+            if key not in Settings.model_fields or key == "demo":
+                raise SettingsError(f"{name} is not a setting: see docs/configuration.md.")
+            found[key] = value
+        elif strict:
+            raise SettingsError(f"{name} in .env is not a setting: see docs/configuration.md.")
+    return found
+
+
+def load_settings(
+    environment: Mapping[str, str] | None = None, *, env_file: Path = Path(".env"), **given: Any
+) -> Settings:
+    """Read settings; arguments win over the environment, the environment over the file."""
+    from_file = _given(dotenv_values(env_file), strict=True) if env_file.is_file() else {}
+    from_environment = _given(os.environ if environment is None else environment, strict=False)
+    try:
+        return Settings.model_validate(from_file | from_environment | given)
+    except ValidationError as error:
+        # Only names and reasons: a value may be a secret or hold a password.
+        reasons = "; ".join(
+            f"{PREFIX}{'.'.join(str(part) for part in problem['loc']).upper()}: {problem['msg']}"
+            for problem in error.errors(include_input=False, include_url=False)
+        )
+        raise SettingsError(f"These settings cannot be used: {reasons}.") from error

@@ -1,0 +1,72 @@
+"""The OAuth2 token endpoint (RFC 6749, password and refresh grants), for ordinary tools."""
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from resolvers.context import Services
+from services.accounts import SignedIn, check_credentials, refresh_session, start_session
+from services.errors import RefusedError
+
+MAX_FORM_BYTES = 10_000
+NO_STORE = {"cache-control": "no-store", "pragma": "no-cache"}
+
+
+def _error(code: str, description: str, *, status: int = 400) -> Response:
+    return JSONResponse(
+        {"error": code, "error_description": description}, status_code=status, headers=NO_STORE
+    )
+
+
+async def issue_token(request: Request, services: Services) -> Response:
+    """Answer a token request with tokens, or with an error as the RFC has it."""
+    length = request.headers.get("content-length", "")
+    if not length.isdigit() or int(length) > MAX_FORM_BYTES:
+        return _error("invalid_request", "Send a small form with its length.", status=413)
+    form = {name: value for name, value in (await request.form()).items() if isinstance(value, str)}
+    grant = form.get("grant_type", "password")
+    needed = {"password": ("username", "password"), "refresh_token": ("refresh_token",)}
+    if grant not in needed:
+        return _error("unsupported_grant_type", "Use password or refresh_token.")
+    missing = [name for name in needed[grant] if not form.get(name)]
+    if missing:
+        return _error("invalid_request", f"Missing: {', '.join(missing)}.")
+    signed_in = await (_by_password if grant == "password" else _by_refresh)(form, services)
+    if signed_in is None:
+        return _error("invalid_grant", "The credentials or refresh token are not valid.")
+    lifetime = signed_in.access_expires_at - services.clock()
+    return JSONResponse(
+        {
+            "access_token": signed_in.access_token,
+            "token_type": "bearer",
+            "expires_in": max(0, int(lifetime.total_seconds())),
+            "refresh_token": signed_in.refresh_token,
+        },
+        headers=NO_STORE,
+    )
+
+
+async def _by_password(form: dict[str, str], services: Services) -> SignedIn | None:
+    try:
+        async with services.database.reading() as session:
+            user = await check_credentials(
+                session,
+                services.passwords,
+                username=form["username"],
+                password=form["password"],
+            )
+    except RefusedError:
+        return None
+    async with services.database.writing() as session:
+        return await start_session(
+            session, services.tokens, user_id=user.id or 0, now=services.clock()
+        )
+
+
+async def _by_refresh(form: dict[str, str], services: Services) -> SignedIn | None:
+    async with services.database.writing() as session:
+        return await refresh_session(
+            session,
+            services.tokens,
+            refresh_token=form["refresh_token"],
+            now=services.clock(),
+        )

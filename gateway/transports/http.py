@@ -1,0 +1,159 @@
+"""GraphQL over HTTP: POST and GET with JSON, and server-sent events for subscriptions."""
+
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+from urllib.parse import parse_qsl
+
+import orjson
+from graphql import OperationType
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response, StreamingResponse
+
+from gateway.auth import context_for
+from gateway.documents import RefusedDocumentError
+from gateway.failures import failed
+from gateway.transports import execution
+from gateway.transports.execution import Executor, MalformedRequestError, is_subscription
+from resolvers.context import Services
+
+JSON = "application/json"
+GRAPHQL = "application/graphql-response+json"
+EVENTS = "text/event-stream"
+
+
+class RefusedRequestError(Exception):
+    """A request is refused before anything is executed."""
+
+    def __init__(self, status: int, message: str, *, code: str = "BAD_REQUEST") -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+
+
+def encode(value: Any) -> bytes:
+    """Write JSON; whole numbers of any size are allowed to be strings already."""
+    return orjson.dumps(value)
+
+
+class GraphQLOverHttp:
+    """Serves the GraphQL endpoint over HTTP."""
+
+    def __init__(
+        self,
+        executor: Executor,
+        *,
+        services: Services,
+        max_body_bytes: int,
+        explorer: Callable[[], Response] | None,
+    ) -> None:
+        self._executor = executor
+        self._services = services
+        self._max_body_bytes = max_body_bytes
+        self._explorer = explorer
+
+    async def respond(self, request: Request) -> Response:
+        """Answer one HTTP request."""
+        request_id: str = request.state.request_id
+        accept = request.headers.get("accept", "*/*")
+        if request.method == "GET" and "text/html" in accept and self._explorer is not None:
+            return self._explorer()
+        media_type = GRAPHQL if GRAPHQL in accept else JSON
+        try:
+            asked = await self._read(request)
+            return await self._run(request, asked, media_type=media_type)
+        except RefusedRequestError as refused:
+            body = {"errors": [{"message": str(refused), "extensions": {"code": refused.code}}]}
+            return self._json(body, status=refused.status, media_type=media_type)
+        except RefusedDocumentError as refused:
+            body = self._executor.refusal(refused, request_id=request_id)
+            # Plain JSON clients expect 200 for anything well-formed.
+            malformed = refused.code in {"BAD_REQUEST", "GRAPHQL_PARSE_FAILED"}
+            status = 400 if media_type == GRAPHQL or malformed else 200
+            return self._json(body, status=status, media_type=media_type)
+        except ClientDisconnect:
+            return Response(status_code=499)
+        except Exception as error:  # noqa: BLE001  # logged and masked
+            body = {"errors": [failed(error, request_id=request_id)]}
+            return self._json(body, status=500, media_type=media_type)
+
+    async def _read(self, request: Request) -> execution.Request:
+        if request.method == "GET":
+            body = dict(parse_qsl(request.url.query, keep_blank_values=False))
+            if isinstance(variables := body.get("variables"), str):
+                return self._checked(body | {"variables": self._decoded(variables.encode())})
+            return self._checked(body)
+        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if kind != JSON:
+            message = f"Send {JSON}, not {kind or 'a body without a content type'}."
+            raise RefusedRequestError(415, message)
+        declared = request.headers.get("content-length", "")
+        if declared.isdigit() and int(declared) > self._max_body_bytes:
+            raise self._too_large()
+        raw = bytearray()
+        async for chunk in request.stream():
+            raw += chunk
+            if len(raw) > self._max_body_bytes:
+                raise self._too_large()
+        return self._checked(self._decoded(bytes(raw)))
+
+    def _too_large(self) -> RefusedRequestError:
+        message = f"The body is larger than {self._max_body_bytes} bytes."
+        return RefusedRequestError(413, message, code="BODY_TOO_LARGE")
+
+    @staticmethod
+    def _decoded(raw: bytes) -> Any:
+        if not raw:
+            raise RefusedRequestError(400, "The body is empty: send a JSON object with `query`.")
+        try:
+            return orjson.loads(raw)
+        except orjson.JSONDecodeError as error:
+            raise RefusedRequestError(400, f"This is not JSON: {error}.") from error
+
+    @staticmethod
+    def _checked(body: Any) -> execution.Request:
+        try:
+            return execution.read_request(body)
+        except MalformedRequestError as error:
+            raise RefusedRequestError(400, str(error)) from error
+
+    async def _run(
+        self, request: Request, asked: execution.Request, *, media_type: str
+    ) -> Response:
+        operation = self._executor.operation(asked)
+        if request.method == "GET" and operation.type is OperationType.MUTATION:
+            raise RefusedRequestError(405, "A mutation needs POST.")
+        context = context_for(
+            self._services,
+            authorization=request.headers.get("authorization"),
+            request_id=request.state.request_id,
+        )
+        if is_subscription(operation):
+            if EVENTS not in request.headers.get("accept", ""):
+                message = f"A subscription needs a WebSocket, or an Accept of {EVENTS}."
+                raise RefusedRequestError(406, message)
+            events = self._executor.subscribe(asked, operation=operation, context=context)
+            return StreamingResponse(
+                _frames(events), media_type=EVENTS, headers={"cache-control": "no-cache"}
+            )
+        body = await self._executor.execute(asked, operation=operation, context=context)
+        refused = "data" not in body
+        return self._json(
+            body, status=400 if refused and media_type == GRAPHQL else 200, media_type=media_type
+        )
+
+    @staticmethod
+    def _json(body: Any, *, status: int, media_type: str) -> Response:
+        return Response(
+            encode(body),
+            status_code=status,
+            media_type=media_type,
+            headers={"cache-control": "no-store", "vary": "accept, authorization"}
+            | ({"allow": "POST"} if status == 405 else {}),
+        )
+
+
+async def _frames(events: AsyncIterator[execution.Response]) -> AsyncIterator[bytes]:
+    """Write responses as the events of graphql-sse's distinct connections mode."""
+    async for body in events:
+        yield b"event: next\ndata: " + encode(body) + b"\n\n"
+    yield b"event: complete\ndata: \n\n"

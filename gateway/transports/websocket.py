@@ -1,0 +1,196 @@
+"""GraphQL over WebSocket by the graphql-transport-ws protocol.
+
+https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md. Each operation has a context of
+its own, so nothing loaded for one is ever shown by another. The socket closes with 4403 when the
+access token it was opened with expires.
+"""
+
+import asyncio
+from contextlib import suppress
+from typing import Any
+
+import orjson
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
+
+from gateway.auth import authorization_in, context_for
+from gateway.documents import RefusedDocumentError
+from gateway.transports import execution
+from gateway.transports.execution import Executor, MalformedRequestError, is_subscription
+from resolvers.context import Context, Services
+
+PROTOCOL = "graphql-transport-ws"
+INIT_SECONDS = 10
+MAX_OPERATIONS = 100
+MAX_MESSAGE = 1_000_000
+
+
+class CloseSocketError(Exception):
+    """The client broke the protocol: the socket closes with a code and a reason."""
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.reason = reason[:120]  # a close frame has room for 123 bytes
+
+
+class Connection:
+    """One socket and the operations running on it."""
+
+    def __init__(self, socket: WebSocket, executor: Executor, services: Services) -> None:
+        self._socket = socket
+        self._executor = executor
+        self._services = services
+        self._authorization: str | None = None
+        self._acknowledged = asyncio.Event()
+        self._initialised = False
+        self._operations: dict[str, asyncio.Task[None]] = {}
+
+    async def serve(self) -> None:
+        """Speak with the client until either side ends it."""
+        if PROTOCOL not in self._socket.scope.get("subprotocols", ()):
+            await self._socket.accept()
+            await self._socket.close(4406, f"Only {PROTOCOL} is spoken here")
+            return
+        await self._socket.accept(subprotocol=PROTOCOL)
+        watch = asyncio.create_task(self._watch())
+        try:
+            while True:
+                await self._handle(await self._receive())
+        except CloseSocketError as close:
+            await self._close(close.code, close.reason)
+        except WebSocketDisconnect:
+            pass
+        finally:
+            watch.cancel()
+            running = [*self._operations.values(), watch]
+            for task in running:
+                task.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
+
+    async def _close(self, code: int, reason: str) -> None:
+        if self._socket.application_state is WebSocketState.CONNECTED:
+            with suppress(RuntimeError, WebSocketDisconnect):
+                await self._socket.close(code, reason)
+
+    async def _watch(self) -> None:
+        """Close a socket that never begins, and one whose access token expires."""
+        try:
+            await asyncio.wait_for(self._acknowledged.wait(), INIT_SECONDS)
+        except TimeoutError:
+            await self._close(4408, "Connection initialisation timeout")
+            return
+        principal = self._context().principal
+        if principal is not None:
+            left = (principal.expires_at - self._services.clock()).total_seconds()
+            await asyncio.sleep(max(0.0, left))
+            await self._close(4403, "The access token has expired")
+
+    async def _receive(self) -> dict[str, Any]:
+        message = await self._socket.receive()
+        if message["type"] == "websocket.disconnect":
+            raise WebSocketDisconnect(message.get("code", 1000))
+        text = message.get("text")
+        if text is None or len(text) > MAX_MESSAGE:
+            raise CloseSocketError(4400, "Messages are JSON text of at most 1 MB")
+        try:
+            decoded = orjson.loads(text)
+        except orjson.JSONDecodeError as error:
+            raise CloseSocketError(4400, "The message is not JSON") from error
+        if not isinstance(decoded, dict) or not isinstance(decoded.get("type"), str):
+            raise CloseSocketError(4400, "The message is not an object with a type")
+        return decoded
+
+    async def _send(self, **message: Any) -> None:
+        await self._socket.send_text(orjson.dumps(message).decode())
+
+    async def _handle(self, message: dict[str, Any]) -> None:
+        kind = message["type"]
+        if kind == "connection_init":
+            await self._initialise(message.get("payload"))
+        elif kind == "ping":
+            await self._send(type="pong")
+        elif kind == "subscribe":
+            await self._subscribe(message)
+        elif kind == "complete":
+            task = self._operations.pop(str(message.get("id")), None)
+            if task is not None:
+                task.cancel()
+        elif kind != "pong":
+            raise CloseSocketError(4400, "Unknown message type")
+
+    async def _initialise(self, payload: Any) -> None:
+        if self._initialised:
+            raise CloseSocketError(4429, "Too many initialisation requests")
+        if payload is not None and not isinstance(payload, dict):
+            raise CloseSocketError(4400, "The connection_init payload is not an object")
+        self._initialised = True
+        self._authorization = authorization_in(payload or {}) or self._socket.headers.get(
+            "authorization"
+        )
+        await self._send(type="connection_ack")
+        self._acknowledged.set()
+
+    def _context(self) -> Context:
+        return context_for(
+            self._services,
+            authorization=self._authorization,
+            request_id=self._socket.state.request_id,
+        )
+
+    async def _subscribe(self, message: dict[str, Any]) -> None:
+        if not self._acknowledged.is_set():
+            raise CloseSocketError(4401, "Unauthorized")
+        key = message.get("id")
+        if not isinstance(key, str) or not key:
+            raise CloseSocketError(4400, "subscribe needs an id")
+        if key in self._operations:
+            raise CloseSocketError(4409, f"Subscriber for {key} already exists")
+        if len(self._operations) >= MAX_OPERATIONS:
+            error = {
+                "message": f"At most {MAX_OPERATIONS} operations at a time on one socket.",
+                "extensions": {"code": "RATE_LIMITED"},
+            }
+            await self._send(id=key, type="error", payload=[error])
+            return
+        try:
+            request = execution.read_request(message.get("payload"))
+        except MalformedRequestError as error:
+            raise CloseSocketError(4400, str(error)) from error
+        self._operations[key] = asyncio.create_task(self._run(key, request))
+
+    async def _run(self, key: str, request: execution.Request) -> None:
+        context = self._context()
+        try:
+            with suppress(WebSocketDisconnect, RuntimeError):
+                if await self._answer(key, request, context=context):
+                    await self._send(id=key, type="complete")
+        finally:
+            self._operations.pop(key, None)
+
+    async def _answer(self, key: str, request: execution.Request, *, context: Context) -> bool:
+        """Send an operation's results; false when it ended in an error message."""
+        try:
+            operation = self._executor.operation(request)
+        except RefusedDocumentError as refused:
+            body = self._executor.refusal(refused, request_id=context.request_id)
+            await self._send(id=key, type="error", payload=body["errors"])
+            return False
+        if not is_subscription(operation):
+            body = await self._executor.execute(request, operation=operation, context=context)
+            return await self._next(key, body)
+        events = self._executor.subscribe(request, operation=operation, context=context)
+        try:
+            async for body in events:
+                if not await self._next(key, body):
+                    return False
+        finally:
+            # Closed here and now, so that its listener is gone when this task is.
+            await events.aclose()
+        return True
+
+    async def _next(self, key: str, body: execution.Response) -> bool:
+        if "data" not in body:
+            await self._send(id=key, type="error", payload=body["errors"])
+            return False
+        await self._send(id=key, type="next", payload=body)
+        return True
