@@ -230,3 +230,7 @@ async def doctor() -> None:
         healthy = healthy and finding.usable
     if not healthy:
         sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -2,19 +2,22 @@
 
 Wide: ``Date`` and then a column a symbol, taken as adjusted closes in the default currency. Long:
 ``date,symbol,close`` and perhaps ``open,high,low,volume,currency``, taken as traded. Plain, gzip
-or a ZIP of one file. Empty cells and ``N/A`` are days without a price.
+or a ZIP of one file. Empty cells and ``N/A`` are days without a price. Several files of the same
+kind make one history; of a day given twice the later row counts.
 """
 
 import asyncio
 import csv
 import gzip
 import io
+import re
 import zipfile
-from bisect import bisect_right
+import zlib
+from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
 
 from datasources.errors import BadPayloadError
@@ -30,6 +33,11 @@ FRESH_DAYS = 4
 
 HOLES = {"", "N/A", "NA", "NaN", "null"}
 
+NUMBER = re.compile(r"[0-9]{1,15}(\.[0-9]{1,15})?([eE][+-]?[0-9]{1,2})?")
+"""A price or volume; Decimal would also take Infinity, underscores and other scripts' digits."""
+
+EXTRAS = ("open", "high", "low", "volume")
+
 
 @dataclass(slots=True)
 class Series:
@@ -38,9 +46,9 @@ class Series:
     currency: str
     factor: Decimal
     adjusted: bool
-    where: str
     days: list[date] = field(default_factory=list)
     closes: list[str] = field(default_factory=list)
+    extras: dict[date, tuple[str, ...]] = field(default_factory=dict)
 
 
 def read_text(path: Path) -> str:
@@ -54,7 +62,7 @@ def read_text(path: Path) -> str:
                 (name,) = archive.namelist()
                 raw = archive.read(name)
         return raw.decode("utf-8-sig")
-    except (OSError, EOFError, ValueError, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, ValueError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
         raise BadPayloadError(f"{path.name} cannot be read: {error}") from error
 
 
@@ -79,42 +87,49 @@ class Files:
     def _read_all(self) -> dict[str, Series]:
         series: dict[str, Series] = {}
         for path in self._paths:
-            rows = csv.reader(read_text(path).splitlines())
-            header = [name.strip() for name in next(rows, [])]
-            names = [name.lower() for name in header]
-            if names[:1] != ["date"]:
-                raise BadPayloadError(f"{path.name}: the first column must be Date.")
-            if {"symbol", "close"} <= set(names):
-                self._read_long(path, names=names, rows=list(rows), series=series)
-            else:
-                self._read_wide(path, header=header, rows=list(rows), series=series)
+            try:
+                self._read(path, series=series)
+            except csv.Error as error:
+                raise BadPayloadError(f"{path.name} cannot be read: {error}") from error
         for one in series.values():
-            order = sorted(range(len(one.days)), key=one.days.__getitem__)
-            one.days = [one.days[place] for place in order]
-            one.closes = [one.closes[place] for place in order]
-        return series
+            by_day = dict(sorted(dict(zip(one.days, one.closes, strict=True)).items()))
+            one.days, one.closes = list(by_day), list(by_day.values())
+        return {symbol: one for symbol, one in series.items() if one.days}
 
-    def _new(self, path: Path, *, currency: str, adjusted: bool) -> Series:
-        major, factor = major_unit(currency)
-        return Series(currency=major, factor=factor, adjusted=adjusted, where=path.name)
+    def _read(self, path: Path, *, series: dict[str, Series]) -> None:
+        rows = csv.reader(read_text(path).splitlines())
+        header = [name.strip() for name in next(rows, [])]
+        names = [name.lower() for name in header]
+        if names[:1] != ["date"]:
+            raise BadPayloadError(f"{path.name}: the first column must be Date.")
+        if {"symbol", "close"} <= set(names):
+            self._read_long(path, names=names, rows=list(rows), series=series)
+        else:
+            self._read_wide(path, header=header, rows=list(rows), series=series)
 
     def _read_wide(
         self, path: Path, *, header: list[str], rows: list[list[str]], series: dict[str, Series]
     ) -> None:
         try:
-            symbols = [canonical(name) for name in header[1:] if name]
+            # A column without a name keeps its place, or the prices after it would move.
+            symbols = [canonical(name) if name else None for name in header[1:]]
         except InvalidSymbolError as error:
             raise BadPayloadError(f"{path.name}: {error}") from error
-        for symbol in symbols:
-            series[symbol] = self._new(path, currency=self._currency, adjusted=True)
+        columns = [
+            symbol
+            and _series(
+                series, symbol, currency=self._currency, adjusted=True, where=f"{path.name} line 1"
+            )
+            for symbol in symbols
+        ]
         for line, row in enumerate(rows, start=2):
             if not row:
                 continue
             day = _day(row[0], path=path, line=line)
-            for symbol, cell in zip(symbols, row[1:], strict=False):
-                if cell.strip() not in HOLES:
-                    series[symbol].days.append(day)
-                    series[symbol].closes.append(_checked(cell.strip(), path=path, line=line))
+            for column, cell in zip(columns, row[1:], strict=False):
+                if column and cell.strip() not in HOLES:
+                    column.days.append(day)
+                    column.closes.append(_price(cell.strip(), where=f"{path.name} line {line}"))
 
     def _read_long(
         self, path: Path, *, names: list[str], rows: list[list[str]], series: dict[str, Series]
@@ -122,26 +137,40 @@ class Files:
         for line, row in enumerate(rows, start=2):
             if not row:
                 continue
+            where = f"{path.name} line {line}"
             cells = dict(zip(names, (cell.strip() for cell in row), strict=False))
             if cells.get("close", "") in HOLES:
                 continue
             try:
                 symbol = canonical(cells.get("symbol", ""))
             except InvalidSymbolError as error:
-                raise BadPayloadError(f"{path.name} line {line}: {error}") from error
-            if symbol not in series:
-                currency = cells.get("currency") or self._currency
-                series[symbol] = self._new(path, currency=currency, adjusted=False)
-            series[symbol].days.append(_day(cells["date"], path=path, line=line))
-            series[symbol].closes.append(_checked(cells["close"], path=path, line=line))
+                raise BadPayloadError(f"{where}: {error}") from error
+            currency = cells.get("currency") or self._currency
+            one = _series(series, symbol, currency=currency, adjusted=False, where=where)
+            day = _day(cells["date"], path=path, line=line)
+            one.days.append(day)
+            one.closes.append(_price(cells["close"], where=where))
+            extras = tuple(_extra(cells.get(name, ""), where=where) for name in EXTRAS)
+            if any(extras):
+                one.extras[day] = extras
+            else:
+                one.extras.pop(day, None)
 
     def _bar(self, symbol: str, series: Series, place: int) -> Bar:
+        day = series.days[place]
+        opened, high, low, volume = (
+            Decimal(text) if text else None for text in series.extras.get(day, ("",) * len(EXTRAS))
+        )
         return Bar(
             symbol=symbol,
-            day=series.days[place],
+            day=day,
             close=Decimal(series.closes[place]) * series.factor,
             currency=series.currency,
             source=self.name,
+            open=opened * series.factor if opened else None,  # vendors write zero for unknown
+            high=high * series.factor if high else None,
+            low=low * series.factor if low else None,
+            volume=volume,
             adjusted=series.adjusted,
         )
 
@@ -159,7 +188,7 @@ class Files:
                 symbol=symbol,
                 price=bar.close,
                 currency=bar.currency,
-                as_of=datetime.combine(bar.day, CLOSE),
+                as_of=min(datetime.combine(bar.day, CLOSE), now),
                 received_at=now,
                 source=self.name,
                 quality=QuoteQuality.STALE if old else QuoteQuality.DELAYED,
@@ -185,10 +214,7 @@ class Files:
         series = (await self._load()).get(symbol)
         if series is None:
             return []
-        start, end = (
-            bisect_right(series.days, first - timedelta(days=1)),
-            bisect_right(series.days, last),
-        )
+        start, end = bisect_left(series.days, first), bisect_right(series.days, last)
         return [self._bar(symbol, series, place) for place in range(start, end)]
 
     def _match(self, symbol: str, series: Series) -> InstrumentMatch:
@@ -219,11 +245,29 @@ def _day(text: str, *, path: Path, line: int) -> date:
         raise BadPayloadError(f"{path.name} line {line}: {text[:40]!r} is not a day.") from error
 
 
-def _checked(text: str, *, path: Path, line: int) -> str:
-    try:
-        above_zero = Decimal(text) > 0
-    except InvalidOperation:
-        above_zero = False
-    if not above_zero:
-        raise BadPayloadError(f"{path.name} line {line}: {text[:40]!r} is not a price.")
+def _series(
+    series: dict[str, Series], symbol: str, *, currency: str, adjusted: bool, where: str
+) -> Series:
+    """Return a symbol's series; raises BadPayloadError for prices that cannot join it."""
+    major, factor = major_unit(currency)
+    one = series.setdefault(symbol, Series(currency=major, factor=factor, adjusted=adjusted))
+    if (one.currency, one.factor, one.adjusted) != (major, factor, adjusted):
+        raise BadPayloadError(
+            f"{where}: prices of {symbol} are in {currency}, {'' if adjusted else 'not '}adjusted,"
+            " unlike those before."
+        )
+    return one
+
+
+def _price(text: str, *, where: str) -> str:
+    if not NUMBER.fullmatch(text) or Decimal(text) <= 0:
+        raise BadPayloadError(f"{where}: {text[:40]!r} is not a price.")
+    return text
+
+
+def _extra(text: str, *, where: str) -> str:
+    if text in HOLES:
+        return ""
+    if not NUMBER.fullmatch(text):
+        raise BadPayloadError(f"{where}: {text[:40]!r} is not a number.")
     return text

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from datasources.protocols import Clock
@@ -88,7 +88,7 @@ def company(symbol: str) -> Company:
     )
 
 
-@cache
+@lru_cache(maxsize=4096)  # symbols come from outside: without an end, memory would have none
 def _phases(seed: int, symbol: str) -> tuple[float, ...]:
     return tuple(_chance(seed, symbol, period) for period, _ in WAVES)
 
@@ -123,7 +123,7 @@ class Simulated:
     async def quotes(self, symbols: Collection[str]) -> dict[str, Quote]:
         """Return the price of this second for each symbol."""
         now = self._clock()
-        return {symbol: self._quote(symbol, now) for symbol in symbols}
+        return {symbol: self._quote(symbol, now) for symbol in _well_formed(symbols)}
 
     def _quote(self, symbol: str, now: datetime) -> Quote:
         moment = now.replace(microsecond=0)
@@ -148,7 +148,7 @@ class Simulated:
     async def profiles(self, symbols: Collection[str]) -> dict[str, CompanyProfile]:
         """Return a profile for each symbol."""
         now = self._clock()
-        return {symbol: self._profile(company(symbol), now) for symbol in symbols}
+        return {symbol: self._profile(company(symbol), now) for symbol in _well_formed(symbols)}
 
     def _profile(self, known: Company, now: datetime) -> CompanyProfile:
         return CompanyProfile(
@@ -179,18 +179,24 @@ class Simulated:
 
     async def closes(self, questions: Collection[CloseQuestion]) -> dict[CloseQuestion, Bar]:
         """Return the close of the last weekday on or before each day."""
+        newest = self._newest_close()
+        return {
+            question: self._bar(question.symbol, _last_weekday(min(question.day, newest)))
+            for question in questions
+            if SYMBOL.fullmatch(question.symbol)
+        }
+
+    def _newest_close(self) -> date:
+        """Return the last weekday whose session is over."""
         now = self._clock()
-        found: dict[CloseQuestion, Bar] = {}
-        for question in questions:
-            day = _last_weekday(min(question.day, now.date()))
-            if datetime.combine(day, CLOSE) > now:  # today's session is still open
-                day = _last_weekday(day - timedelta(days=1))
-            found[question] = self._bar(question.symbol, day)
-        return found
+        over = now.date() if now >= datetime.combine(now.date(), CLOSE) else _day_before(now.date())
+        return _last_weekday(over)
 
     async def bars(self, symbol: str, *, first: date, last: date) -> list[Bar]:
-        """Return the weekdays from first to last."""
-        return [self._bar(symbol, day) for day in _weekdays(first, last)]
+        """Return the weekdays from first to last whose session is over."""
+        if not SYMBOL.fullmatch(symbol):
+            return []
+        return [self._bar(symbol, day) for day in _weekdays(first, min(last, self._newest_close()))]
 
     def _match(self, known: Company) -> InstrumentMatch:
         return InstrumentMatch(
@@ -227,7 +233,15 @@ class Simulated:
 
     async def find(self, symbols: Collection[str]) -> dict[str, InstrumentMatch]:
         """Return an instrument for each symbol."""
-        return {symbol: self._match(company(symbol)) for symbol in symbols}
+        return {symbol: self._match(company(symbol)) for symbol in _well_formed(symbols)}
+
+
+def _well_formed(symbols: Collection[str]) -> Iterator[str]:
+    return (symbol for symbol in symbols if SYMBOL.fullmatch(symbol))
+
+
+def _day_before(day: date) -> date:
+    return day - timedelta(days=1)
 
 
 def _weekdays(first: date, last: date) -> Iterator[date]:

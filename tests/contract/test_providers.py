@@ -40,7 +40,7 @@ def profiles(request, tmp_path):
     return request.param(tmp_path)
 
 
-@pytest.fixture(params=[lambda: Ecb()], ids=["ecb"])
+@pytest.fixture(params=[Ecb], ids=["ecb"])
 def rates(request):
     return request.param()
 

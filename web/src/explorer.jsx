@@ -12,6 +12,16 @@ const settings = JSON.parse(document.getElementById("settings").textContent);
 const socketUrl = new URL(settings.endpoint, location.href);
 socketUrl.protocol = socketUrl.protocol.replace("http", "ws");
 
+// Right after a change of tabs GraphiQL may still name the operation of the tab before.
+function withoutStaleName(params) {
+  try {
+    const names = parse(params.query).definitions.map((definition) => definition.name?.value);
+    return names.includes(params.operationName) ? params : { ...params, operationName: undefined };
+  } catch {
+    return params;
+  }
+}
+
 function isSubscription({ query, operationName }) {
   try {
     return getOperationAST(parse(query), operationName)?.operation === "subscription";
@@ -44,7 +54,8 @@ function subscribe(params, headers) {
 }
 
 function makeFetcher(token) {
-  return async (params, { headers = {} } = {}) => {
+  return async (asked, { headers = {} } = {}) => {
+    const params = withoutStaleName(asked);
     const named = Object.keys(headers).some((name) => name.toLowerCase() === "authorization");
     const all = named || !token.current ? headers : { ...headers, Authorization: `Bearer ${token.current}` };
     if (isSubscription(params)) return subscribe(params, all);

@@ -108,6 +108,17 @@ def test_a_row_gives_what_else_it_knows_of_the_day(tmp_path):
     assert (bare.open, bare.high, bare.low, bare.volume) == (None, None, None, None)
 
 
+def test_an_opening_price_of_zero_is_unknown_and_no_volume_is_a_volume(tmp_path):
+    text = "date,symbol,close,open,volume\n2022-12-28,KO,62.609,0,0\n"
+    bar = close(files(tmp_path, text), "KO", "2022-12-28")
+    assert (bar.open, bar.volume) == (None, Decimal(0))
+
+
+def test_a_price_of_today_is_not_from_the_future(tmp_path):
+    early = datetime(2022, 12, 28, 9, tzinfo=UTC)
+    assert quote(files(tmp_path, WIDE, now=early), "AAPL").as_of == early
+
+
 def test_a_file_without_currencies_is_in_the_one_given(tmp_path):
     text = "date,symbol,close\n2026-11-19,VOD.L,74.5\n"
     found = quote(files(tmp_path, text, currency="GBX"), "VOD.L")
@@ -164,7 +175,7 @@ def test_two_currencies_of_one_symbol_do_not_mix(tmp_path):
         quote(files(tmp_path, text), "X")
 
 
-@pytest.mark.parametrize("cell", ["abc", "0", "-1", "inf", "NAN()", "1_000", "1e400", "٣"])
+@pytest.mark.parametrize("cell", ["abc", "0", "-1", "inf", "NAN()", "1_000", "$5", "1e400", "٣"])
 def test_a_cell_that_is_no_price_is_refused_with_file_and_line(tmp_path, cell):
     source = files(tmp_path, f"Date,AAPL\n2022-12-27,1.5\n2022-12-28,{cell}\n")
     with pytest.raises(BadPayloadError, match=r"prices\.csv line 3"):
@@ -173,7 +184,14 @@ def test_a_cell_that_is_no_price_is_refused_with_file_and_line(tmp_path, cell):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "<html></html>", "Date,A A\n2022-12-28,1\n", "Date,AAPL\nyesterday,1\n", b"\xff\xfe\x00"],
+    [
+        "",
+        "<html></html>",
+        "Date,A A\n2022-12-28,1\n",
+        "Date,AAPL\nyesterday,1\n",
+        b"\xff\xfe\x00",
+        "Date,AAPL\n" + "1" * 200_000,
+    ],
 )
 def test_a_file_in_another_form_is_refused_by_name(tmp_path, text):
     with pytest.raises(BadPayloadError, match=r"prices\.csv"):

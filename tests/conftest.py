@@ -1,0 +1,206 @@
+"""Fixtures that every tier shares: a clock that stands still, databases, and the application."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import uuid
+from datetime import UTC, datetime
+
+import httpx2
+import pytest
+import structlog
+
+from gateway.app import create_app
+from gateway.settings import Settings
+from models.database import Database
+from models.migrate import upgrade
+from services.demo import seed_demo
+
+NOW = datetime(2024, 6, 14, 15, 0, tzinfo=UTC)
+SECRET = "a secret that is only good for tests, and long"
+POSTGRES = os.environ.get("TEST_POSTGRES_URL", "postgresql://postgres@127.0.0.1:5432/postgres")
+
+structlog.configure(processors=[structlog.processors.KeyValueRenderer()])
+
+
+def missing(what: str) -> None:
+    """Skip for want of a service on a developer's machine; in CI that is a failure."""
+    if os.environ.get("CI"):
+        pytest.fail(f"{what} is missing")
+    pytest.skip(f"{what} is missing")
+
+
+class Clock:
+    """A clock that only moves when told to."""
+
+    def __init__(self, now=NOW):
+        self.now = now
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+async def _fresh_postgres():
+    import asyncpg
+
+    name = f"folioql_test_{uuid.uuid4().hex}"
+    try:
+        connection = await asyncpg.connect(POSTGRES, timeout=5)
+    except (OSError, TimeoutError, asyncpg.PostgresError):
+        return None, None
+    await connection.execute(f'CREATE DATABASE "{name}"')
+
+    async def drop():
+        await connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+        await connection.close()
+
+    return POSTGRES.rpartition("/")[0] + f"/{name}", drop
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+async def database_url(request, tmp_path):
+    """A new, empty database of each kind."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path}/test.db"
+        return
+    url, drop = await _fresh_postgres()
+    if url is None:
+        missing("PostgreSQL")
+    yield url
+    await drop()
+
+
+@pytest.fixture
+async def database(database_url):
+    """A migrated database of each kind."""
+    opened = Database(database_url)
+    await upgrade(opened)
+    yield opened
+    await opened.close()
+
+
+class Api:
+    """Asks the application over HTTP, within this process."""
+
+    def __init__(self, client, services):
+        self.client = client
+        self.services = services
+        self.headers = {}
+
+    async def post(self, query, variables=None, **extra):
+        return await self.client.post(
+            "/graphql",
+            json={"query": query, "variables": variables} | extra,
+            headers=self.headers,
+        )
+
+    async def ask(self, query, variables=None, **extra):
+        response = await self.post(query, variables, **extra)
+        return response.json()
+
+    async def data(self, query, variables=None):
+        answer = await self.ask(query, variables)
+        assert "errors" not in answer, answer
+        return answer["data"]
+
+    async def sign_up(self, username):
+        answer = await self.data(
+            "mutation($input: SignUpInput!) { signUp(input: $input) "
+            "{ session { accessToken refreshToken } userErrors { message } } }",
+            {"input": {"username": username, "password": "correct horse"}},
+        )
+        session = answer["signUp"]["session"]
+        self.headers = {"authorization": f"Bearer {session['accessToken']}"}
+        return session
+
+
+@pytest.fixture
+async def api(database_url, clock):
+    """The running application on a fresh database of each kind, anonymous."""
+    opened = Database(database_url)
+    await upgrade(opened)
+    await opened.close()
+    settings = Settings(database_url=database_url, secret=SECRET, log_level="error")
+    application = create_app(settings, clock=clock)
+    async with (
+        application.router.lifespan_context(application),
+        httpx2.AsyncClient(
+            transport=httpx2.ASGITransport(application), base_url="http://test"
+        ) as client,
+    ):
+        yield Api(client, application.state.services)
+
+
+@pytest.fixture
+async def demo(api, clock):
+    """The application with the demo's data, signed in as the demo user."""
+    services = api.services
+    await seed_demo(services.database, services.market, services.passwords, now=clock())
+    answer = await api.client.post("/auth/token", data={"username": "demo", "password": "demo123"})
+    api.headers = {"authorization": f"Bearer {answer.json()['access_token']}"}
+    return api
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture(scope="session")
+def demo_server(tmp_path_factory):
+    """`folioql demo` as a process of its own, with the simulated market; yields its address."""
+    port = free_port()
+    folder = tmp_path_factory.mktemp("demo")
+    environment = {
+        "PATH": os.environ["PATH"],
+        "PORT": str(port),
+        "DATABASE_URL": f"sqlite:///{folder}/demo.db",
+        "FOLIOQL_FEED_INTERVAL_MS": "200",
+    }
+    log = (folder / "log").open("wb")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "gateway.cli", "demo"], env=environment, stderr=log, cwd=os.getcwd()
+    )
+    address = f"http://127.0.0.1:{port}"
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        try:
+            if httpx2.get(f"{address}/readyz").status_code == 200:
+                break
+        except httpx2.TransportError:
+            assert process.poll() is None, (folder / "log").read_text()
+            time.sleep(0.1)
+    else:
+        process.kill()
+        pytest.fail((folder / "log").read_text())
+    yield address
+    process.terminate()
+    process.wait(20)
+    log.close()
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """The browser's path."""
+    path = os.environ.get("FOLIOQL_CHROMIUM") or shutil.which("chromium")
+    if path is None:
+        missing("Chromium")
+    return path
+
+
+@pytest.fixture(autouse=True)
+def _no_real_settings(monkeypatch):
+    """Keep a developer's own settings out of the tests."""
+    for name in list(os.environ):
+        if name.startswith("FOLIOQL_") and name != "FOLIOQL_CHROMIUM":
+            monkeypatch.delenv(name)
+    monkeypatch.delenv("DATABASE_URL", raising=False)
