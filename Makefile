@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 PORT   ?= 8000
 
-.PHONY: demo test check fast bench format clean
+.PHONY: demo test check bench format lock clean
 
 demo: $(VENV)/.runtime ## set up, seed and serve the demo on http://127.0.0.1:$(PORT)
 	PORT=$(PORT) $(BIN)/folioql demo
@@ -43,3 +43,10 @@ $(VENV)/.dev: requirements/dev.lock pyproject.toml | $(VENV)/bin/python
 
 clean: ## remove the environment
 	rm -rf $(VENV)
+
+lock: ## renew the locked dependencies
+	$(PYTHON) -m venv .venv-lock
+	.venv-lock/bin/pip install --quiet uv
+	.venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url pyproject.toml -o requirements/runtime.lock
+	.venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url -c requirements/runtime.lock pyproject.toml --group dev -o requirements/dev.lock
+	rm -rf .venv-lock

@@ -8,6 +8,7 @@ import sys
 import time
 import uuid
 from datetime import UTC, datetime
+from pathlib import Path
 
 import httpx2
 import pytest
@@ -168,7 +169,7 @@ def demo_server(tmp_path_factory):
     }
     log = (folder / "log").open("wb")
     process = subprocess.Popen(
-        [sys.executable, "-m", "gateway.cli", "demo"], env=environment, stderr=log, cwd=os.getcwd()
+        [sys.executable, "-m", "gateway.cli", "demo"], env=environment, stderr=log, cwd=Path.cwd()
     )
     address = f"http://127.0.0.1:{port}"
     deadline = time.monotonic() + 60
