@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from decimal import Decimal
 
-from sqlalchemy import Date, Select, String, UniqueConstraint, false, select
+from sqlalchemy import Date, Select, String, UniqueConstraint, select
 from sqlmodel import Column, Field, ForeignKey, col
 
 from models.base import Base
@@ -25,7 +25,7 @@ class Portfolio(Base, table=True):
     )
     name: str = Field(sa_type=String)
     base_currency: str = Field(sa_type=String)
-    allow_short: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
+    allow_short: bool = False
     version: int = 0
     created_at: datetime = Field(sa_type=UtcDateTime)
     archived_at: datetime | None = Field(default=None, sa_type=UtcDateTime)

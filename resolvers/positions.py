@@ -114,8 +114,10 @@ async def unrealized_gains(
     for parent in parents:
         facts, day = parent.facts, parent.day(info.context)
         target = currency or facts.instrument.currency
-        base = parent.portfolio_facts.portfolio.base_currency
-        questions.append(((facts.instrument.currency, target, day), (base, target, day)))
+        own_currency = facts.instrument.currency
+        # In its own currency no other rate is needed, so none is asked for.
+        base = target if target == own_currency else parent.portfolio_facts.portfolio.base_currency
+        questions.append(((own_currency, target, day), (base, target, day)))
     rates = await rates_at(info.context, [question for pair in questions for question in pair])
     gains: list[Money | None] = []
     for parent, value, (own_rate, base_rate) in zip(parents, own, questions, strict=True):
