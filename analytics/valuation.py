@@ -118,6 +118,17 @@ def _minus(whole: Decimal | None, *parts: Decimal | None) -> Decimal | None:
     return whole - sum((part for part in parts if part is not None), ZERO)
 
 
+def _unrated_before(book: Book, rates: Rates) -> set[str]:
+    """Return the currencies whose lack of a rate leaves the day's start or flows unknown."""
+    before = {held.currency for held in book.held if held.previous_quantity} | {
+        currency for currency, amount in book.previous_cash.items() if amount
+    }
+    flowed = book.day_inflow.keys() | book.day_outflow.keys()
+    return {currency for currency in before if rates.previous.get(currency) is None} | {
+        currency for currency in flowed if rates.now.get(currency) is None
+    }
+
+
 def _missing(book: Book, rates: Rates) -> list[Missing]:
     found: list[Missing] = []
     for held in book.held:
@@ -132,10 +143,16 @@ def _missing(book: Book, rates: Rates) -> list[Missing]:
     needed = {held.currency for held in book.held if held.quantity} | {
         currency for currency, amount in book.cash.items() if amount
     }
+    unrated = {
+        currency for currency in needed | {book.base_currency} if rates.now.get(currency) is None
+    }
     found.extend(
         Missing(figure="value", reason=Reason.NO_RATE, about=currency)
-        for currency in sorted(needed | {book.base_currency})
-        if rates.now.get(currency) is None
+        for currency in sorted(unrated)
+    )
+    found.extend(
+        Missing(figure="dayChange", reason=Reason.NO_RATE, about=currency)
+        for currency in sorted(_unrated_before(book, rates) - unrated)
     )
     if book.totals.unrated:
         found.append(Missing(figure="totalGain", reason=Reason.NO_RATE))
@@ -160,9 +177,7 @@ def _day_change(
     )
     inflow = _in(book.day_inflow, rates.now)
     outflow = _in(book.day_outflow, rates.now)
-    change = _minus(value, before, inflow)
-    if change is not None and outflow is not None:
-        change = total_known([change, outflow])
+    change = total_known([_minus(value, before, inflow), outflow])
     return change, ratio(change, total_known([before, inflow]))
 
 
@@ -186,7 +201,6 @@ def value_portfolio(book: Book, *, currency: str, rates: Rates) -> Valuation:
     contributed = convert_known(book.totals.contributed, from_base) if rated else None
     total_gain = _minus(value, contributed)
     capital = average_capital(book.totals, first_day=book.first_day, last_day=book.day)
-    capital = convert_known(capital, from_base) if rated else None
     missing = _missing(book, rates)
     if rated and (capital is None or capital <= 0):
         capital = None
@@ -204,7 +218,7 @@ def value_portfolio(book: Book, *, currency: str, rates: Rates) -> Valuation:
         charges=convert_known(book.totals.charges, from_base) if rated else None,
         contributed=contributed,
         total_gain=total_gain,
-        total_return=ratio(total_gain, capital),
+        total_return=ratio(total_gain, convert_known(capital, from_base)),
         day_change=day_change,
         day_change_ratio=day_change_ratio,
         missing=tuple(missing),

@@ -88,9 +88,9 @@ class Documents:
     def _read(self, text: str) -> DocumentNode | RefusedDocumentError:
         """Parse and validate; the refusal is returned so that it can be kept as well."""
         try:
-            document = parse(text, max_tokens=self._max_tokens)
+            document = parse(text, max_lexical_tokens=self._max_tokens)
         except GraphQLSyntaxError as error:
-            too_long = "tokens" in error.message and "exceeded" in error.message
+            too_long = error.message.endswith("tokens. Parsing aborted.")
             code = "MAX_TOKENS_LIMIT" if too_long else "GRAPHQL_PARSE_FAILED"
             return RefusedDocumentError(code, error)
         except RecursionError:
