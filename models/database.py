@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import (
 )
 
 from models.base import Base
+from models.tables import metadata
 
 DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
 DRIVERS["postgres"] = DRIVERS["postgresql"]
@@ -73,6 +74,7 @@ class Database:
         self.url = database_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self.statements = 0
+        self.metadata = metadata  # complete: a table that is not imported breaks foreign keys
         options: dict[str, Any] = {} if self.is_sqlite else {"pool_pre_ping": True}
         if not (self.is_sqlite and self.url.database in (None, "", ":memory:")):
             options |= {"pool_size": pool_size, "max_overflow": pool_size}

@@ -9,7 +9,6 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
-from models.base import metadata
 from models.database import Database
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -64,7 +63,7 @@ async def differences(database: Database) -> list[object]:
         context = MigrationContext.configure(
             connection, opts={"compare_type": True, "compare_server_default": False}
         )
-        return list(compare_metadata(context, metadata))
+        return list(compare_metadata(context, database.metadata))
 
     async with database.connection() as connection:
         return await connection.run_sync(compare)

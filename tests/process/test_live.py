@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from itertools import pairwise
 
 import httpx2
 import pytest
@@ -53,7 +54,7 @@ async def test_the_last_known_price_comes_at_once_and_then_changes(demo_server):
             assert (quote["source"], quote["quality"]) == ("simulated", "SIMULATED")
         assert set(seen) == {"AAPL", "MSFT"}
         for prices in seen.values():
-            assert all(one != other for one, other in zip(prices, prices[1:], strict=False))
+            assert all(one != other for one, other in pairwise(prices))
         await connection.send(json.dumps({"id": "1", "type": "complete"}))
         await connection.send(json.dumps({"type": "ping"}))
         while (await receive(connection))["type"] != "pong":

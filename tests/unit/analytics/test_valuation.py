@@ -138,7 +138,7 @@ def test_the_return_is_over_the_capital_that_worked_on_average():
 
 
 def test_a_custody_fee_is_always_a_loss():
-    # The published example: 1000 in, 49 of custody, nothing else: -49, which is -4.9 %.
+    # 1000 in and the published 49 of custody, nothing else: -49, which is -4.9 %.
     found = valued(book(cash=amounts(EUR=951), totals=paid_in(1000, charges=49)))
     assert (found.total_gain, found.charges, found.total_return) == (-49, 49, Decimal("-0.049"))
 
