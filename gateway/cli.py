@@ -11,6 +11,7 @@ import click
 
 if TYPE_CHECKING:
     from gateway.settings import Settings
+    from models.database import Database
 
 P = ParamSpec("P")
 
@@ -33,6 +34,20 @@ def settings_or_exit(**given: Any) -> "Settings":
         return load_settings(**given)
     except SettingsError as error:
         raise click.ClickException(str(error)) from error
+
+
+async def migrated_or_exit(database: "Database") -> None:
+    """Exit with a plain message unless the database can be reached and is migrated."""
+    from models.migrate import is_migrated
+
+    try:
+        ready = await is_migrated(database)
+    except Exception as error:
+        # Drivers raise what they like; none of it may show a traceback or a password.
+        message = f"The database cannot be reached ({type(error).__name__})."
+        raise click.ClickException(message) from error
+    if not ready:
+        raise click.ClickException("The database is not migrated: run `folioql migrate`.")
 
 
 @click.group()
@@ -74,12 +89,7 @@ def serve() -> None:
 @main.command()
 def demo() -> None:
     """Migrate, add the demo data, and serve with the simulated market."""
-    import os
-
-    given: dict[str, Any] = {"demo": True}
-    if "DATABASE_URL" not in os.environ and "FOLIOQL_DATABASE_URL" not in os.environ:
-        given["database_url"] = "sqlite:///folioql-demo.db"
-    settings = settings_or_exit(**given)
+    settings = settings_or_exit(demo=True)
     asyncio.run(_prepare_demo(settings))
     click.echo(
         f"FolioQL demo: http://{settings.host}:{settings.port}/graphql  (demo / demo123)", err=True
@@ -168,6 +178,7 @@ async def import_(
     except UnicodeDecodeError as error:
         raise click.ClickException(f"{file} is not UTF-8 text.") from error
     async with open_services(settings_or_exit(demo=True)) as services:
+        await migrated_or_exit(services.database)
         try:
             report = await import_file(
                 services.database,
@@ -205,6 +216,7 @@ async def verify(rebuild: bool) -> None:
 
     database = Database(settings_or_exit().database_url)
     try:
+        await migrated_or_exit(database)
         checked, differences = await verify_all(database, rebuild=rebuild)
     finally:
         await database.close()

@@ -109,6 +109,15 @@ def test_an_import_reports_each_row_and_a_second_one_knows_them(seeded):
     assert (code, output) == (0, "3 portfolios checked, 0 differences.\n")
 
 
+def test_a_database_that_is_not_migrated_is_told_in_words(tmp_path):
+    for command in (("verify",), ("import", "examples/real-trades.csv", "--portfolio", "P")):
+        code, _, errors = folioql(*command, folder=tmp_path)
+        assert (code, errors) == (
+            1,
+            "Error: The database is not migrated: run `folioql migrate`.\n",
+        )
+
+
 def test_a_broken_file_changes_nothing_and_says_which_row(seeded):
     broken = seeded / "broken.csv"
     broken.write_text("date,type,price\n2024-01-02,deposit,5\n2024-01-02,deposit,minus\n")
