@@ -360,3 +360,42 @@ async def test_anonymous_callers_may_only_sign_in_and_introspect(api):
         codes = [error["extensions"]["code"] for error in answer["errors"]]
         assert codes == ["UNAUTHENTICATED"], query
     assert (await api.data("{ __schema { queryType { name } } }"))["__schema"]
+
+
+async def test_writers_at_one_portfolio_take_turns_and_none_is_lost(api):
+    import asyncio
+
+    from services.verification import verify_all
+
+    await api.sign_up("ann")
+    key = await portfolio(api)
+    outcomes = await asyncio.gather(
+        *(book(api, trade(key, quantity=str(number), price="1")) for number in range(1, 13)),
+        *(book(api, trade(key, quantity="100", idempotencyKey="same")) for _ in range(4)),
+    )
+    assert [outcome["userErrors"] for outcome in outcomes] == [[]] * 16
+    assert [outcome["replayed"] for outcome in outcomes].count(True) == 3
+    after = await api.data("{ viewer { portfolios { version positions { quantity } } } }")
+    # 1 + 2 + … + 12, and 100 once
+    assert after["viewer"]["portfolios"] == [{"version": 13, "positions": [{"quantity": "178"}]}]
+    assert await verify_all(api.services.database) == (1, [])
+
+
+async def test_a_client_that_leaves_a_subscription_leaves_nothing_behind(demo):
+    from gateway.auth import context_for
+    from gateway.documents import Documents
+    from gateway.schema import schema
+    from gateway.transports.execution import Executor, Request
+
+    executor = Executor(
+        schema, Documents(schema, max_tokens=1000, max_depth=10, introspection=True)
+    )
+    request = Request(query='subscription { quoteUpdated(symbols: ["AAPL"]) { symbol } }')
+    context = context_for(
+        demo.services, authorization=demo.headers["authorization"], request_id="test"
+    )
+    events = executor.subscribe(request, operation=executor.operation(request), context=context)
+    assert await anext(events) == {"data": {"quoteUpdated": {"symbol": "AAPL"}}}
+    assert demo.services.feed.listeners == 1
+    await events.aclose()
+    assert demo.services.feed.listeners == 0

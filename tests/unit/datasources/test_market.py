@@ -1,0 +1,154 @@
+"""The door to market data: chains, outages, and the last known value."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from datasources.cache import Cache
+from datasources.errors import UnavailableError
+from datasources.market import Chains, Market
+from datasources.providers.ecb import Ecb
+from models.market import Quote, QuoteQuality, RateQuestion
+
+AT = datetime(2024, 6, 14, 14, 59, tzinfo=UTC)
+
+
+def quote(symbol, price="10", source="one"):
+    return Quote(
+        symbol=symbol,
+        price=Decimal(price),
+        currency="USD",
+        as_of=AT,
+        received_at=AT,
+        source=source,
+        quality=QuoteQuality.FRESH,
+    )
+
+
+class Scripted:
+    """A provider of quotes that answers from a table or fails."""
+
+    def __init__(self, name, **prices):
+        self.name = name
+        self.prices = prices
+        self.failure = None
+
+    async def quotes(self, symbols):
+        if self.failure is not None:
+            raise self.failure
+        return {
+            symbol: quote(symbol, self.prices[symbol], self.name)
+            for symbol in symbols
+            if symbol in self.prices
+        }
+
+
+class Memory:
+    """A lasting memory in a dict."""
+
+    def __init__(self):
+        self.known = {}
+
+    async def quotes(self, symbols):
+        return {symbol: self.known[symbol] for symbol in symbols if symbol in self.known}
+
+    async def rates(self, questions):
+        return {}
+
+    async def remember(self, *, quotes=(), profiles=(), bars=(), rates=()):
+        self.known |= {one.symbol: one for one in quotes}
+
+
+@pytest.fixture
+def one():
+    return Scripted("one", A="1")
+
+
+@pytest.fixture
+def two():
+    return Scripted("two", A="2", B="3")
+
+
+@pytest.fixture
+async def market(one, two, clock):
+    memory = Memory()
+    opened = Market(
+        chains=Chains(quotes=(one, two), rates=(Ecb(),)),
+        cache=Cache(clock=clock),
+        clock=clock,
+        last_known=memory,
+    )
+    async with opened:
+        yield opened
+
+
+async def prices(market, *symbols, **more):
+    found = await market.quotes(symbols, **more)
+    return {symbol: (str(one.price), one.source) for symbol, one in found.items()}
+
+
+async def test_what_the_first_provider_does_not_know_goes_on_to_the_next(market):
+    assert await prices(market, "A", "B", "C") == {"A": ("1", "one"), "B": ("3", "two")}
+    assert market.calls == {("one", "quotes"): 1, ("two", "quotes"): 1}
+
+
+async def test_a_provider_that_fails_or_is_broken_fails_nobody(market, one):
+    one.failure = UnavailableError("down")
+    assert await prices(market, "A") == {"A": ("2", "two")}
+    one.failure = KeyError("defect")
+    assert await prices(market, "A", max_age=timedelta(0)) == {"A": ("2", "two")}
+    (state, _, _) = market.statuses()
+    assert (state.name, state.usable, state.last_error) == ("one", False, "KeyError")
+
+
+async def test_an_outage_of_all_costs_freshness_and_never_an_answer(market, one, two, clock):
+    await market.quotes(["A"])
+    one.failure = two.failure = UnavailableError("down")
+    clock.now += timedelta(hours=1)
+    assert (await market.quotes(["A"]))["A"] == replace(
+        quote("A", "1", "one"), quality=QuoteQuality.STALE
+    )
+
+
+async def test_after_a_restart_the_last_known_quote_answers(one, two, clock):
+    memory = Memory()
+
+    def opened():
+        return Market(
+            chains=Chains(quotes=(one, two)),
+            cache=Cache(clock=clock),
+            clock=clock,
+            last_known=memory,
+        )
+
+    async with opened() as market:
+        await market.quotes(["A", "B"])
+    assert set(memory.known) == {"A", "B"}
+    one.failure = two.failure = UnavailableError("down")
+    async with opened() as market:
+        found = await market.quotes(["A", "C"])
+    assert found == {"A": replace(quote("A", "1", "one"), quality=QuoteQuality.STALE)}
+
+
+@pytest.mark.parametrize("price", ["0", "-1"])
+async def test_zero_is_not_a_price(market, one, two, price):
+    one.prices["D"] = price
+    assert await prices(market, "D") == {}
+
+
+async def test_rates_cross_through_the_euro_and_a_currency_with_itself_is_one(market):
+    day = date(2022, 12, 28)
+    questions = [
+        RateQuestion(base="USD", target="USD", day=day),
+        RateQuestion(base="EUR", target="USD", day=day),
+        RateQuestion(base="EUR", target="XXX", day=day),
+    ]
+    found = await market.rates(questions)
+    # The file's line of 2022-12-28: USD 1.064
+    assert [(rate.value, rate.day) for rate in found.values()] == [
+        (Decimal(1), day),
+        (Decimal("1.064"), day),
+    ]
+    assert market.calls == {("ECB", "rates"): 1}
