@@ -314,14 +314,14 @@ class Position(Node):
 
 
 def position_of(facts: HoldingFacts, owner: PortfolioFacts) -> Position:
-    """Build the outward shape of a position; one of a past day has an id of its instrument."""
+    """Build the outward shape of a position; one of a past day has an id that only sets it apart."""
     currency = facts.instrument.currency
     average = ratio(facts.cost, facts.quantity)
     return Position(
         id=strawberry.ID(
             encode_id("Position", facts.key)
             if facts.key is not None
-            else f"{encode_id('Position', facts.instrument.id)}.{owner.as_of}"
+            else encode_id(f"PastPosition-{owner.portfolio.id}-{owner.as_of}", facts.instrument.id)
         ),
         facts=facts,
         portfolio_facts=owner,
