@@ -314,7 +314,7 @@ class Position(Node):
 
 
 def position_of(facts: HoldingFacts, owner: PortfolioFacts) -> Position:
-    """Build the outward shape of a position; one of a past day has an id that only sets it apart."""
+    """Build the outward shape of a position; a past day's has an id that only sets it apart."""
     currency = facts.instrument.currency
     average = ratio(facts.cost, facts.quantity)
     return Position(

@@ -26,19 +26,13 @@ MEDIA_TYPES = {
     "json.worker.js": "text/javascript; charset=utf-8",
 }
 
-POLICY = "; ".join(
-    (
-        "default-src 'none'",
-        "script-src 'self'",
-        "worker-src 'self'",
-        "style-src 'self' 'unsafe-inline'",  # the editor sets styles of its own at run time
-        "font-src 'self' data:",
-        "img-src 'self' data:",
-        "connect-src 'self'",  # sockets of the same origin included
-        "frame-ancestors 'none'",
-        "base-uri 'none'",
-        "form-action 'none'",  # the sign-in form is sent by the script
-    )
+POLICY = (
+    "default-src 'none'; script-src 'self'; worker-src 'self'; "
+    "style-src 'self' 'unsafe-inline'; "  # the editor sets styles of its own at run time
+    "font-src 'self' data:; img-src 'self' data:; "
+    "connect-src 'self'; "  # sockets of the same origin included
+    "frame-ancestors 'none'; base-uri 'none'; "
+    "form-action 'none'"  # the sign-in form is sent by the script
 )
 
 PAGE = """<!doctype html>
@@ -98,18 +92,16 @@ def _version() -> str:
     return hashlib.sha256(digests.encode()).hexdigest()[:16]
 
 
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8").rstrip() if path.is_file() else ""
+
+
 def default_tabs() -> list[dict[str, str]]:
     """Return the documents that a new visitor finds opened, in order."""
-    tabs = []
-    for path in sorted(DOCUMENTS.glob("*.graphql")):
-        variables = path.with_suffix(".json")
-        tabs.append(
-            {
-                "query": path.read_text(encoding="utf-8"),
-                "variables": variables.read_text(encoding="utf-8") if variables.is_file() else "",
-            }
-        )
-    return tabs
+    return [
+        {"query": _text(path), "variables": _text(path.with_suffix(".json"))}
+        for path in sorted(DOCUMENTS.glob("*.graphql"))
+    ]
 
 
 @cache
@@ -165,17 +157,13 @@ def _answer(request: Request) -> Response:
         "vary": "accept-encoding",
         "x-content-type-options": "nosniff",
     }
-    known = (tag.strip().removeprefix("W/") for tag in _conditions(request))
-    if etag in known:
+    known = request.headers.get("if-none-match", "").split(",")
+    if etag in {tag.strip().removeprefix("W/") for tag in known}:
         return Response(status_code=304, headers=headers)
     if gzipped:
         headers["content-encoding"] = "gzip"
     body = asset.packed if gzipped else gzip.decompress(asset.packed)
     return Response(body, media_type=asset.media_type, headers=headers)
-
-
-def _conditions(request: Request) -> list[str]:
-    return request.headers.get("if-none-match", "").split(",")
 
 
 def explorer_routes(path: str = ASSETS) -> list[BaseRoute]:
