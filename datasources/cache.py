@@ -45,6 +45,11 @@ class _BoundedMemory(SimpleMemoryCache):  # type: ignore[misc]
         self._cache: OrderedDict[str, Any] = OrderedDict()
         self._max_entries = max_entries
 
+    async def _clear(self, *_args: Any, **_kwargs: Any) -> bool:
+        # aiocache would put a plain dict in place of ours.
+        self._cache.clear()
+        return True
+
     async def _get(self, key: str, **kwargs: Any) -> Any:
         if key in self._cache:
             self._cache.move_to_end(key)
@@ -161,6 +166,10 @@ class Cache:
         if self._clock() - entry.stored_at > policy.stale_limit:
             return None
         return replace(entry, stale=True)
+
+    async def forget(self) -> None:
+        """Drop all entries; loads under way go on."""
+        await self._store.clear()
 
     async def close(self) -> None:
         """Stop the loads under way and forget everything."""

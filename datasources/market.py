@@ -295,6 +295,10 @@ class Market:
         entries = await self._cache.get_many("find", symbols, load=load, policy=POLICIES["find"])
         return {key: entry.value for key, entry in entries.items() if entry.value is not None}
 
+    async def forget(self) -> None:
+        """Drop what is cached, so that the next question goes to the providers."""
+        await self._cache.forget()
+
     def statuses(self) -> list[ProviderState]:
         """Tell what each provider serves and what went wrong last."""
         kinds: dict[str, list[str]] = {}

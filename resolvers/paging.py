@@ -54,7 +54,7 @@ def decode_cursor(text: str, *, argument: str) -> tuple[datetime, int]:
         number = int(key)
     except (binascii.Error, ValueError, OverflowError) as error:
         raise wrong from error
-    if not genuine or ordering != ORDERING:
+    if not genuine or ordering != ORDERING or not 0 < number < 2**63:
         raise wrong
     return moment, number
 

@@ -31,6 +31,7 @@ from resolvers.values import (
     Money,
     Node,
     bad_input,
+    check_day,
     fraction,
     issue,
     money,
@@ -114,8 +115,7 @@ def _overview(valuation: Valuation) -> PortfolioOverview:
 
 
 def _check_day(context: Context, as_of: date | None) -> None:
-    if as_of is not None and as_of > context.now().date():
-        raise bad_input(f"`asOf` {as_of} is yet to come.")
+    check_day(as_of, today=context.now().date(), argument="asOf")
 
 
 async def overviews(

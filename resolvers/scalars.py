@@ -48,7 +48,10 @@ def parse_datetime(value: object) -> datetime:
         raise _refuse("DateTime", "write it as 2022-12-28T14:30:00Z.") from error
     if moment.tzinfo is None or not isinstance(value, str):
         raise _refuse("DateTime", "it needs an offset, such as a final Z.")
-    return moment
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise _refuse("DateTime", "it is outside the calendar.") from error
 
 
 def write_datetime(value: datetime) -> str:

@@ -1,5 +1,6 @@
 """Shapes that every noun shares: money, nodes, user errors, and reasons for null."""
 
+from datetime import date
 from decimal import Decimal
 from enum import Enum
 
@@ -10,6 +11,7 @@ from analytics.money import UNIT_PRICE_PLACES, round_to
 from analytics.valuation import Missing
 from models.currencies import exponent
 from resolvers.scalars import CurrencyCode, Ratio
+from services.checks import EARLIEST
 from services.errors import Mistake, RefusedError
 
 RATIO_PLACES = 12
@@ -194,6 +196,13 @@ def user_error(mistake: Mistake) -> UserError:
 def user_errors(refused: RefusedError) -> list[UserError]:
     """Build the user errors of a refusal."""
     return [user_error(mistake) for mistake in refused.mistakes]
+
+
+def check_day(day: date | None, *, today: date, argument: str) -> None:
+    """Refuse a day that is yet to come, or before any ledger."""
+    if day is not None and not EARLIEST <= day <= today:
+        when = "is yet to come" if day > today else f"is before {EARLIEST}"
+        raise bad_input(f"`{argument}` {day} {when}.")
 
 
 def bad_input(message: str) -> GraphQLError:

@@ -19,7 +19,7 @@ from resolvers.portfolios import Portfolio, portfolio_by_key, portfolio_of
 from resolvers.positions import position_by_key
 from resolvers.scalars import CurrencyCode
 from resolvers.transactions import transaction_by_key
-from resolvers.values import Node, bad_input
+from resolvers.values import Node, bad_input, check_day
 
 MAX_NODES = 100
 
@@ -173,9 +173,8 @@ class ViewerQueries:
             if len(code) != 3 or not (is_currency(code) or code.isupper()):
                 raise bad_input(f"`{name}`: {code!r} is not an ISO 4217 currency.")
         today = info.context.now().date()
+        check_day(on, today=today, argument="on")
         day = on or today
-        if day > today:
-            raise bad_input(f"`on` {day} is yet to come.")
         rate = await info.context.loaders.rates.load(
             RateQuestion(base=base, target=target, day=day)
         )

@@ -79,7 +79,10 @@ async def check_credentials(
     session: AsyncSession, passwords: Passwords, *, username: str, password: str
 ) -> User:
     """Return the user that a name and password prove; raises RefusedError without saying which."""
-    user = await session.scalar(user_by_name(username.strip()))
+    username = username.strip()
+    user = None
+    if USERNAME.fullmatch(username):  # anything else is nobody's, and not fit for a statement
+        user = await session.scalar(user_by_name(username))
     too_long = len(password) > MAX_PASSWORD
     stored = None if user is None or too_long else user.password_hash
     fits = await passwords.check(password[:MAX_PASSWORD], stored=stored)

@@ -34,6 +34,8 @@ def check_key(request: Request) -> None:
             f"Must have 1 to {MAX_KEY} characters.",
             "idempotencyKey",
         )
+    if request.key is not None and not request.key.isprintable():
+        raise refuse(MistakeCode.INVALID, "Must be printable characters.", "idempotencyKey")
 
 
 async def replayed(session: AsyncSession, request: Request) -> int | None:

@@ -4,6 +4,8 @@ import pytest
 
 from resolvers.ids import encode_id
 
+BEYOND = "dDE6MDo5OTk5OTk5OTk5OTk5OTk5OTk5OTphOWI5ZjU3Yg"
+
 TRADE = """mutation($input: RecordTradeInput!) { recordTrade(input: $input) {
   trade { id } userErrors { code message field } } }"""
 
@@ -62,6 +64,8 @@ async def refused(api, **wrong):
         ({"portfolioId": encode_id("Portfolio", 999)}, "NOT_FOUND", "portfolioId"),
         ({"portfolioId": encode_id("Trade", 1)}, "NOT_FOUND", "portfolioId"),
         ({"idempotencyKey": ""}, "REQUIRED", "idempotencyKey"),
+        ({"idempotencyKey": "\x00"}, "INVALID", "idempotencyKey"),
+        ({"externalId": "a\x00"}, "INVALID", "externalId"),
         ({"idempotencyKey": "x" * 201}, "TOO_LONG", "idempotencyKey"),
     ],
 )
@@ -174,6 +178,35 @@ async def test_page_arguments_that_make_no_sense_are_refused(ann, arguments, mes
     (error,) = answer["errors"]
     assert message in error["message"]
     assert error["extensions"]["code"] == "BAD_USER_INPUT"
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        '{ viewer { portfolios { overview(asOf: "0001-01-01") { value { amount } } } } }',
+        '{ viewer { portfolios { overview(asOf: "2024-06-15") { value { amount } } } } }',
+        '{ viewer { portfolios { overview(currency: "usd") { value { amount } } } } }',
+        '{ exchangeRate(base: "USD", target: "EUR", on: "0001-01-01") { rate } }',
+        '{ exchangeRate(base: "dollar", target: "EUR") { rate } }',
+        '{ searchInstruments(text: "", first: 1) { symbol } }',
+        '{ searchInstruments(text: "A", first: 0) { symbol } }',
+        '{ viewer { portfolios { trades(filter: {symbols: ["!"]}) { totalCount } } } }',
+        "{ viewer { portfolios { trades(filter: {kinds: [FEE]}) { totalCount } } } }",
+        # A cursor with a right check sum and a key beyond any row's.
+        f'{{ viewer {{ portfolios {{ trades(after: "{BEYOND}") {{ totalCount }} }} }} }}',
+    ],
+)
+async def test_an_argument_that_makes_no_sense_is_the_callers_mistake(ann, query):
+    answer = await ann.ask(query)
+    assert {error["extensions"]["code"] for error in answer["errors"]} == {"BAD_USER_INPUT"}
+
+
+async def test_a_name_that_no_account_can_have_is_just_a_wrong_one(api):
+    answer = await api.data(
+        "mutation($input: SignInInput!) { signIn(input: $input) { userErrors { code } } }",
+        {"input": {"username": "a\x00b", "password": "x"}},
+    )
+    assert answer["signIn"]["userErrors"] == [{"code": "INVALID_CREDENTIALS"}]
 
 
 async def test_an_internal_fault_is_masked_with_a_reference_that_is_in_the_log(ann, capsys):

@@ -125,6 +125,14 @@ async def test_a_defect_reaches_every_caller_and_is_not_kept(cache):
     assert await ask(cache, source, "a") == {"a": (1, False)}
 
 
+async def test_forgetting_loads_anew_and_the_bound_stays(cache):
+    source = Source(a=1)
+    await ask(cache, source, "a")
+    await cache.forget()
+    assert await ask(cache, source, "a") == {"a": (1, False)}
+    assert source.asked == [["a"], ["a"]]
+
+
 async def test_the_least_recently_used_entries_go_first_beyond_the_bound():
     cache = Cache(clock=Clock(), max_entries=2)
     source = Source(a=1, b=2, c=3)

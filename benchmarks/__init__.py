@@ -1,0 +1,1 @@
+"""Measures FolioQL beside the same work written by hand."""
