@@ -1,0 +1,75 @@
+"""The database's memory of market data, on SQLite and PostgreSQL."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+from datasources.providers.ecb import Ecb
+from datasources.providers.simulated import Simulated
+from models.market import CloseQuestion, RateQuestion
+from services.last_known import StoredMarket
+from tests.conftest import NOW
+
+FRIDAY = date(2024, 6, 7)
+
+
+async def test_quotes_and_profiles_come_back_as_they_were(database):
+    stored, source = StoredMarket(database), Simulated(clock=lambda: NOW)
+    quotes, profiles = await source.quotes(["AAPL", "SAP.DE"]), await source.profiles(["AAPL"])
+    await stored.remember(quotes=quotes.values(), profiles=profiles.values())
+    assert await stored.quotes(["AAPL", "SAP.DE", "MSFT"]) == quotes
+    assert await stored.profiles(["AAPL", "MSFT"]) == profiles
+
+
+async def test_a_newer_quote_takes_the_place_of_the_older(database):
+    stored = StoredMarket(database)
+    (quote,) = (await Simulated(clock=lambda: NOW).quotes(["AAPL"])).values()
+    newer = replace(quote, price=Decimal("1.23"), as_of=datetime(2024, 6, 15, tzinfo=UTC))
+    await stored.remember(quotes=[quote])
+    await stored.remember(quotes=[newer])
+    assert await stored.quotes(["AAPL"]) == {"AAPL": newer}
+
+
+async def test_a_close_answers_for_later_days_and_never_for_earlier_ones(database):
+    stored = StoredMarket(database)
+    bars = await Simulated(clock=lambda: NOW).bars("AAPL", first=FRIDAY, last=FRIDAY)
+    await stored.remember(bars=bars)
+    sunday, thursday = (CloseQuestion(symbol="AAPL", day=date(2024, 6, day)) for day in (9, 6))
+    assert await stored.closes([sunday, thursday]) == {sunday: bars[0]}
+
+
+async def test_rates_cross_as_the_source_has_them_and_not_beyond_a_week(database):
+    stored = StoredMarket(database)
+    question = RateQuestion(base="USD", target="JPY", day=date(2022, 12, 28))
+    rate = (await Ecb().rates([question]))[question]
+    await stored.remember(rates=rate.legs)
+    within, beyond, before = (
+        replace(question, day=day)
+        for day in (date(2023, 1, 4), date(2023, 1, 5), date(2022, 12, 27))
+    )
+    found = await stored.rates([question, within, beyond, before])
+    assert {asked: (one.value, one.day) for asked, one in found.items()} == {
+        question: (rate.value, date(2022, 12, 28)),
+        within: (rate.value, date(2022, 12, 28)),
+    }
+
+
+async def test_an_answer_of_the_market_is_kept_across_a_restart(api):
+    await api.services.market.quotes(["AAPL"])
+    await api.services.market.flush()
+    assert list(await StoredMarket(api.services.database).quotes(["AAPL"])) == ["AAPL"]
+
+
+async def test_no_secret_reaches_a_log(demo, capfd):
+    token = demo.headers["authorization"].removeprefix("Bearer ")
+    await demo.ask(
+        "mutation($input: SignInInput!) { signIn(input: $input) { session { accessToken } } }",
+        {"input": {"username": "demo", "password": "demo123"}},
+    )
+    await demo.ask("{ nope }")
+    await demo.ask("{ viewer { username } }")
+    logged = "".join(capfd.readouterr())
+    assert "/graphql" in logged
+    assert token not in logged
+    assert "demo123" not in logged
+    assert "eyJ" not in logged
