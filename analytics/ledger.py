@@ -6,6 +6,7 @@ from datetime import date
 from decimal import Decimal
 from enum import Enum
 
+from analytics.lots import Passage
 from analytics.money import ZERO, exact
 
 
@@ -20,10 +21,10 @@ class Nature(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Movement:
-    """The cash effect of one ledger entry: positive in, negative out.
+    """One part of what a ledger entry does to the cash: positive in, negative out.
 
-    ``amount_base`` is in base currency at the entry's rate, null if none was known. ``gross`` and
-    ``withheld`` split an income into what was earned and what was kept back, in base currency.
+    ``amount_base`` is in base currency at the entry's rate, null if none was known. An income and
+    the tax withheld from it are two movements, so that each counts as what it is.
     """
 
     day: date
@@ -31,8 +32,6 @@ class Movement:
     currency: str
     amount: Decimal
     amount_base: Decimal | None
-    gross_base: Decimal | None = ZERO
-    withheld_base: Decimal | None = ZERO
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,29 +67,43 @@ class Totals:
         return self.inflow - self.outflow
 
 
-@exact
 def totals_of(movement: Movement) -> Totals:
-    """Return what one entry adds to the totals."""
-    if movement.nature is Nature.TRADE:
+    """Return what one movement adds to the totals."""
+    return _totals(movement.nature, movement.amount_base, movement.day)
+
+
+def flow_totals(passages: Iterable[Passage]) -> Totals:
+    """Return what units that came in or went out without cash add to the totals."""
+    return sum_of(
+        *(_totals(Nature.FLOW, passage.worth.base, passage.at.date()) for passage in passages)
+    )
+
+
+@exact
+def _totals(nature: Nature, amount: Decimal | None, day: date) -> Totals:
+    if nature is Nature.TRADE:
         return Totals()
-    if None in {movement.amount_base, movement.gross_base, movement.withheld_base}:
+    if amount is None:
         return Totals(unrated=1)
-    amount = movement.amount_base or ZERO
-    ordinal = movement.day.toordinal()
-    if movement.nature is Nature.FLOW and amount >= 0:
-        return Totals(inflow=amount, inflow_days=amount * ordinal)
-    if movement.nature is Nature.FLOW:
-        return Totals(outflow=-amount, outflow_days=-amount * ordinal)
-    if movement.nature is Nature.INCOME:
-        return Totals(income=movement.gross_base or ZERO, charges=movement.withheld_base or ZERO)
-    return Totals(charges=-amount)
+    if nature is Nature.INCOME:
+        return Totals(income=amount)
+    if nature is Nature.CHARGE:
+        return Totals(charges=-amount)
+    if amount >= 0:
+        return Totals(inflow=amount, inflow_days=amount * day.toordinal())
+    return Totals(outflow=-amount, outflow_days=-amount * day.toordinal())
 
 
 def sum_totals(movements: Iterable[Movement]) -> Totals:
     """Return the totals of a whole ledger."""
+    return sum_of(*map(totals_of, movements))
+
+
+def sum_of(*totals: Totals) -> Totals:
+    """Return the sum of totals."""
     result = Totals()
-    for movement in movements:
-        result = result.plus(totals_of(movement))
+    for one in totals:
+        result = result.plus(one)
     return result
 
 

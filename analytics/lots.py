@@ -1,42 +1,181 @@
-"""Lot matching: folds purchases and sales into open lots and realised gains.
+"""Lot matching: folds a ledger's events into open lots, realised gains, and what passed in or out.
 
-First in, first out. Cost includes fees and transaction taxes (they follow the units, pro rata);
-proceeds are net of them. A sale beyond what is held opens a short lot with negative quantity and
-negative cost (its net proceeds), so that ``market value - cost`` is the gain on either side.
-Cost is conserved exactly: what is relieved plus what is left is what was paid.
+A pool is one heap of lots, such as one portfolio's units of one instrument; lots can move between
+pools. Cost includes fees and transaction taxes, which follow the units pro rata; proceeds are net
+of them. A sale beyond what is held opens a short lot with negative quantity and negative cost (its
+net proceeds), so that ``market value - cost`` is the gain on either side. Nothing is ever lost:
+what is relieved plus what is left is what was paid, to the last digit, for every method.
 """
 
-from collections import deque
-from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import datetime
-from decimal import Decimal
+from bisect import insort_left, insort_right
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
+from decimal import ROUND_FLOOR, Decimal, localcontext
 from enum import Enum
+from functools import partial
+from typing import Any
 
-from analytics.money import ZERO, convert_known, exact, settle, total, total_known
+from analytics.money import EXACT, ZERO, convert_known, settle, total, total_known
+
+Pool = tuple[int, int]
+"""A heap of lots: whose (a portfolio), and of what (an instrument)."""
+
+ONE = Decimal(1)
 
 
-class Side(Enum):
-    """The direction of a trade."""
+class Method(Enum):
+    """Which lots a sale takes first.
 
-    BUY = "BUY"
-    SELL = "SELL"
+    FIFO the oldest, LIFO the newest, HIFO those with the highest cost per unit in base currency,
+    fees included (for shorts the lowest proceeds), older first on ties. AVERAGE takes the oldest
+    units at the average cost of all. SPECIFIC takes the lots a sale names, then the oldest.
+    """
+
+    FIFO = "FIFO"
+    LIFO = "LIFO"
+    HIFO = "HIFO"
+    AVERAGE = "AVERAGE"
+    SPECIFIC = "SPECIFIC"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Amounts:
+    """Money in the pool's own currency and in base currency, and the part of it that is fees.
+
+    A base figure is null when its exchange rate is not known.
+    """
+
+    own: Decimal = ZERO
+    base: Decimal | None = ZERO
+    fees: Decimal = ZERO
+    fees_base: Decimal | None = ZERO
+
+    def plus(self, other: "Amounts") -> "Amounts":
+        """Add amounts."""
+        return Amounts(
+            own=self.own + other.own,
+            base=_plus(self.base, other.base),
+            fees=self.fees + other.fees,
+            fees_base=_plus(self.fees_base, other.fees_base),
+        )
+
+    def minus(self, other: "Amounts") -> "Amounts":
+        """Take amounts away."""
+        return Amounts(
+            own=self.own - other.own,
+            base=_minus(self.base, other.base),
+            fees=self.fees - other.fees,
+            fees_base=_minus(self.fees_base, other.fees_base),
+        )
+
+    def share(self, part: Decimal, whole: Decimal) -> "Amounts":
+        """Return what goes with a part of a whole: all of it with all of the whole."""
+        if part == whole:
+            return self
+        return Amounts(
+            own=settle(self.own * part / whole),
+            base=None if self.base is None else settle(self.base * part / whole),
+            fees=settle(self.fees * part / whole),
+            fees_base=None if self.fees_base is None else settle(self.fees_base * part / whole),
+        )
+
+    def before_fees(self) -> "Amounts":
+        """Leave the fees out of an outlay."""
+        return Amounts(own=self.own - self.fees, base=_minus(self.base, self.fees_base))
+
+    def received(self) -> "Amounts":
+        """Turn an outlay into what came in: the sign of the money flips, fees stay fees."""
+        return replace(
+            self,
+            own=self.own.copy_negate(),
+            base=None if self.base is None else self.base.copy_negate(),
+        )
+
+
+def _plus(one: Decimal | None, other: Decimal | None) -> Decimal | None:
+    return None if one is None or other is None else one + other
+
+
+def _minus(one: Decimal | None, other: Decimal | None) -> Decimal | None:
+    return None if one is None or other is None else one - other
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fill:
-    """One executed trade; ``quantity`` above zero, ``price`` per unit, the rest in total.
+    """Units that come in (``quantity`` above zero) or go out (below) for money.
 
-    ``rate`` is units of base currency for one unit of the trade's, null if not known.
+    ``outlay`` is what left for them, fees included: negative for a sale, its net proceeds.
+    ``rate`` is units of base currency for one of the own, on that day. Without ``may_open`` the
+    fill only closes: what it finds nothing for is a shortfall. ``chosen`` names lots to close, by
+    the fill that opened them. ``passing`` units come from or go to somewhere outside without cash.
     """
 
     id: int
     at: datetime
-    side: Side
+    pool: Pool
     quantity: Decimal
-    price: Decimal
-    costs: Decimal = ZERO
-    rate: Decimal | None = Decimal(1)
+    outlay: Amounts
+    rate: Decimal | None = ONE
+    may_open: bool = True
+    chosen: tuple[tuple[int, Decimal], ...] = ()
+    opened_at: datetime | None = None
+    passing: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """Units that leave a pool for another, or for outside (``target`` null), at cost.
+
+    Lots keep their date, cost and fees. ``base_rates`` gives the target's own base rate for each
+    day of acquisition when its base currency differs; null when it is the same.
+    """
+
+    id: int
+    at: datetime
+    source: Pool
+    target: Pool | None
+    quantity: Decimal
+    chosen: tuple[tuple[int, Decimal], ...] = ()
+    base_rates: Mapping[date, Decimal] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conversion:
+    """All units of a pool become ``new / old`` times as many, in the same or another pool.
+
+    A split (same pool), symbol change, merger, or with ``keeps`` a spin-off: the old units stay,
+    and ``share`` of their cost goes to the new ones. ``cash`` is paid for ``cash_share`` of the
+    cost. ``in_lieu`` is paid for the fraction of a unit that remains. Without a target all of it
+    is paid in cash.
+    """
+
+    id: int
+    at: datetime
+    source: Pool
+    target: Pool | None
+    new: Decimal = ONE
+    old: Decimal = ONE
+    keeps: bool = False
+    share: Decimal = ONE
+    cash: Amounts | None = None
+    cash_share: Decimal = ZERO
+    in_lieu: Amounts | None = None
+    rate: Decimal | None = ONE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repayment:
+    """Capital paid back: lowers the cost of all units, and is a gain beyond it."""
+
+    id: int
+    at: datetime
+    pool: Pool
+    paid: Amounts
+    rate: Decimal | None = ONE
+
+
+Event = Fill | Move | Conversion | Repayment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,47 +185,108 @@ class Lot:
     fill_id: int
     opened_at: datetime
     quantity: Decimal
-    cost: Decimal
-    cost_base: Decimal | None
+    paid: Amounts
+
+    @property
+    def cost(self) -> Decimal:
+        """Return the cost in the own currency, fees included."""
+        return self.paid.own
+
+    @property
+    def cost_base(self) -> Decimal | None:
+        """Return the cost in base currency, at the rate of the purchase."""
+        return self.paid.base
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Closing:
-    """Units of one lot closed by one fill; ``quantity`` keeps the lot's sign.
+    """Units of one lot closed by one event; ``quantity`` keeps the lot's sign.
 
     ``gain = proceeds - cost``; for a short the cost is minus what the sale brought, and the
-    proceeds are minus what buying back took.
+    proceeds are minus what buying back took. Zero quantity is cash paid on units that stay.
+    Without a lot the acquisition is missing: cost and gain are not known.
     """
 
-    fill_id: int
-    lot_fill_id: int
-    opened_at: datetime
+    event_id: int
+    lot_fill_id: int | None
+    opened_at: datetime | None
     closed_at: datetime
     quantity: Decimal
-    cost: Decimal
-    proceeds: Decimal
-    cost_base: Decimal | None
-    proceeds_base: Decimal | None
+    paid: Amounts | None
+    received: Amounts
+    rate: Decimal | None
 
     @property
-    def gain(self) -> Decimal:
-        """Return the realised gain in the trade's currency."""
-        return total([self.proceeds, self.cost.copy_negate()])
+    def cost(self) -> Decimal | None:
+        """Return the cost of what was closed, fees included."""
+        return None if self.paid is None else self.paid.own
+
+    @property
+    def cost_base(self) -> Decimal | None:
+        """Return the cost in base currency, at the rate of the purchase."""
+        return None if self.paid is None else self.paid.base
+
+    @property
+    def proceeds(self) -> Decimal:
+        """Return what it brought, after fees."""
+        return self.received.own
+
+    @property
+    def proceeds_base(self) -> Decimal | None:
+        """Return what it brought in base currency, at the rate of the sale."""
+        return self.received.base
+
+    @property
+    def gain(self) -> Decimal | None:
+        """Return the realised gain in the own currency."""
+        return None if self.cost is None else EXACT.subtract(self.proceeds, self.cost)
 
     @property
     def gain_base(self) -> Decimal | None:
         """Return the realised gain in base currency, each side at the rate of its own day."""
         if self.proceeds_base is None or self.cost_base is None:
             return None
-        return total([self.proceeds_base, self.cost_base.copy_negate()])
+        return EXACT.subtract(self.proceeds_base, self.cost_base)
+
+    @property
+    def holding_days(self) -> int | None:
+        """Return the days between opening and closing; null if the acquisition is missing."""
+        return None if self.opened_at is None else (self.closed_at - self.opened_at).days
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passage:
+    """Units that came in (positive) or went out without cash, at cost or at their stated value."""
+
+    event_id: int
+    at: datetime
+    quantity: Decimal
+    worth: Amounts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shortfall:
+    """Units that an event takes from a pool that does not have them."""
+
+    event_id: int
+    at: datetime
+    wanted: Decimal
+    held: Decimal
+
+    @property
+    def missing(self) -> Decimal:
+        """Return how many units are missing."""
+        return EXACT.subtract(self.wanted, self.held)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holding:
-    """The state of one instrument after a sequence of fills; lots are oldest first."""
+    """The state of one pool after a sequence of events; lots are oldest first."""
 
     lots: tuple[Lot, ...] = ()
     closings: tuple[Closing, ...] = ()
+    passages: tuple[Passage, ...] = ()
+    shortfalls: tuple[Shortfall, ...] = ()
 
     @property
     def quantity(self) -> Decimal:
@@ -104,100 +304,378 @@ class Holding:
         return total_known(lot.cost_base for lot in self.lots)
 
     @property
-    def realized(self) -> Decimal:
-        """Return the sum of realised gains."""
-        return total(closing.gain for closing in self.closings)
+    def fees(self) -> Decimal:
+        """Return the part of the cost that is fees."""
+        return total(lot.paid.fees for lot in self.lots)
+
+    @property
+    def fees_base(self) -> Decimal | None:
+        """Return the fees within the cost in base currency; null if a rate is missing."""
+        return total_known(lot.paid.fees_base for lot in self.lots)
+
+    @property
+    def realized(self) -> Decimal | None:
+        """Return the sum of realised gains; null if an acquisition is missing."""
+        return total_known(closing.gain for closing in self.closings)
 
     @property
     def realized_base(self) -> Decimal | None:
-        """Return the sum of realised gains in base currency; null if a rate is missing."""
+        """Return realised gains in base currency; null if a rate or an acquisition is missing."""
         return total_known(closing.gain_base for closing in self.closings)
 
-
-class OversoldError(Exception):
-    """A sale takes more units than are held at that moment."""
-
-    def __init__(self, fill: Fill, *, held: Decimal) -> None:
-        super().__init__(f"fill {fill.id} sells {fill.quantity} with {held} held")
-        self.fill = fill
-        self.held = held
+    def before_fees(self) -> "Holding":
+        """Return the same with fees left out of every cost and all proceeds."""
+        with localcontext(EXACT):
+            return replace(
+                self,
+                lots=tuple(replace(lot, paid=lot.paid.before_fees()) for lot in self.lots),
+                closings=tuple(
+                    replace(
+                        closing,
+                        paid=None if closing.paid is None else closing.paid.before_fees(),
+                        received=closing.received.received().before_fees().received(),
+                    )
+                    for closing in self.closings
+                ),
+            )
 
     @property
     def missing(self) -> Decimal:
-        """Return how many units the sale is short of."""
-        return total([self.fill.quantity, self.held.copy_negate()])
+        """Return how many units were taken that no acquisition accounts for."""
+        return total(shortfall.missing for shortfall in self.shortfalls)
 
 
-@exact
-def _split(amount: Decimal | None, *, part: Decimal, whole: Decimal) -> Decimal | None:
-    """Return the share of an amount that goes with a part of the units: all with all of them."""
-    if amount is None:
-        return None
-    return amount if part == whole else settle(amount * part / whole)
+_LATEST = datetime.max.replace(tzinfo=UTC)
 
 
-def _less(whole: Decimal | None, part: Decimal | None) -> Decimal | None:
-    return None if whole is None or part is None else total([whole, part.copy_negate()])
+def _oldest_first(lot: Lot) -> tuple[Any, ...]:
+    return (lot.opened_at,)
 
 
-@exact
-def fold(fills: Iterable[Fill], *, allow_short: bool = False) -> Holding:
-    """Match fills, given in the order they count, first in first out.
+def _newest_first(lot: Lot) -> tuple[Any, ...]:
+    return (_LATEST - lot.opened_at,)
 
-    Raises OversoldError at the first sale that goes beyond what is held, unless shorts are allowed.
-    """
-    lots: deque[Lot] = deque()
-    closings: list[Closing] = []
-    for fill in fills:
-        sign = Decimal(1) if fill.side is Side.BUY else Decimal(-1)
-        open_quantity = fill.quantity
-        # Money that leaves for a purchase, comes in (negative) for a sale, after costs.
-        value = sign * fill.quantity * fill.price + fill.costs
-        value_base = convert_known(value, fill.rate)
-        while open_quantity and lots and lots[0].quantity * sign < 0:
-            lot = lots.popleft()
-            matched = min(open_quantity, abs(lot.quantity))
-            paid = _split(value, part=matched, whole=open_quantity) or ZERO
-            paid_base = _split(value_base, part=matched, whole=open_quantity)
-            cost = _split(lot.cost, part=matched, whole=abs(lot.quantity)) or ZERO
-            cost_base = _split(lot.cost_base, part=matched, whole=abs(lot.quantity))
-            closings.append(
-                Closing(
-                    fill_id=fill.id,
-                    lot_fill_id=lot.fill_id,
-                    opened_at=lot.opened_at,
-                    closed_at=fill.at,
-                    quantity=-sign * matched,
-                    cost=cost,
-                    proceeds=-paid,
-                    cost_base=cost_base,
-                    proceeds_base=None if paid_base is None else -paid_base,
-                )
+
+def _highest_first(lot: Lot) -> tuple[Any, ...]:
+    """Order by cost per unit; a lot whose rate is not known comes last."""
+    if lot.paid.base is None:
+        return (Decimal("Infinity"), lot.opened_at)
+    per_unit = lot.paid.base / lot.quantity
+    return (-per_unit if lot.quantity > 0 else per_unit, lot.opened_at)
+
+
+_RELIEF: dict[Method, tuple[Callable[..., None], Callable[[Lot], tuple[Any, ...]]]] = {
+    Method.FIFO: (insort_right, _oldest_first),
+    Method.LIFO: (insort_left, _newest_first),
+    Method.HIFO: (insort_right, _highest_first),
+    Method.AVERAGE: (insort_right, _oldest_first),
+    Method.SPECIFIC: (insort_right, _oldest_first),
+}
+"""How each method keeps lots in the order they are taken; ties go by the order they came in."""
+
+
+class _Heap:
+    """The open lots of one pool, next to be taken first."""
+
+    def __init__(self, method: Method) -> None:
+        self._method = method
+        self._lots: list[Lot] = []
+        self._pooled = Amounts()  # of all lots, kept for AVERAGE alone
+        self.quantity = ZERO
+
+    def add(self, lot: Lot) -> None:
+        insert, key = _RELIEF[self._method]
+        insert(self._lots, lot, key=key)
+        self.quantity += lot.quantity
+        if self._method is Method.AVERAGE:
+            self._pooled = self._pooled.plus(lot.paid)
+
+    def take(self, units: Decimal, chosen: Iterable[tuple[int, Decimal]] = ()) -> list[Lot]:
+        """Remove units, up to all there are, and return them as parts of their lots."""
+        parts: list[Lot] = []
+        if self._method is Method.SPECIFIC:
+            for fill_id, wanted in chosen:
+                for lot in [lot for lot in self._lots if lot.fill_id == fill_id]:
+                    taken = min(wanted, units, abs(lot.quantity))
+                    if taken:
+                        parts.append(self._cut(self._lots.index(lot), taken))
+                        units -= taken
+                        wanted -= taken
+        while units and self._lots:
+            taken = min(units, abs(self._lots[0].quantity))
+            parts.append(self._cut(0, taken))
+            units -= taken
+        return parts
+
+    def take_all(self) -> list[Lot]:
+        return self.take(abs(self.quantity))
+
+    def _cut(self, index: int, units: Decimal) -> Lot:
+        lot = self._lots[index]
+        quantity = units.copy_sign(lot.quantity)
+        if self._method is Method.AVERAGE:
+            paid = self._pooled.share(quantity, self.quantity)
+            self._pooled = self._pooled.minus(paid)
+        else:
+            paid = lot.paid.share(quantity, lot.quantity)
+        self.quantity -= quantity
+        if quantity == lot.quantity:
+            del self._lots[index]
+        else:
+            self._lots[index] = replace(
+                lot, quantity=lot.quantity - quantity, paid=lot.paid.minus(paid)
             )
-            open_quantity -= matched
-            value -= paid
-            value_base = _less(value_base, paid_base)
-            if matched < abs(lot.quantity):
-                lots.appendleft(
-                    Lot(
-                        fill_id=lot.fill_id,
-                        opened_at=lot.opened_at,
-                        quantity=lot.quantity + sign * matched,
-                        cost=lot.cost - cost,
-                        cost_base=_less(lot.cost_base, cost_base),
-                    )
-                )
-        if not open_quantity:
-            continue
-        if sign < 0 and not allow_short:
-            raise OversoldError(fill, held=fill.quantity - open_quantity)
-        lots.append(
-            Lot(
-                fill_id=fill.id,
-                opened_at=fill.at,
-                quantity=sign * open_quantity,
-                cost=value,
-                cost_base=value_base,
+        return replace(lot, quantity=quantity, paid=paid)
+
+    def lots(self) -> tuple[Lot, ...]:
+        """Return the lots oldest first; averaged ones share their cost by units."""
+        newest_first = self._method is Method.LIFO
+        found = sorted(reversed(self._lots) if newest_first else self._lots, key=_oldest_first)
+        if self._method is not Method.AVERAGE:
+            return tuple(found)
+        left, units, levelled = self._pooled, self.quantity, []
+        for lot in found:
+            paid = left.share(lot.quantity, units)
+            levelled.append(replace(lot, paid=paid))
+            left, units = left.minus(paid), units - lot.quantity
+        return tuple(levelled)
+
+
+@dataclass(slots=True)
+class _Account:
+    """What becomes of one pool while events are folded."""
+
+    heap: _Heap
+    closings: list[Closing] = field(default_factory=list)
+    passages: list[Passage] = field(default_factory=list)
+    shortfalls: list[Shortfall] = field(default_factory=list)
+
+    def close(self, event: Fill | Conversion | Repayment, lot: Lot, received: Amounts) -> None:
+        self.closings.append(
+            Closing(
+                event_id=event.id,
+                lot_fill_id=lot.fill_id,
+                opened_at=lot.opened_at,
+                closed_at=event.at,
+                quantity=lot.quantity,
+                paid=lot.paid,
+                received=received,
+                rate=event.rate,
             )
         )
-    return Holding(lots=tuple(lots), closings=tuple(closings))
+
+    def lack(self, event: Fill | Move, *, held: Decimal) -> None:
+        self.shortfalls.append(
+            Shortfall(event_id=event.id, at=event.at, wanted=abs(event.quantity), held=held)
+        )
+
+    def holding(self) -> Holding:
+        return Holding(
+            lots=self.heap.lots(),
+            closings=tuple(self.closings),
+            passages=tuple(self.passages),
+            shortfalls=tuple(self.shortfalls),
+        )
+
+
+class _Accounts:
+    """All pools, and what each kind of event does to them."""
+
+    def __init__(self, method_of: Callable[[Pool], Method]) -> None:
+        self._method_of = method_of
+        self._accounts: dict[Pool, _Account] = {}
+
+    def __getitem__(self, pool: Pool) -> _Account:
+        account = self._accounts.get(pool)
+        if account is None:
+            account = self._accounts[pool] = _Account(_Heap(self._method_of(pool)))
+        return account
+
+    def holdings(self) -> dict[Pool, Holding]:
+        return {pool: account.holding() for pool, account in self._accounts.items()}
+
+    def apply(self, event: Event) -> None:
+        match event:
+            case Fill():
+                self._fill(event)
+            case Move():
+                self._move(event)
+            case Conversion():
+                self._convert(event)
+            case Repayment():
+                self._repay(event)
+
+    def _fill(self, fill: Fill) -> None:
+        account = self[fill.pool]
+        outlay, units = fill.outlay, abs(fill.quantity)
+        if account.heap.quantity * fill.quantity < 0:
+            for lot in account.heap.take(units, fill.chosen):
+                share = outlay.share(abs(lot.quantity), units)
+                account.close(fill, lot, share.received())
+                outlay, units = outlay.minus(share), units - abs(lot.quantity)
+        if units and fill.may_open:
+            account.heap.add(
+                Lot(
+                    fill_id=fill.id,
+                    opened_at=fill.opened_at or fill.at,
+                    quantity=units.copy_sign(fill.quantity),
+                    paid=outlay,
+                )
+            )
+        elif units:
+            account.lack(fill, held=abs(fill.quantity) - units)
+            account.closings.append(
+                Closing(
+                    event_id=fill.id,
+                    lot_fill_id=None,
+                    opened_at=None,
+                    closed_at=fill.at,
+                    quantity=units.copy_sign(fill.quantity).copy_negate(),
+                    paid=None,
+                    received=outlay.received(),
+                    rate=fill.rate,
+                )
+            )
+        if fill.passing:
+            account.passages.append(
+                Passage(
+                    event_id=fill.id,
+                    at=fill.at,
+                    quantity=fill.quantity,
+                    worth=fill.outlay.before_fees(),
+                )
+            )
+
+    def _move(self, move: Move) -> None:
+        if move.source == move.target:
+            return
+        source = self[move.source]
+        held = max(source.heap.quantity, ZERO)
+        if held < move.quantity:
+            source.lack(move, held=held)
+        for lot in source.heap.take(min(held, move.quantity), move.chosen):
+            source.passages.append(
+                Passage(
+                    event_id=move.id,
+                    at=move.at,
+                    quantity=lot.quantity.copy_negate(),
+                    worth=Amounts().minus(lot.paid),
+                )
+            )
+            if move.target is None:
+                continue
+            target, arrived = self[move.target], _rebased(lot, move.base_rates)
+            target.heap.add(arrived)
+            target.passages.append(
+                Passage(event_id=move.id, at=move.at, quantity=arrived.quantity, worth=arrived.paid)
+            )
+
+    def _convert(self, event: Conversion) -> None:
+        source = self[event.source]
+        parts = source.heap.take_all()
+        cash, units = event.cash or Amounts(), _units(parts)
+        made: list[Lot] = []
+        counted = ZERO
+        for part in parts:
+            sold = part.paid.share(event.cash_share, ONE)
+            rest = part.paid.minus(sold)
+            given = rest.share(event.share, ONE)
+            if event.cash is not None:
+                share = cash.share(part.quantity, units)
+                quantity = part.quantity if event.target is None else ZERO
+                source.close(event, replace(part, quantity=quantity, paid=sold), share)
+                cash, units = cash.minus(share), units - part.quantity
+            if event.keeps:
+                source.heap.add(replace(part, paid=rest.minus(given)))
+            # Rounded as a running sum, so that all parts together are the whole, rounded once.
+            before = settle(counted * event.new / event.old)
+            counted += part.quantity
+            quantity = settle(counted * event.new / event.old) - before
+            made.append(replace(part, quantity=quantity, paid=given))
+        if event.target is None:
+            return
+        target = self[event.target]
+        if event.in_lieu is not None:
+            made = _pay_fraction(event, made, event.in_lieu, account=target)
+        for lot in made:
+            target.heap.add(lot)
+
+    def _repay(self, event: Repayment) -> None:
+        account = self[event.pool]
+        # A short owes nothing here: what it pays out is booked as a charge.
+        parts = account.heap.take_all() if account.heap.quantity > 0 else []
+        left, units = event.paid, _units(parts)
+        for part in parts:
+            share = left.share(part.quantity, units)
+            left, units = left.minus(share), units - part.quantity
+            relieved = (
+                part.paid
+                if share.own >= part.paid.own
+                else part.paid.share(share.own, part.paid.own)
+            )
+            account.close(event, replace(part, quantity=ZERO, paid=relieved), share)
+            account.heap.add(replace(part, paid=part.paid.minus(relieved)))
+        if not parts:
+            nothing = Lot(fill_id=event.id, opened_at=event.at, quantity=ZERO, paid=Amounts())
+            account.close(event, nothing, left)
+
+
+def _units(parts: Iterable[Lot]) -> Decimal:
+    return total(part.quantity for part in parts)
+
+
+def _rebased(lot: Lot, base_rates: Mapping[date, Decimal] | None) -> Lot:
+    """Give a lot the base cost it has under another base currency."""
+    if base_rates is None:
+        return lot
+    rate = base_rates.get(lot.opened_at.date())
+    return replace(
+        lot,
+        paid=replace(
+            lot.paid,
+            base=convert_known(lot.paid.own, rate),
+            fees_base=convert_known(lot.paid.fees, rate),
+        ),
+    )
+
+
+def _pay_fraction(
+    event: Conversion, made: list[Lot], paid: Amounts, *, account: _Account
+) -> list[Lot]:
+    """Sell what is no whole unit, off the newest lots; return what stays."""
+    units = _units(made)
+    fraction = units - units.to_integral_value(ROUND_FLOOR)
+    kept = list(made)
+    left, open_units = paid, fraction
+    while open_units:
+        lot = kept.pop()
+        taken = min(open_units, lot.quantity)
+        cost = lot.paid.share(taken, lot.quantity)
+        share = left.share(taken, open_units)
+        account.close(event, replace(lot, quantity=taken, paid=cost), share)
+        left, open_units = left.minus(share), open_units - taken
+        if taken < lot.quantity:
+            kept.append(replace(lot, quantity=lot.quantity - taken, paid=lot.paid.minus(cost)))
+    if not fraction:
+        nothing = Lot(fill_id=event.id, opened_at=event.at, quantity=ZERO, paid=Amounts())
+        account.close(event, nothing, paid)
+    return kept
+
+
+def fold(
+    events: Iterable[Event], *, method: Method | Callable[[Pool], Method] = Method.FIFO
+) -> dict[Pool, Holding]:
+    """Apply events in the order given, and return what they leave in each pool.
+
+    Never fails: what is taken and not there is a shortfall of its pool.
+    """
+    method_of = method if callable(method) else partial(_same, method)
+    accounts = _Accounts(method_of)
+    with localcontext(EXACT):
+        for event in events:
+            accounts.apply(event)
+        return accounts.holdings()
+
+
+def _same(method: Method, _pool: Pool) -> Method:
+    return method

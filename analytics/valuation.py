@@ -20,6 +20,7 @@ class Reason(Enum):
     NO_PRICE = "NO_PRICE"
     NO_PREVIOUS_PRICE = "NO_PREVIOUS_PRICE"
     NO_RATE = "NO_RATE"
+    MISSING_ACQUISITION = "MISSING_ACQUISITION"
     NO_CAPITAL = "NO_CAPITAL"
     ZERO_COST = "ZERO_COST"
     ZERO_VALUE = "ZERO_VALUE"
@@ -35,6 +36,7 @@ class Held:
     cost: Decimal
     cost_base: Decimal | None
     realized_base: Decimal | None
+    missing: Decimal
     price: Decimal | None
     previous_price: Decimal | None
     previous_quantity: Decimal
@@ -138,7 +140,11 @@ def _missing(book: Book, rates: Rates) -> list[Missing]:
             found.append(
                 Missing(figure="dayChange", reason=Reason.NO_PREVIOUS_PRICE, about=held.symbol)
             )
-        if None in {held.cost_base, held.realized_base}:
+        if held.missing:
+            found.append(
+                Missing(figure="realizedGain", reason=Reason.MISSING_ACQUISITION, about=held.symbol)
+            )
+        if held.cost_base is None or (held.realized_base is None and not held.missing):
             found.append(Missing(figure="invested", reason=Reason.NO_RATE, about=held.symbol))
     needed = {held.currency for held in book.held if held.quantity} | {
         currency for currency, amount in book.cash.items() if amount
@@ -199,7 +205,8 @@ def value_portfolio(book: Book, *, currency: str, rates: Rates) -> Valuation:
     realized = convert_known(total_known(held.realized_base for held in book.held), from_base)
     rated = book.totals.unrated == 0
     contributed = convert_known(book.totals.contributed, from_base) if rated else None
-    total_gain = _minus(value, contributed)
+    whole = not any(held.missing for held in book.held)
+    total_gain = _minus(value, contributed) if whole else None
     capital = average_capital(book.totals, first_day=book.first_day, last_day=book.day)
     missing = _missing(book, rates)
     if rated and (capital is None or capital <= 0):

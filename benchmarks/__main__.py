@@ -29,7 +29,7 @@ from models.transactions import Kind
 from resolvers.context import Services
 from services.accounts import create_user
 from services.booking import book, hold_portfolio, prepare
-from services.drafts import Draft
+from models.drafts import Draft
 from services.portfolios import create_portfolio
 
 POSTGRES = os.environ.get("TEST_POSTGRES_URL", "postgresql://postgres@127.0.0.1:5432/postgres")

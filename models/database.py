@@ -98,6 +98,14 @@ class Database:
             yield session
 
     @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[AsyncSession]:
+        """Open a session whose statements all see the same moment."""
+        async with self._reading() as session:
+            if not self.is_sqlite:  # there every transaction is a snapshot
+                await session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+            yield session
+
+    @asynccontextmanager
     async def writing(self) -> AsyncIterator[AsyncSession]:
         """Open a transaction that commits at the end of the block and rolls back on an error."""
         async with self._writing.begin() as session:

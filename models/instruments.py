@@ -32,3 +32,10 @@ def instruments_by_symbol(symbols: list[str]) -> Select[Instrument]:
 def instruments_by_id(ids: list[int]) -> Select[Instrument]:
     """Select instruments by key."""
     return select(Instrument).where(col(Instrument.id).in_(ids))
+
+
+def symbols_by_isin(isins: list[str]) -> Select[str | None, str]:
+    """Select the symbols of instruments known by their ISIN."""
+    return select(col(Instrument.isin), col(Instrument.symbol)).where(
+        col(Instrument.isin).in_(isins)
+    )

@@ -26,6 +26,7 @@ class Portfolio(Base, table=True):
     name: str = Field(sa_type=String)
     base_currency: str = Field(sa_type=String)
     allow_short: bool = False
+    lot_method: str = Field(default="FIFO", sa_type=String)
     version: int = 0
     created_at: datetime = Field(sa_type=UtcDateTime)
     archived_at: datetime | None = Field(default=None, sa_type=UtcDateTime)

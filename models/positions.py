@@ -1,13 +1,14 @@
-"""Positions and lots: the projection of the ledger for the default lot method, FIFO.
+"""Positions and lots: the projection of the ledger by each portfolio's own lot method.
 
 Rewritten instrument by instrument in the same database transaction as the ledger change;
 ``folioql verify`` rebuilds it and must find no difference.
 """
 
+from collections.abc import Collection
 from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy import Delete, Select, UniqueConstraint, delete, select
+from sqlalchemy import Delete, Select, UniqueConstraint, delete, select, tuple_
 from sqlmodel import Column, Field, ForeignKey, col
 
 from models.base import Base
@@ -20,7 +21,10 @@ class Position(Base, table=True):
 
     ``cost``, ``realized`` and ``income`` are in the instrument's currency; their ``_base`` twins
     are in the portfolio's, at the rate of each booking, and null when a rate was not known.
-    ``quantity`` is negative for a short position.
+    ``quantity`` is negative for a short position; ``fees`` is the part of the cost that is fees.
+    ``missing`` counts units sold or moved out that no acquisition accounts for: above zero,
+    realised gains are null. The flows sum what came in and went out as units, like
+    ``PortfolioTotals`` does for cash.
     """
 
     __tablename__ = "positions"
@@ -38,15 +42,26 @@ class Position(Base, table=True):
     quantity: Decimal = Field(sa_type=ExactDecimal)
     cost: Decimal = Field(sa_type=ExactDecimal)
     cost_base: Decimal | None = Field(default=None, sa_type=ExactDecimal)
-    realized: Decimal = Field(sa_type=ExactDecimal)
+    fees: Decimal = Field(sa_type=ExactDecimal)
+    fees_base: Decimal | None = Field(default=None, sa_type=ExactDecimal)
+    realized: Decimal | None = Field(default=None, sa_type=ExactDecimal)
     realized_base: Decimal | None = Field(default=None, sa_type=ExactDecimal)
-    income: Decimal = Field(sa_type=ExactDecimal)
+    income: Decimal | None = Field(default=None, sa_type=ExactDecimal)
     income_base: Decimal | None = Field(default=None, sa_type=ExactDecimal)
+    missing: Decimal = Field(sa_type=ExactDecimal)
+    inflow: Decimal = Field(sa_type=ExactDecimal)
+    inflow_days: Decimal = Field(sa_type=ExactDecimal)
+    outflow: Decimal = Field(sa_type=ExactDecimal)
+    outflow_days: Decimal = Field(sa_type=ExactDecimal)
+    unrated: int = 0
     opened_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
 class Lot(Base, table=True):
-    """What is left of one purchase (or short sale: negative quantity and cost)."""
+    """What is left of one purchase (or short sale: negative quantity and cost).
+
+    ``transaction_id`` is the one that opened it, which after a transfer is another portfolio's.
+    """
 
     __tablename__ = "lots"
 
@@ -63,6 +78,8 @@ class Lot(Base, table=True):
     quantity: Decimal = Field(sa_type=ExactDecimal)
     cost: Decimal = Field(sa_type=ExactDecimal)
     cost_base: Decimal | None = Field(default=None, sa_type=ExactDecimal)
+    fees: Decimal = Field(sa_type=ExactDecimal)
+    fees_base: Decimal | None = Field(default=None, sa_type=ExactDecimal)
 
 
 def positions_by_portfolio(portfolio_ids: list[int]) -> Select[Position, Instrument]:
@@ -84,11 +101,10 @@ def positions_by_id(ids: list[int]) -> Select[Position, Instrument]:
     )
 
 
-def positions_of_instruments(portfolio_id: int, instrument_ids: list[int]) -> Select[Position]:
-    """Select one portfolio's positions in some instruments."""
+def positions_of_pairs(pairs: Collection[tuple[int, int]]) -> Select[Position]:
+    """Select the positions of pairs of portfolio and instrument."""
     return select(Position).where(
-        col(Position.portfolio_id) == portfolio_id,
-        col(Position.instrument_id).in_(instrument_ids),
+        tuple_(col(Position.portfolio_id), col(Position.instrument_id)).in_(sorted(pairs))
     )
 
 

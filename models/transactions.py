@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
+from typing import Any
 
 from sqlalchemy import (
-    CheckConstraint,
+    JSON,
     ColumnElement,
     Date,
     Index,
@@ -18,32 +19,73 @@ from sqlalchemy import (
     func,
     or_,
     select,
+    text,
 )
 from sqlalchemy.orm import aliased
 from sqlmodel import Column, Field, ForeignKey, col
 
 from models.base import Base
 from models.instruments import Instrument
+from models.portfolios import Portfolio
 from models.types import ExactDecimal, Identifier, UtcDateTime
 
 
 class Kind(Enum):
-    """What a transaction is, which also decides its place within a moment."""
+    """What a transaction is; the order is the one in which entries of one moment count."""
 
+    SPLIT = "SPLIT"
+    SYMBOL_CHANGE = "SYMBOL_CHANGE"
+    MERGER = "MERGER"
+    SPIN_OFF = "SPIN_OFF"
+    OPENING_BALANCE = "OPENING_BALANCE"
     DEPOSIT = "DEPOSIT"
+    CASH_TRANSFER_IN = "CASH_TRANSFER_IN"
+    DELIVERY_IN = "DELIVERY_IN"
     BUY = "BUY"
+    COVER = "COVER"
+    DIVIDEND_IN_KIND = "DIVIDEND_IN_KIND"
+    DIVIDEND_REINVESTED = "DIVIDEND_REINVESTED"
     DIVIDEND = "DIVIDEND"
     INTEREST = "INTEREST"
+    FEE_REFUND = "FEE_REFUND"
+    TAX_REFUND = "TAX_REFUND"
+    RETURN_OF_CAPITAL = "RETURN_OF_CAPITAL"
+    TRANSFER_IN = "TRANSFER_IN"
+    TRANSFER_OUT = "TRANSFER_OUT"
     SELL = "SELL"
+    SHORT = "SHORT"
+    DELIVERY_OUT = "DELIVERY_OUT"
+    INTEREST_PAID = "INTEREST_PAID"
     FEE = "FEE"
     TAX = "TAX"
+    CASH_TRANSFER_OUT = "CASH_TRANSFER_OUT"
     WITHDRAWAL = "WITHDRAWAL"
 
 
-TRADES = frozenset({Kind.BUY, Kind.SELL})
-INCOME = frozenset({Kind.DIVIDEND, Kind.INTEREST})
-FLOWS = frozenset({Kind.DEPOSIT, Kind.WITHDRAWAL})
-CHARGES = frozenset({Kind.FEE, Kind.TAX})
+TRADES = frozenset({Kind.BUY, Kind.SELL, Kind.SHORT, Kind.COVER})
+INCOME = frozenset(
+    {
+        Kind.DIVIDEND,
+        Kind.DIVIDEND_REINVESTED,
+        Kind.DIVIDEND_IN_KIND,
+        Kind.INTEREST,
+        Kind.INTEREST_PAID,
+    }
+)
+FLOWS = frozenset({Kind.DEPOSIT, Kind.WITHDRAWAL, Kind.CASH_TRANSFER_IN, Kind.CASH_TRANSFER_OUT})
+CHARGES = frozenset({Kind.FEE, Kind.TAX, Kind.FEE_REFUND, Kind.TAX_REFUND})
+UNIT_TRANSFERS = frozenset(
+    {Kind.TRANSFER_IN, Kind.TRANSFER_OUT, Kind.DELIVERY_IN, Kind.DELIVERY_OUT}
+)
+CORPORATE_ACTIONS = frozenset(
+    {Kind.SPLIT, Kind.SYMBOL_CHANGE, Kind.SPIN_OFF, Kind.MERGER, Kind.RETURN_OF_CAPITAL}
+)
+OPENINGS = frozenset({Kind.OPENING_BALANCE})
+TRANSFER_PAIRS = {
+    Kind.TRANSFER_OUT: Kind.TRANSFER_IN,
+    Kind.CASH_TRANSFER_OUT: Kind.CASH_TRANSFER_IN,
+}
+"""Both halves of a transfer between portfolios: what leaves one, and what arrives in the other."""
 
 
 class RateSource(Enum):
@@ -54,12 +96,23 @@ class RateSource(Enum):
 
 
 class Transaction(Base, table=True):
-    """One booking. Trades have quantity and price, all else has an amount; never negative.
+    """One booking. Which columns it has depends on its kind; no number is ever negative.
 
-    ``fee`` and ``tax`` are in ``currency``. Cash moves in ``settlement_currency``, which is
-    ``currency`` or the portfolio's base currency. ``rate`` is units of base currency for one unit
-    of ``currency``: the booking's own, or the market's of ``rate_day``; null if none was known.
-    A voided transaction stays, and counts for nothing.
+    ``quantity`` and ``price`` are of units, ``amount`` is money in ``currency``: what an income,
+    flow or charge comes to, the cost of delivered units, the cash of a corporate action. Fee and
+    tax are in currencies of their own, ``currency`` if null. Cash moves in
+    ``settlement_currency``, which is ``currency`` or the portfolio's base currency; a fee or tax
+    in another currency moves cash in that one. Rates are units of base currency for one unit:
+    ``rate`` of ``currency`` (the booking's own, or the market's of ``rate_day``),
+    ``instrument_rate`` of the instrument's currency, ``fee_rate`` and ``tax_rate``; null if not
+    known, or for the last three if the same as ``rate``.
+
+    Corporate actions make ``ratio_new`` units of ``related_instrument_id`` out of ``ratio_old``,
+    and ``cost_share`` is the fraction of the cost that goes to them (spin-off) or is paid for in
+    cash (merger). The arriving half of a transfer names the leaving half by ``origin_id``;
+    ``lot_rates`` has its base rate for days of acquisition when base currencies differ. ``lots``
+    are the lots a sale names, by the transaction that opened them. A voided transaction stays,
+    and counts for nothing.
     """
 
     __tablename__ = "transactions"
@@ -67,9 +120,11 @@ class Transaction(Base, table=True):
         UniqueConstraint("portfolio_id", "external_id"),
         Index("ix_transactions_portfolio_time", "portfolio_id", "occurred_at", "id"),
         Index("ix_transactions_portfolio_instrument", "portfolio_id", "instrument_id"),
-        CheckConstraint(
-            "(quantity IS NULL) = (price IS NULL) AND (quantity IS NULL) <> (amount IS NULL)",
-            name="trade_or_amount",
+        Index(
+            "ix_transactions_links",
+            "portfolio_id",
+            sqlite_where=text("related_instrument_id IS NOT NULL OR origin_id IS NOT NULL"),
+            postgresql_where=text("related_instrument_id IS NOT NULL OR origin_id IS NOT NULL"),
         ),
     )
 
@@ -82,23 +137,72 @@ class Transaction(Base, table=True):
     instrument_id: int | None = Field(
         default=None, sa_column=Column(Identifier, ForeignKey("instruments.id"), index=True)
     )
+    related_instrument_id: int | None = Field(
+        default=None, sa_column=Column(Identifier, ForeignKey("instruments.id"), index=True)
+    )
+    origin_id: int | None = Field(
+        default=None,
+        sa_column=Column(
+            Identifier, ForeignKey("transactions.id", ondelete="SET NULL"), index=True
+        ),
+    )
     kind: str = Field(sa_type=String)
     occurred_at: datetime = Field(sa_type=UtcDateTime)
+    acquired_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     quantity: Decimal | None = Field(default=None, sa_type=ExactDecimal)
     price: Decimal | None = Field(default=None, sa_type=ExactDecimal)
     amount: Decimal | None = Field(default=None, sa_type=ExactDecimal)
     currency: str = Field(sa_type=String)
     fee: Decimal = Field(default=Decimal(0), sa_type=ExactDecimal)
+    fee_currency: str | None = Field(default=None, sa_type=String)
+    fee_rate: Decimal | None = Field(default=None, sa_type=ExactDecimal)
     tax: Decimal = Field(default=Decimal(0), sa_type=ExactDecimal)
+    tax_currency: str | None = Field(default=None, sa_type=String)
+    tax_rate: Decimal | None = Field(default=None, sa_type=ExactDecimal)
     settlement_currency: str = Field(sa_type=String)
     rate: Decimal | None = Field(default=None, sa_type=ExactDecimal)
     rate_day: date | None = Field(default=None, sa_type=Date)
     rate_source: str | None = Field(default=None, sa_type=String)
+    instrument_currency: str | None = Field(default=None, sa_type=String)
+    instrument_rate: Decimal | None = Field(default=None, sa_type=ExactDecimal)
+    ratio_new: Decimal | None = Field(default=None, sa_type=ExactDecimal)
+    ratio_old: Decimal | None = Field(default=None, sa_type=ExactDecimal)
+    cost_share: Decimal | None = Field(default=None, sa_type=ExactDecimal)
+    lots: list[list[str]] | None = Field(default=None, sa_type=JSON)
+    lot_rates: dict[str, str] | None = Field(default=None, sa_type=JSON)
     note: str | None = Field(default=None, sa_type=String)
     external_id: str | None = Field(default=None, sa_type=String)
     created_at: datetime = Field(sa_type=UtcDateTime)
+    updated_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     voided_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     void_reason: str | None = Field(default=None, sa_type=String)
+
+
+class Revision(Base, table=True):
+    """One change of a transaction: who, when, and all its columns before and after.
+
+    ``undone_at`` is when the change was undone; undoing is a revision of its own.
+    """
+
+    __tablename__ = "transaction_revisions"
+
+    id: int | None = Field(default=None, sa_column=Column(Identifier, primary_key=True))
+    transaction_id: int = Field(
+        sa_column=Column(
+            Identifier,
+            ForeignKey("transactions.id", ondelete="CASCADE"),
+            nullable=False,
+            index=True,
+        )
+    )
+    user_id: int | None = Field(
+        default=None, sa_column=Column(Identifier, ForeignKey("users.id", ondelete="SET NULL"))
+    )
+    at: datetime = Field(sa_type=UtcDateTime)
+    action: str = Field(sa_type=String)
+    before: dict[str, Any] = Field(sa_type=JSON)
+    after: dict[str, Any] = Field(sa_type=JSON)
+    undone_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,7 +259,7 @@ def _newer_than(moment: datetime, key: int) -> ColumnElement[bool]:
 
 def transactions_page(
     portfolio_ids: list[int], chosen: TransactionFilter, cut: PageCut
-) -> Select[Transaction, Instrument | None]:
+) -> Select[Transaction, Instrument | None, Instrument | None]:
     """Select one page of each portfolio's transactions, newest first, in one statement.
 
     Takes one row more than the limit, which tells whether there is another page.
@@ -177,9 +281,11 @@ def transactions_page(
     )
     ranked = select(Transaction, place).where(*conditions).subquery()
     row = aliased(Transaction, ranked)
+    related = aliased(Instrument)
     return (
-        select(row, Instrument)
+        select(row, Instrument, related)
         .outerjoin(Instrument, col(Instrument.id) == row.instrument_id)
+        .outerjoin(related, col(related.id) == row.related_instrument_id)
         .where(ranked.c.place <= cut.limit + 1)
         .order_by(col(row.portfolio_id), col(row.occurred_at).desc(), col(row.id).desc())
     )
@@ -194,11 +300,15 @@ def transaction_counts(portfolio_ids: list[int], chosen: TransactionFilter) -> S
     )
 
 
-def transactions_by_id(ids: list[int]) -> Select[Transaction, Instrument | None]:
-    """Select transactions by key, voided ones too, with their instruments."""
+def transactions_by_id(
+    ids: list[int],
+) -> Select[Transaction, Instrument | None, Instrument | None]:
+    """Select transactions by key, voided ones too, with both of their instruments."""
+    related = aliased(Instrument)
     return (
-        select(Transaction, Instrument)
+        select(Transaction, Instrument, related)
         .outerjoin(Instrument, col(Instrument.id) == col(Transaction.instrument_id))
+        .outerjoin(related, col(related.id) == col(Transaction.related_instrument_id))
         .where(col(Transaction.id).in_(ids))
     )
 
@@ -223,13 +333,15 @@ def ledger_since(portfolio_ids: list[int], moment: datetime) -> Select[Transacti
 
 
 def ledger_of_instruments(
-    pairs: Collection[tuple[int, int]],
+    pairs: Collection[tuple[int, int]], *, until: datetime | None = None
 ) -> Select[Transaction]:
-    """Select what counts of ledgers for pairs of portfolio and instrument."""
+    """Select what counts of ledgers for pairs of portfolio and instrument, up to a moment."""
     by_portfolio: dict[int, list[int]] = {}
     for portfolio_id, instrument_id in sorted(pairs):
         by_portfolio.setdefault(portfolio_id, []).append(instrument_id)
+    bounds = [] if until is None else [col(Transaction.occurred_at) <= until]
     return select(Transaction).where(
+        *bounds,
         col(Transaction.voided_at).is_(None),
         or_(
             *(
@@ -254,4 +366,50 @@ def external_ids(portfolio_id: int, wanted: list[str]) -> Select[str | None]:
     """Select which external ids a portfolio already has, voided bookings included."""
     return select(col(Transaction.external_id)).where(
         col(Transaction.portfolio_id) == portfolio_id, col(Transaction.external_id).in_(wanted)
+    )
+
+
+def links(owner_ids: list[int]) -> Select[int, int | None, int | None, int]:
+    """Select what ties two pools of lots in the ledgers of owners: transfers, corporate actions.
+
+    Rows are portfolio, instrument, related instrument, and the portfolio a transfer came from.
+    """
+    origin = aliased(Transaction)
+    return (
+        select(
+            col(Transaction.portfolio_id),
+            col(Transaction.instrument_id),
+            col(Transaction.related_instrument_id),
+            col(origin.portfolio_id),
+        )
+        .join(Portfolio, col(Portfolio.id) == col(Transaction.portfolio_id))
+        .outerjoin(origin, col(origin.id) == col(Transaction.origin_id))
+        .where(
+            col(Portfolio.owner_id).in_(owner_ids),
+            col(Transaction.instrument_id).is_not(None),
+            or_(
+                col(Transaction.related_instrument_id).is_not(None),
+                col(Transaction.origin_id).is_not(None),
+            ),
+            col(Transaction.voided_at).is_(None),
+        )
+    )
+
+
+def revisions(transaction_ids: list[int]) -> Select[Revision]:
+    """Select the changes of transactions, oldest first."""
+    return (
+        select(Revision)
+        .where(col(Revision.transaction_id).in_(transaction_ids))
+        .order_by(col(Revision.id))
+    )
+
+
+def splits_on(portfolio_id: int, instrument_ids: list[int]) -> Select[int | None, datetime]:
+    """Select when one portfolio's splits of some instruments took place."""
+    return select(col(Transaction.instrument_id), col(Transaction.occurred_at)).where(
+        col(Transaction.portfolio_id) == portfolio_id,
+        col(Transaction.instrument_id).in_(instrument_ids),
+        col(Transaction.kind) == Kind.SPLIT.value,
+        col(Transaction.voided_at).is_(None),
     )

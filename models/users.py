@@ -51,6 +51,15 @@ def users_by_id(ids: list[int]) -> Select[User]:
     return select(User).where(col(User.id).in_(ids))
 
 
+def user_for_update(user_id: int) -> Select[int | None]:
+    """Select a user's key and hold it: writers of one person's ledgers take turns."""
+    return (
+        select(col(User.id))
+        .where(col(User.id) == user_id)
+        .with_for_update(key_share=True)  # rows that refer to the user can still be written
+    )
+
+
 def user_count() -> Select[int]:
     """Count all users."""
     return select(func.count()).select_from(User)

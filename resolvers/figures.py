@@ -5,24 +5,25 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from enum import Enum
 
-from analytics.ledger import Totals, cash_of
-from analytics.lots import Lot
+from analytics.ledger import Nature, Totals, cash_of, sum_of
+from analytics.lots import Lot, Method
 from analytics.money import ZERO, total
 from analytics.valuation import Book, Held, Rates, Valuation, value_portfolio
 from models import portfolios, transactions
 from models.instruments import Instrument
 from models.market import CloseQuestion, Quote, QuoteQuality, RateQuestion
-from models.transactions import FLOWS
+from models.transactions import TRADES
 from resolvers.context import Context
-from resolvers.loaders import PastKey
-from services.entries import cash_effect, is_kind, movement_of
-from services.projection import totals_of_row
+from resolvers.loaders import state_key
+from services.entries import InstrumentState, is_kind, movements_of
+from services.projection import flows_of_row, totals_of_row
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HoldingFacts:
-    """One position as the ledger has it; ``key`` is null for one of a past day.
+    """One position as the ledger has it; ``key`` is null for one that is not stored.
 
     ``lots`` is null where they are read from the projection on demand.
     """
@@ -32,9 +33,11 @@ class HoldingFacts:
     quantity: Decimal
     cost: Decimal
     cost_base: Decimal | None
-    realized: Decimal
+    fees: Decimal
+    realized: Decimal | None
     realized_base: Decimal | None
-    income: Decimal
+    income: Decimal | None
+    missing: Decimal
     opened_at: datetime | None
     lots: tuple[Lot, ...] | None = None
 
@@ -51,38 +54,47 @@ class PortfolioFacts:
     first_day: date | None
 
 
-FactsKey = tuple[int, date | None]
 Quotes = Mapping[tuple[str, date | None], Quote | None]
+
+
+class FeePolicy(Enum):
+    """Whether fees are part of cost and proceeds."""
+
+    CAPITALIZE = "CAPITALIZE"
+    EXPENSE = "EXPENSE"
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """Asks for one portfolio's facts."""
+    """Asks for one portfolio's facts; a null method is the portfolio's own."""
 
     portfolio: portfolios.Portfolio
-    as_of: date | None
+    as_of: date | None = None
+    method: Method | None = None
+    fee_policy: FeePolicy = FeePolicy.CAPITALIZE
+
+    @property
+    def stored(self) -> bool:
+        """Tell whether the projection has the answer."""
+        own = self.method is None or self.method.value == self.portfolio.lot_method
+        return self.as_of is None and own and self.fee_policy is FeePolicy.CAPITALIZE
 
 
 async def facts_of(context: Context, asks: Sequence[Ask]) -> list[PortfolioFacts]:
     """Return the facts of portfolios, in order, in a fixed number of statements."""
-    present = [ask for ask in asks if ask.as_of is None]
-    past = [ask for ask in asks if ask.as_of is not None]
-    found = {**await _present(context, present), **await _past(context, past)}
-    return [found[ask.portfolio.id or 0, ask.as_of] for ask in asks]
-
-
-async def _present(context: Context, asks: Sequence[Ask]) -> dict[FactsKey, PortfolioFacts]:
-    ids = [ask.portfolio.id or 0 for ask in asks]
-    if not ids:
-        return {}
-    loaders = context.loaders
-    held, cash, totals = await asyncio.gather(
-        loaders.positions_by_portfolio.load_many(ids),
-        loaders.cash_by_portfolio.load_many(ids),
-        loaders.totals_by_portfolio.load_many(ids),
+    stored, derived = await asyncio.gather(
+        _stored(context, [ask for ask in asks if ask.stored]),
+        _derived(context, [ask for ask in asks if not ask.stored]),
     )
-    return {
-        (portfolio_id, None): PortfolioFacts(
+    found = iter(stored), iter(derived)
+    return [next(found[0] if ask.stored else found[1]) for ask in asks]
+
+
+async def _stored(context: Context, asks: Sequence[Ask]) -> list[PortfolioFacts]:
+    """Read facts from the projection: positions, cash and totals of one moment."""
+    found = await context.loaders.projections.load_many([ask.portfolio.id or 0 for ask in asks])
+    return [
+        PortfolioFacts(
             portfolio=ask.portfolio,
             as_of=None,
             holdings=tuple(
@@ -92,60 +104,72 @@ async def _present(context: Context, asks: Sequence[Ask]) -> dict[FactsKey, Port
                     quantity=row.quantity,
                     cost=row.cost,
                     cost_base=row.cost_base,
+                    fees=row.fees,
                     realized=row.realized,
                     realized_base=row.realized_base,
                     income=row.income,
+                    missing=row.missing,
                     opened_at=row.opened_at,
                 )
-                for row, instrument in rows
+                for row, instrument in projection.positions
             ),
-            cash={balance.currency: balance.amount for balance in balances},
-            totals=totals_of_row(sums),
-            first_day=sums.first_day if sums else None,
+            cash={balance.currency: balance.amount for balance in projection.cash},
+            totals=sum_of(
+                totals_of_row(projection.totals),
+                *(flows_of_row(row) for row, _ in projection.positions),
+            ),
+            first_day=projection.totals.first_day if projection.totals else None,
         )
-        for portfolio_id, ask, rows, balances, sums in zip(
-            ids, asks, held, cash, totals, strict=True
-        )
-    }
-
-
-async def _past(context: Context, asks: Sequence[Ask]) -> dict[FactsKey, PortfolioFacts]:
-    if not asks:
-        return {}
-    keys = [
-        PastKey(ask.portfolio.id or 0, ask.as_of or date.max, ask.portfolio.allow_short)
-        for ask in asks
+        for ask, projection in zip(asks, found, strict=True)
     ]
-    states = await context.loaders.past_states.load_many(keys)
+
+
+async def _derived(context: Context, asks: Sequence[Ask]) -> list[PortfolioFacts]:
+    """Derive facts from the ledger."""
+    keys = [state_key(ask.portfolio, day=ask.as_of, method=ask.method) for ask in asks]
+    states = await context.loaders.ledger_states.load_many(keys)
     ids = sorted({instrument_id for state in states for instrument_id in state.instruments})
     rows = dict(zip(ids, await context.loaders.instruments.load_many(ids), strict=True))
-    found: dict[FactsKey, PortfolioFacts] = {}
-    for ask, key, state in zip(asks, keys, states, strict=True):
+    found: list[PortfolioFacts] = []
+    for ask, state in zip(asks, states, strict=True):
         holdings = [
-            HoldingFacts(
-                key=None,
-                instrument=instrument,
-                quantity=known.holding.quantity,
-                cost=known.holding.cost,
-                cost_base=known.holding.cost_base,
-                realized=known.holding.realized,
-                realized_base=known.holding.realized_base,
-                income=known.income,
-                opened_at=known.holding.lots[0].opened_at if known.holding.lots else None,
-                lots=known.holding.lots,
-            )
+            _holding_facts(instrument, known, ask.fee_policy)
             for instrument_id, known in state.instruments.items()
             if (instrument := rows[instrument_id]) is not None
         ]
-        found[key.portfolio_id, ask.as_of] = PortfolioFacts(
-            portfolio=ask.portfolio,
-            as_of=ask.as_of,
-            holdings=tuple(sorted(holdings, key=lambda held: held.instrument.symbol)),
-            cash=state.cash,
-            totals=state.totals,
-            first_day=state.first_day,
+        found.append(
+            PortfolioFacts(
+                portfolio=ask.portfolio,
+                as_of=ask.as_of,
+                holdings=tuple(sorted(holdings, key=lambda held: held.instrument.symbol)),
+                cash=state.cash,
+                totals=sum_of(state.totals, *(known.flows for known in state.instruments.values())),
+                first_day=state.first_day,
+            )
         )
     return found
+
+
+def _holding_facts(
+    instrument: Instrument, state: InstrumentState, fee_policy: FeePolicy
+) -> HoldingFacts:
+    holding = state.holding
+    if fee_policy is FeePolicy.EXPENSE:
+        holding = holding.before_fees()
+    return HoldingFacts(
+        key=None,
+        instrument=instrument,
+        quantity=holding.quantity,
+        cost=holding.cost,
+        cost_base=holding.cost_base,
+        fees=holding.fees,
+        realized=holding.realized,
+        realized_base=holding.realized_base,
+        income=state.income,
+        missing=holding.missing,
+        opened_at=holding.lots[0].opened_at if holding.lots else None,
+        lots=holding.lots,
+    )
 
 
 async def quotes_at(
@@ -217,30 +241,31 @@ async def valuations_of(
     wanted = [(held.instrument.symbol, fact.as_of) for fact in facts for held in fact.holdings]
     quotes = dict(zip(wanted, await quotes_at(context, wanted), strict=True))
     days = [_day(context, fact, quotes) for fact in facts]
+    today = [fact.as_of or context.now().date() for fact in facts]
     recents = await context.loaders.recent_by_portfolio.load_many(
         [(fact.portfolio.id or 0, day) for fact, day in zip(facts, days, strict=True)]
     )
     targets = [currency or fact.portfolio.base_currency for fact in facts]
     questions = [
         (source, target, when)
-        for fact, target, day in zip(facts, targets, days, strict=True)
+        for fact, target, day, now in zip(facts, targets, days, today, strict=True)
         for source in _currencies(fact)
-        for when in (day, day - timedelta(days=1))
+        for when in (now, day - timedelta(days=1))
     ]
     rates = await rates_at(context, questions)
     return [
         value_portfolio(
-            _book(fact, day=day, quotes=quotes, recent=recent),
+            _book(fact, day=day, today=now, quotes=quotes, recent=recent),
             currency=target,
             rates=Rates(
-                now={source: rates[source, target, day] for source in _currencies(fact)},
+                now={source: rates[source, target, now] for source in _currencies(fact)},
                 previous={
                     source: rates[source, target, day - timedelta(days=1)]
                     for source in _currencies(fact)
                 },
             ),
         )
-        for fact, day, target, recent in zip(facts, days, targets, recents, strict=True)
+        for fact, day, now, target, recent in zip(facts, days, today, targets, recents, strict=True)
     ]
 
 
@@ -264,32 +289,33 @@ def _day(context: Context, fact: PortfolioFacts, quotes: Quotes) -> date:
     return max(days, default=context.now().date())
 
 
+UNITS_AGAINST_CASH = TRADES | {transactions.Kind.DIVIDEND_REINVESTED}
+"""Entries whose units were not there yesterday. Units that came otherwise count as if they were:
+their arrival is no gain of the day."""
+
+
 def _book(
     fact: PortfolioFacts,
     *,
     day: date,
+    today: date,
     quotes: Quotes,
     recent: Sequence[transactions.Transaction],
 ) -> Book:
-    today = [
+    entries = [
         entry for entry in recent if fact.as_of is None or entry.occurred_at.date() <= fact.as_of
     ]
-    traded: dict[int, list[Decimal]] = {}
-    for entry in today:
-        if entry.quantity is not None and entry.instrument_id is not None:
-            bought = entry.kind == transactions.Kind.BUY.value
-            units = entry.quantity if bought else entry.quantity.copy_negate()
-            traded.setdefault(entry.instrument_id, []).append(units.copy_negate())
-    moved = cash_of(map(movement_of, today))
-    inflow: dict[str, Decimal] = {}
-    outflow: dict[str, Decimal] = {}
-    for entry in today:
-        if is_kind(entry, FLOWS):
-            amount = cash_effect(entry)
-            side = inflow if amount >= 0 else outflow
-            side[entry.settlement_currency] = total(
-                [side.get(entry.settlement_currency, ZERO), abs(amount)]
+    undone: dict[int, list[Decimal]] = {}
+    for entry in entries:
+        if is_kind(entry, UNITS_AGAINST_CASH) and entry.instrument_id is not None:
+            units = entry.quantity or ZERO
+            sold = entry.kind in {transactions.Kind.SELL.value, transactions.Kind.SHORT.value}
+            undone.setdefault(entry.instrument_id, []).append(
+                units if sold else units.copy_negate()
             )
+    movements = [movement for entry in entries for movement in movements_of(entry)]
+    moved = cash_of(movements)
+    flows = [movement for movement in movements if movement.nature is Nature.FLOW]
     return Book(
         base_currency=fact.portfolio.base_currency,
         held=tuple(
@@ -297,7 +323,7 @@ def _book(
                 held,
                 quote=quotes[held.instrument.symbol, fact.as_of],
                 day=day,
-                undone=traded.get(held.instrument.id or 0, []),
+                undone=undone.get(held.instrument.id or 0, []),
             )
             for held in fact.holdings
         ),
@@ -306,11 +332,14 @@ def _book(
             currency: total([amount, moved.get(currency, ZERO).copy_negate()])
             for currency, amount in fact.cash.items()
         },
-        day_inflow=inflow,
-        day_outflow=outflow,
+        day_inflow=cash_of(flow for flow in flows if flow.amount > 0),
+        day_outflow={
+            currency: abs(amount)
+            for currency, amount in cash_of(flow for flow in flows if flow.amount < 0).items()
+        },
         totals=fact.totals,
         first_day=fact.first_day,
-        day=day,
+        day=today,
     )
 
 
@@ -327,6 +356,7 @@ def _held(held: HoldingFacts, *, quote: Quote | None, day: date, undone: Sequenc
         cost=held.cost,
         cost_base=held.cost_base,
         realized_base=held.realized_base,
+        missing=held.missing,
         price=price_of(held, quote),
         previous_price=previous,
         previous_quantity=total([held.quantity, *undone]),

@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from strawberry.types import Info
 
+from models.drafts import Draft
 from models.transactions import Kind
 from resolvers.context import Context
 from resolvers.figures import Ask, facts_of
@@ -29,7 +30,7 @@ from resolvers.transactions import (
 )
 from resolvers.values import UserError, user_errors
 from services.booking import book_one, hold_portfolio, owned_portfolio, prepare
-from services.drafts import Draft, check_draft
+from services.drafts import check_draft
 from services.errors import RefusedError
 from services.idempotency import Request, check_key, remember, replayed
 from services.portfolios import (

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from typing import TypeVar
 
+from analytics.lots import Method
 from datasources.market import Market
 from models.database import Database
 from models.instruments import Instrument, instruments_by_id, instruments_by_symbol
@@ -35,23 +36,23 @@ from models.positions import (
 )
 from models.transactions import (
     PageCut,
+    Revision,
     Transaction,
     TransactionFilter,
-    ledger,
-    ledger_of_instruments,
     ledger_since,
+    revisions,
     transaction_counts,
     transactions_by_id,
     transactions_page,
 )
 from models.users import User, users_by_id
 from resolvers.batching import Loader
-from services.entries import InstrumentState, by_instrument, instrument_state, ledger_state
-from services.entries import LedgerState as State
+from services.entries import LedgerState, ledger_states, terms_of
+from services.projection import ledger_entries
 
 T = TypeVar("T")
 Held = tuple[Position, Instrument]
-Booked = tuple[Transaction, Instrument | None]
+Booked = tuple[Transaction, Instrument | None, Instrument | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,12 +65,30 @@ class PageKey:
 
 
 @dataclass(frozen=True, slots=True)
-class PastKey:
-    """One portfolio at the end of a day."""
+class StateKey:
+    """One portfolio's ledger up to a day (null: all of it), by a lot method (null: its own)."""
 
+    portfolio: Portfolio = field(compare=False)
     portfolio_id: int
-    day: date
-    allow_short: bool = field(compare=False)
+    day: date | None = None
+    method: Method | None = None
+
+
+def state_key(
+    portfolio: Portfolio, *, day: date | None = None, method: Method | None = None
+) -> StateKey:
+    """Build the key of a portfolio's derived state."""
+    own = method is not None and method.value == portfolio.lot_method
+    return StateKey(portfolio, portfolio.id or 0, day, None if own else method)
+
+
+@dataclass(frozen=True, slots=True)
+class Projection:
+    """What is stored of one portfolio, all of the same moment."""
+
+    positions: tuple[Held, ...] = ()
+    cash: tuple[CashBalance, ...] = ()
+    totals: PortfolioTotals | None = None
 
 
 def end_of(day: date) -> datetime:
@@ -107,29 +126,21 @@ class Loaders:
             self._instruments_by_symbol, default=_nothing
         )
         self.positions: Loader[int, Held | None] = Loader(self._positions, default=_nothing)
-        self.positions_by_portfolio: Loader[int, list[Held]] = Loader(
-            self._positions_by_portfolio, default=list
-        )
+        self.projections: Loader[int, Projection] = Loader(self._projections, default=Projection)
         self.lots_by_position: Loader[int, list[Lot]] = Loader(self._lots_by_position, default=list)
-        self.cash_by_portfolio: Loader[int, list[CashBalance]] = Loader(
-            self._cash_by_portfolio, default=list
-        )
-        self.totals_by_portfolio: Loader[int, PortfolioTotals | None] = Loader(
-            self._totals_by_portfolio, default=_nothing
-        )
         self.recent_by_portfolio: Loader[tuple[int, date], list[Transaction]] = Loader(
             self._recent_by_portfolio, default=list
         )
-        self.past_states: Loader[PastKey, State] = Loader(self._past_states, default=State)
+        self.ledger_states: Loader[StateKey, LedgerState] = Loader(
+            self._ledger_states, default=LedgerState
+        )
+        self.revisions: Loader[int, list[Revision]] = Loader(self._revisions, default=list)
         self.transactions: Loader[int, Booked | None] = Loader(self._transactions, default=_nothing)
         self.transaction_pages: Loader[PageKey, list[Booked]] = Loader(
             self._transaction_pages, default=list
         )
         self.transaction_counts: Loader[tuple[int, TransactionFilter], int] = Loader(
             self._transaction_counts, default=int
-        )
-        self.instrument_states: Loader[tuple[int, int, bool], InstrumentState | None] = Loader(
-            self._instrument_states, default=_nothing
         )
         self.quotes: Loader[str, Quote | None] = Loader(market.quotes, default=_nothing)
         self.profiles: Loader[str, CompanyProfile | None] = Loader(
@@ -167,26 +178,31 @@ class Loaders:
             rows = (await session.execute(positions_by_id(ids))).all()
             return {position.id or 0: (position, held) for position, held in rows}
 
-    async def _positions_by_portfolio(self, ids: list[int]) -> dict[int, list[Held]]:
-        async with self._database.reading() as session:
-            rows = (await session.execute(positions_by_portfolio(ids))).all()
-            pairs = [(position, held) for position, held in rows]
-            return _group(pairs, lambda pair: pair[0].portfolio_id)
+    async def _projections(self, ids: list[int]) -> dict[int, Projection]:
+        # One snapshot: a booking in between must not show in the cash alone.
+        async with self._database.snapshot() as session:
+            held = (await session.execute(positions_by_portfolio(ids))).all()
+            positions = _group(
+                [(position, instrument) for position, instrument in held],
+                lambda pair: pair[0].portfolio_id,
+            )
+            cash = _group(
+                await session.scalars(cash_by_portfolio(ids)), lambda row: row.portfolio_id
+            )
+            totals = {
+                row.portfolio_id: row for row in await session.scalars(totals_by_portfolio(ids))
+            }
+        return {
+            key: Projection(
+                tuple(positions.get(key, ())), tuple(cash.get(key, ())), totals.get(key)
+            )
+            for key in ids
+        }
 
     async def _lots_by_position(self, ids: list[int]) -> dict[int, list[Lot]]:
         async with self._database.reading() as session:
             rows = await session.scalars(lots_by_position(ids))
             return _group(rows, lambda row: row.position_id)
-
-    async def _cash_by_portfolio(self, ids: list[int]) -> dict[int, list[CashBalance]]:
-        async with self._database.reading() as session:
-            rows = await session.scalars(cash_by_portfolio(ids))
-            return _group(rows, lambda row: row.portfolio_id)
-
-    async def _totals_by_portfolio(self, ids: list[int]) -> dict[int, PortfolioTotals | None]:
-        async with self._database.reading() as session:
-            rows = await session.scalars(totals_by_portfolio(ids))
-            return {row.portfolio_id: row for row in rows}
 
     async def _recent_by_portfolio(
         self, keys: list[tuple[int, date]]
@@ -204,29 +220,31 @@ class Loaders:
             for portfolio_id, day in keys
         }
 
-    async def _past_states(self, keys: list[PastKey]) -> dict[PastKey, State]:
-        latest = end_of(max(key.day for key in keys))
+    async def _ledger_states(self, keys: list[StateKey]) -> dict[StateKey, LedgerState]:
+        states: dict[StateKey, LedgerState] = {}
+        # Siblings share their arguments, so this is one round but for aliased fields.
         async with self._database.reading() as session:
-            rows = await session.scalars(
-                ledger(sorted({key.portfolio_id for key in keys}), until=latest)
-            )
-            groups = _group(rows, lambda row: row.portfolio_id)
-        return {
-            key: ledger_state(
-                (
-                    row
-                    for row in groups.get(key.portfolio_id, [])
-                    if row.occurred_at <= end_of(key.day)
-                ),
-                allow_short=key.allow_short,
-            )
-            for key in keys
-        }
+            for day, method in {(key.day, key.method) for key in keys}:
+                asked = [key for key in keys if (key.day, key.method) == (day, method)]
+                portfolios = [key.portfolio for key in asked]
+                entries = await ledger_entries(
+                    session, portfolios, until=None if day is None else end_of(day)
+                )
+                owned = await session.scalars(
+                    portfolios_by_owner(sorted({row.owner_id for row in portfolios}))
+                )
+                found = ledger_states(entries, terms=terms_of(owned, method=method))
+                states |= {key: found.get(key.portfolio_id, LedgerState()) for key in asked}
+        return states
+
+    async def _revisions(self, ids: list[int]) -> dict[int, list[Revision]]:
+        async with self._database.reading() as session:
+            return _group(await session.scalars(revisions(ids)), lambda row: row.transaction_id)
 
     async def _transactions(self, ids: list[int]) -> dict[int, Booked | None]:
         async with self._database.reading() as session:
             rows = (await session.execute(transactions_by_id(ids))).all()
-            return {entry.id or 0: (entry, instrument) for entry, instrument in rows}
+            return {row[0].id or 0: (row[0], row[1], row[2]) for row in rows}
 
     async def _transaction_pages(self, keys: list[PageKey]) -> dict[PageKey, list[Booked]]:
         pages: dict[PageKey, list[Booked]] = {}
@@ -236,8 +254,8 @@ class Loaders:
             for chosen, cut in alike:
                 ids = [key.portfolio_id for key in keys if (key.chosen, key.cut) == (chosen, cut)]
                 rows = (await session.execute(transactions_page(ids, chosen, cut))).all()
-                pairs = [(entry, instrument) for entry, instrument in rows]
-                for portfolio_id, group in _group(pairs, lambda pair: pair[0].portfolio_id).items():
+                booked = [(row[0], row[1], row[2]) for row in rows]
+                for portfolio_id, group in _group(booked, lambda one: one[0].portfolio_id).items():
                     pages[PageKey(portfolio_id=portfolio_id, chosen=chosen, cut=cut)] = group
         return pages
 
@@ -251,21 +269,6 @@ class Loaders:
                 for portfolio_id, count in await session.execute(transaction_counts(ids, chosen)):
                     counts[portfolio_id, chosen] = count
         return counts
-
-    async def _instrument_states(
-        self, keys: list[tuple[int, int, bool]]
-    ) -> dict[tuple[int, int, bool], InstrumentState | None]:
-        pairs = {(portfolio_id, instrument_id) for portfolio_id, instrument_id, _ in keys}
-        async with self._database.reading() as session:
-            rows = list(await session.scalars(ledger_of_instruments(pairs)))
-        groups = {
-            portfolio_id: by_instrument(group)
-            for portfolio_id, group in _group(rows, lambda row: row.portfolio_id).items()
-        }
-        return {
-            key: instrument_state(groups.get(key[0], {}).get(key[1], []), allow_short=key[2])
-            for key in keys
-        }
 
 
 def _nothing() -> None:

@@ -7,14 +7,14 @@ from strawberry.types import Info
 
 from analytics.valuation import Valuation
 from models import portfolios
-from models.currencies import is_currency
+from resolvers import figures
 from resolvers.batching import batched
 from resolvers.context import Context
 from resolvers.figures import Ask, facts_of, valuations_of
 from resolvers.ids import encode_id
 from resolvers.loaders import PageKey
 from resolvers.paging import cut_of
-from resolvers.positions import Position, position_of
+from resolvers.positions import FeePolicy, LotMethod, Position, method_of, position_of
 from resolvers.scalars import CurrencyCode, Ratio
 from resolvers.transactions import (
     TradeConnection,
@@ -32,6 +32,7 @@ from resolvers.values import (
     Node,
     bad_input,
     check_day,
+    checked_currency,
     fraction,
     issue,
     money,
@@ -62,7 +63,8 @@ class PortfolioOverview:
         description="Market value less invested; includes what exchange rates did."
     )
     realized_gain: Money | None = strawberry.field(
-        description="Proceeds of sales less cost, each at the rate of its own day."
+        description="Proceeds of sales less cost, each at the rate of its own day. Null while an "
+        "acquisition is missing."
     )
     income: Money | None = strawberry.field(
         description="Dividends and interest received, before tax withheld."
@@ -126,8 +128,7 @@ async def overviews(
 ) -> list[PortfolioOverview]:
     """Work out the overview of a level of portfolios."""
     _check_day(info.context, as_of)
-    if currency is not None and not is_currency(currency):
-        raise bad_input(f"`currency`: {currency!r} is not an ISO 4217 currency.")
+    checked_currency(currency, argument="currency")
     facts = await facts_of(info.context, [Ask(parent.row, as_of) for parent in parents])
     found = await valuations_of(info.context, facts, currency=currency)
     return [_overview(valuation) for valuation in found]
@@ -138,10 +139,14 @@ async def positions_of_portfolios(
     info: Info[Context, None],
     as_of: date | None = None,
     include_closed: bool = False,
+    lot_method: LotMethod | None = None,
+    fee_policy: FeePolicy = FeePolicy.CAPITALIZE,
 ) -> list[list[Position]]:
     """List the positions of a level of portfolios."""
     _check_day(info.context, as_of)
-    facts = await facts_of(info.context, [Ask(parent.row, as_of) for parent in parents])
+    method, fees = method_of(lot_method), figures.FeePolicy(fee_policy.value)
+    asks = [Ask(parent.row, as_of, method, fees) for parent in parents]
+    facts = await facts_of(info.context, asks)
     return [
         [position_of(held, fact) for held in fact.holdings if held.quantity or include_closed]
         for fact in facts
@@ -204,6 +209,9 @@ class Portfolio(Node):
     allow_short: bool = strawberry.field(
         description="Whether a sale may go beyond what is held; otherwise it is refused."
     )
+    lot_method: LotMethod = strawberry.field(
+        description="Which lots a sale takes first, unless a query asks for another method."
+    )
     version: int = strawberry.field(description="Grows by one with every change of the ledger.")
     created_at: datetime = strawberry.field(description="When it was created.")
     archived_at: datetime | None = strawberry.field(
@@ -216,7 +224,8 @@ class Portfolio(Node):
     positions: list[Position] = batched(
         positions_of_portfolios,
         description="What it holds, by symbol, now or at the end of a past day; with "
-        "`includeClosed` also what it held once.",
+        "`includeClosed` also what it held once. By the portfolio's lot method unless "
+        "`lotMethod` asks for another.",
     )
     cash: list[Money] = batched(
         cash_of_portfolios,
@@ -243,6 +252,7 @@ def portfolio_of(row: portfolios.Portfolio) -> Portfolio:
         name=row.name,
         base_currency=CurrencyCode(row.base_currency),
         allow_short=row.allow_short,
+        lot_method=LotMethod(row.lot_method),
         version=row.version,
         created_at=row.created_at,
         archived_at=row.archived_at,

@@ -2,12 +2,17 @@
 
 from datetime import date, datetime
 from decimal import Decimal
+from enum import Enum
 
 import strawberry
 from strawberry.types import Info
 
-from analytics.money import convert_known, exact, ratio
+from analytics import lots
+from analytics.gains import Split, split_unrealized
+from analytics.lots import Method
+from analytics.money import convert, convert_known, exact, plain, ratio, total
 from analytics.valuation import Missing, Reason, market_value
+from models import positions
 from resolvers.batching import batched
 from resolvers.companies import CompanyProfile, profile_of
 from resolvers.context import Context
@@ -29,6 +34,7 @@ from resolvers.values import (
     FigureIssue,
     Money,
     Node,
+    checked_currency,
     fraction,
     issue,
     money,
@@ -37,9 +43,61 @@ from resolvers.values import (
 )
 
 
+@strawberry.enum(description="Which lots a sale takes first.")
+class LotMethod(Enum):
+    """Which lots a sale takes first, as `analytics.lots.Method` has it."""
+
+    FIFO = strawberry.enum_value("FIFO", description="The oldest first.")
+    LIFO = strawberry.enum_value("LIFO", description="The newest first.")
+    HIFO = strawberry.enum_value(
+        "HIFO",
+        description="The highest cost per unit first, in base currency with fees; for short "
+        "positions the lowest proceeds first. The older first on ties.",
+    )
+    AVERAGE = strawberry.enum_value(
+        "AVERAGE", description="The oldest first, at the moving average cost of all units held."
+    )
+    SPECIFIC = strawberry.enum_value(
+        "SPECIFIC",
+        description="The lots that the sale names; where it names none, the oldest first.",
+    )
+
+
+def method_of(given: LotMethod | None) -> Method | None:
+    """Read a lot method; null stands for the portfolio's own."""
+    return None if given is None else Method(given.value)
+
+
+@strawberry.enum(description="What becomes of the fees and transaction taxes of trades.")
+class FeePolicy(Enum):
+    """What becomes of the fees of trades."""
+
+    CAPITALIZE = strawberry.enum_value(
+        "CAPITALIZE", description="They are part of the cost, and are taken off the proceeds."
+    )
+    EXPENSE = strawberry.enum_value(
+        "EXPENSE", description="They are left out of cost and proceeds: gains are before fees."
+    )
+
+
+@strawberry.type(
+    description="The unrealised gain by what made it. With cost C at the rate s0 of its day and "
+    "value W at today's rate s1: the currency effect is C x (s1 - s0), the price effect is "
+    "(W - C) x s1; together they are the gain."
+)
+class GainSplit:
+    """A gain by what made it."""
+
+    price_effect: Money = strawberry.field(description="What the price did.")
+    currency_effect: Money = strawberry.field(description="What the exchange rate did.")
+    total: Money = strawberry.field(description="Both together.")
+
+
 @strawberry.type(description="What is left of one purchase, or of one short sale.")
 class Lot:
     """What is left of one purchase or short sale."""
+
+    opened_by: strawberry.Private[int]
 
     quantity: Decimal = strawberry.field(
         description="Units left, split-adjusted; negative for a short sale."
@@ -48,8 +106,15 @@ class Lot:
         description="What they cost with fees, in the instrument's currency; negative for a "
         "short sale: what it brought."
     )
+    fees: Money = strawberry.field(description="The part of the cost that is fees and taxes.")
     cost_per_unit: Money = strawberry.field(description="Cost of one unit.")
-    opened_at: datetime = strawberry.field(description="When they were bought or sold short.")
+    opened_at: datetime = strawberry.field(
+        description="When they were bought or sold short; kept through transfers, splits and "
+        "mergers."
+    )
+    opened_by_id: strawberry.ID = strawberry.field(
+        description="Names this lot where a sale picks lots: the entry that opened it."
+    )
 
 
 async def _prices(context: Context, parents: "list[Position]") -> list[Decimal | None]:
@@ -92,6 +157,7 @@ async def market_values(
     parents: "list[Position]", info: Info[Context, None], currency: CurrencyCode | None = None
 ) -> list[Money | None]:
     """Value a level of positions."""
+    checked_currency(currency, argument="currency")
     own = await _own_values(info.context, parents)
     targets = [currency or parent.facts.instrument.currency for parent in parents]
     questions = [
@@ -109,6 +175,7 @@ async def unrealized_gains(
     parents: "list[Position]", info: Info[Context, None], currency: CurrencyCode | None = None
 ) -> list[Money | None]:
     """Work out the unrealised gain of a level of positions."""
+    checked_currency(currency, argument="currency")
     own = await _own_values(info.context, parents)
     questions = []
     for parent in parents:
@@ -194,26 +261,86 @@ async def lots_of_positions(
     rows = dict(zip(keys, await info.context.loaders.lots_by_position.load_many(keys), strict=True))
     return [
         [
-            _lot(
-                quantity=lot.quantity,
-                cost=lot.cost,
-                opened_at=lot.opened_at,
-                currency=parent.facts.instrument.currency,
-            )
-            for lot in (
-                rows[parent.facts.key or 0] if parent.facts.lots is None else parent.facts.lots
-            )
+            _stored_lot(row, currency=parent.facts.instrument.currency)
+            for row in rows.get(parent.facts.key or 0, ())
         ]
+        if parent.facts.lots is None
+        else [lot_of(lot, currency=parent.facts.instrument.currency) for lot in parent.facts.lots]
         for parent in parents
     ]
 
 
-def _lot(*, quantity: Decimal, cost: Decimal, opened_at: datetime, currency: str) -> Lot:
+def _stored_lot(row: positions.Lot, *, currency: str) -> Lot:
+    return lot_of(
+        lots.Lot(
+            fill_id=row.transaction_id,
+            opened_at=row.opened_at,
+            quantity=row.quantity,
+            paid=lots.Amounts(
+                own=row.cost, base=row.cost_base, fees=row.fees, fees_base=row.fees_base
+            ),
+        ),
+        currency=currency,
+    )
+
+
+def lot_of(lot: lots.Lot, *, currency: str) -> Lot:
+    """Build the outward shape of a lot."""
     return Lot(
-        quantity=quantity,
-        cost=money(cost, currency),
-        cost_per_unit=unit_price(ratio(cost, quantity) or Decimal(0), currency),
-        opened_at=opened_at,
+        opened_by=lot.fill_id,
+        opened_by_id=strawberry.ID(encode_id(LOT, lot.fill_id)),
+        quantity=lot.quantity,
+        cost=money(lot.cost, currency),
+        fees=money(lot.paid.fees, currency),
+        cost_per_unit=unit_price(ratio(lot.cost, lot.quantity) or Decimal(0), currency),
+        opened_at=lot.opened_at,
+    )
+
+
+LOT = "Lot"
+"""What the ids of lots are of: they name the entry that opened the lot."""
+
+
+async def gain_splits(
+    parents: "list[Position]", info: Info[Context, None], currency: CurrencyCode | None = None
+) -> list[GainSplit | None]:
+    """Split the unrealised gain of a level of positions into price and currency effect."""
+    target = checked_currency(currency, argument="currency")
+    own = await _own_values(info.context, parents)
+    questions = []
+    for parent in parents:
+        base = parent.portfolio_facts.portfolio.base_currency
+        day = parent.day(info.context)
+        questions.append(
+            (
+                (parent.facts.instrument.currency, base, day),
+                (base, target or base, day),
+            )
+        )
+    rates = await rates_at(info.context, [question for pair in questions for question in pair])
+    return [
+        _gain_split(
+            split_unrealized(
+                value=value,
+                cost=parent.facts.cost,
+                cost_base=parent.facts.cost_base,
+                rate=rates[to_base],
+            ),
+            rate=rates[to_target],
+            currency=to_target[1],
+        )
+        for parent, value, (to_base, to_target) in zip(parents, own, questions, strict=True)
+    ]
+
+
+def _gain_split(split: Split | None, *, rate: Decimal | None, currency: str) -> GainSplit | None:
+    if split is None or rate is None:
+        return None
+    price, effect = convert(split.price, rate), convert(split.currency, rate)
+    return GainSplit(
+        price_effect=money(price, currency),
+        currency_effect=money(effect, currency),
+        total=money(total([price, effect]), currency),
     )
 
 
@@ -233,6 +360,11 @@ async def issues_of_positions(
             missing.append(
                 Missing(figure="unrealizedReturn", reason=Reason.ZERO_COST, about=parent.symbol)
             )
+        if facts.missing:
+            units = f"{plain(facts.missing)} units of {parent.symbol}"
+            missing.append(
+                Missing(figure="realizedGain", reason=Reason.MISSING_ACQUISITION, about=units)
+            )
         if facts.cost_base is None:
             missing.append(
                 Missing(
@@ -246,8 +378,8 @@ async def issues_of_positions(
 
 
 @strawberry.type(
-    description="What a portfolio holds of one instrument, by the first-in first-out lot method. "
-    "Money is in the instrument's currency unless an argument says otherwise."
+    description="What a portfolio holds of one instrument, by its lot method or the one asked "
+    "for. Money is in the instrument's currency unless an argument says otherwise."
 )
 class Position(Node):
     """What a portfolio holds of one instrument."""
@@ -261,10 +393,21 @@ class Position(Node):
         description="Cost of one unit held, fees included; null when none is held."
     )
     cost_basis: Money = strawberry.field(description="Cost of all units held, fees included.")
-    realized_gain: Money = strawberry.field(
-        description="Proceeds of all sales after fees, less the cost of what was sold."
+    fees: Money = strawberry.field(
+        description="The part of the cost of the units held that is fees and transaction taxes."
     )
-    income: Money = strawberry.field(description="Dividends received, before tax withheld.")
+    realized_gain: Money | None = strawberry.field(
+        description="Proceeds of all sales after fees, less the cost of what was sold. Null while "
+        "an acquisition is missing: see `issues`."
+    )
+    income: Money | None = strawberry.field(
+        description="Dividends and interest it paid, before tax withheld. Null without the rate "
+        "of one paid in another currency."
+    )
+    missing_quantity: Decimal = strawberry.field(
+        description="Units that were sold or moved out and that no booking accounts for; zero "
+        "when the history is complete."
+    )
     opened_at: datetime | None = strawberry.field(
         description="When the oldest units held were bought; null when none is held."
     )
@@ -285,6 +428,11 @@ class Position(Node):
         unrealized_gains,
         description="Market value less cost. In another currency, value counts at the current "
         "rate and cost at the rates of the days of purchase. Null without a price or rate.",
+    )
+    gain_split: GainSplit | None = batched(
+        gain_splits,
+        description="The unrealised gain in the portfolio's base currency, or converted from it, "
+        "split into price effect and currency effect. Null without a price or rate.",
     )
     unrealized_return: Ratio | None = batched(
         unrealized_returns,
@@ -330,8 +478,10 @@ def position_of(facts: HoldingFacts, owner: PortfolioFacts) -> Position:
         quantity=facts.quantity,
         average_cost=None if average is None else unit_price(average, currency),
         cost_basis=money(facts.cost, currency),
-        realized_gain=money(facts.realized, currency),
-        income=money(facts.income, currency),
+        fees=money(facts.fees, currency),
+        realized_gain=money_or_none(facts.realized, currency),
+        income=money_or_none(facts.income, currency),
+        missing_quantity=facts.missing,
         opened_at=facts.opened_at,
     )
 

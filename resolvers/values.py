@@ -9,7 +9,7 @@ from graphql import GraphQLError
 
 from analytics.money import UNIT_PRICE_PLACES, round_to
 from analytics.valuation import Missing
-from models.currencies import exponent
+from models.currencies import exponent, is_currency
 from resolvers.scalars import CurrencyCode, Ratio
 from services.checks import EARLIEST
 from services.errors import Mistake, RefusedError
@@ -70,6 +70,11 @@ class NullReason(Enum):
     NO_RATE = strawberry.enum_value(
         "NO_RATE", description="No exchange rate is known for the currency on the day it matters."
     )
+    MISSING_ACQUISITION = strawberry.enum_value(
+        "MISSING_ACQUISITION",
+        description="Units were sold or moved out that no booking accounts for, so their cost and "
+        "what rests on it are not known.",
+    )
     NO_CAPITAL = strawberry.enum_value(
         "NO_CAPITAL",
         description="No money was at work: nothing paid in, or more taken out. A return on "
@@ -102,6 +107,8 @@ MESSAGES = {
     "NO_PRICE": "No source has a price for {}.",
     "NO_PREVIOUS_PRICE": "The previous close of {} is not known.",
     "NO_RATE": "No exchange rate is known for {}.",
+    "MISSING_ACQUISITION": "{} were sold or moved out without having been acquired: book how "
+    "they came in.",
     "NO_CAPITAL": "No money was at work in the portfolio, so there is no return on it.",
     "ZERO_COST": "{} cost nothing, so there is no return on its cost.",
     "ZERO_VALUE": "The portfolio is worth nothing, so there is no share of it.",
@@ -159,6 +166,9 @@ class UserErrorCode(Enum):
     ALREADY_VOIDED = strawberry.enum_value(
         "ALREADY_VOIDED", description="The transaction is voided already."
     )
+    NOTHING_TO_UNDO = strawberry.enum_value(
+        "NOTHING_TO_UNDO", description="The transaction has no change that could be undone."
+    )
     LEDGER_NOT_EMPTY = strawberry.enum_value(
         "LEDGER_NOT_EMPTY", description="The change is possible only while nothing is booked."
     )
@@ -203,6 +213,13 @@ def check_day(day: date | None, *, today: date, argument: str) -> None:
     if day is not None and not EARLIEST <= day <= today:
         when = "is yet to come" if day > today else f"is before {EARLIEST}"
         raise bad_input(f"`{argument}` {day} {when}.")
+
+
+def checked_currency(currency: str | None, *, argument: str) -> str | None:
+    """Return a currency that may be left out; refuse one that is none."""
+    if currency is not None and not is_currency(currency):
+        raise bad_input(f"`{argument}`: {currency!r} is not an ISO 4217 currency.")
+    return currency
 
 
 def bad_input(message: str) -> GraphQLError:

@@ -4,25 +4,45 @@ Two steps, because market data must not be waited for while the ledger is held: 
 instruments and exchange rates, ``book`` writes entries and the projection within one transaction.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from analytics.lots import OversoldError
 from analytics.money import plain
 from datasources.market import Market
 from models.base import row_key
+from models.drafts import Draft
 from models.instruments import Instrument
 from models.market import InstrumentMatch, Rate, RateQuestion
 from models.portfolios import Portfolio, portfolio_for_update, portfolios_by_id
-from models.transactions import RateSource, Transaction, external_ids
-from services.drafts import Draft
+from models.transactions import (
+    Kind,
+    RateSource,
+    Transaction,
+    external_ids,
+    splits_on,
+)
+from models.users import user_for_update
 from services.errors import Mistake, MistakeCode, RefusedError, portfolio_not_found, refuse
-from services.instruments import create_missing, find_missing, known_instruments
-from services.projection import apply_change
+from services.instruments import create_missing, find_missing, known_instruments, symbols_of_isins
+from services.projection import OversoldError, apply_change
+
+ONE = Decimal(1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """A draft with its currencies settled, and the rates of its day by currency."""
+
+    draft: Draft
+    currency: str
+    settlement_currency: str
+    instrument_currency: str | None
+    rates: Mapping[str, Rate] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,10 +52,19 @@ class Prepared:
     ``mistakes`` are by the draft's place in the sequence; such a draft cannot be booked.
     """
 
-    drafts: Sequence[Draft]
-    rates: Mapping[int, Rate] = field(default_factory=dict)
+    base_currency: str
+    settled: Sequence[Settled]
     matches: Mapping[str, InstrumentMatch] = field(default_factory=dict)
     mistakes: Mapping[int, tuple[Mistake, ...]] = field(default_factory=dict)
+
+    @property
+    def drafts(self) -> list[Draft]:
+        """Return the drafts, in order."""
+        return [settled.draft for settled in self.settled]
+
+
+class OutdatedError(Exception):
+    """The portfolio's base currency changed since the drafts were prepared: prepare again."""
 
 
 async def owned_portfolio(
@@ -51,7 +80,11 @@ async def owned_portfolio(
 
 
 async def hold_portfolio(session: AsyncSession, *, owner_id: int, portfolio_id: int) -> Portfolio:
-    """Return an owner's portfolio for a change of its ledger, held against other writers."""
+    """Return an owner's portfolio for a change of its ledger, held against other writers.
+
+    One person's ledgers are held together, for a change of one can reach into another.
+    """
+    await session.execute(user_for_update(owner_id))
     found = await session.scalar(portfolio_for_update(owner_id=owner_id, portfolio_id=portfolio_id))
     if found is None:
         raise portfolio_not_found()
@@ -62,105 +95,187 @@ async def hold_portfolio(session: AsyncSession, *, owner_id: int, portfolio_id: 
     return found
 
 
-def _settle_currencies(draft: Draft, *, base: str, own: str | None) -> tuple[Draft, list[Mistake]]:
+def _symbols(drafts: Sequence[Draft]) -> set[str]:
+    named = {draft.symbol for draft in drafts} | {draft.related_symbol for draft in drafts}
+    return {symbol for symbol in named if symbol is not None}
+
+
+def _settle(draft: Draft, *, base: str, own: str | None) -> tuple[Settled, list[Mistake]]:
     """Fill in a draft's currencies; ``own`` is its instrument's currency, if it has one."""
     mistakes: list[Mistake] = []
     currency = draft.currency or own or base
-    if own is not None and currency != own:
-        message = f"{draft.symbol} trades in {own}, not in {currency}."
-        mistakes.append(Mistake(MistakeCode.CURRENCY_MISMATCH, message, ("currency",)))
     settlement = draft.settlement_currency or currency
     if settlement not in {currency, base}:
         message = f"Must be {currency} or the portfolio's {base}."
         mistakes.append(Mistake(MistakeCode.CURRENCY_MISMATCH, message, ("settlementCurrency",)))
-    rate = Decimal(1) if currency == base else draft.rate
-    return replace(draft, currency=currency, settlement_currency=settlement, rate=rate), mistakes
+    if draft.kind is Kind.DIVIDEND_REINVESTED and draft.price is None:
+        for name, other in (("tax", draft.tax_currency), ("fee", draft.fee_currency)):
+            if other not in (None, currency):
+                message = f"Without a price the {name} must be in {currency}."
+                mistakes.append(
+                    Mistake(MistakeCode.CURRENCY_MISMATCH, message, (f"{name}Currency",))
+                )
+    own_differs = own is not None and own != currency
+    draft = replace(
+        draft,
+        currency=currency,
+        fee_currency=None if draft.fee_currency == currency else draft.fee_currency,
+        tax_currency=None if draft.tax_currency == currency else draft.tax_currency,
+    )
+    settled = Settled(
+        draft=draft,
+        currency=currency,
+        settlement_currency=settlement,
+        instrument_currency=own if own_differs else None,
+    )
+    return settled, mistakes
+
+
+def _currencies(settled: Settled) -> dict[str, tuple[str, Decimal | None, bool]]:
+    """Return by currency the field it is about, the booking's own rate, and if it must be known."""
+    draft = settled.draft
+    found: dict[str, tuple[str, Decimal | None, bool]] = {}
+    two = settled.instrument_currency is not None
+    must = two or settled.settlement_currency != settled.currency
+    if settled.instrument_currency is not None:
+        own = draft.instrument_rate
+        found[settled.instrument_currency] = ("instrumentExchangeRate", own, True)
+    for name, currency, rate in (
+        ("tax", draft.tax_currency, draft.tax_rate),
+        ("fee", draft.fee_currency, draft.fee_rate),
+    ):
+        if currency is not None and getattr(draft, name):
+            found[currency] = (f"{name}ExchangeRate", rate, True)
+            must = True
+    found[settled.currency] = ("exchangeRate", draft.rate, must)
+    return found
 
 
 async def prepare(
     session: AsyncSession, market: Market, *, base_currency: str, drafts: Sequence[Draft]
 ) -> Prepared:
     """Find the instruments and market rates that drafts need: one look each, for all of them."""
-    symbols = {draft.symbol for draft in drafts if draft.symbol is not None}
+    drafts = await _with_symbols(session, drafts)
+    symbols = _symbols(drafts)
     known = await known_instruments(session, symbols)
     matches = await find_missing(market, symbols, known=known)
     currencies = {symbol: row.currency for symbol, row in known.items()}
     currencies |= {symbol: match.currency for symbol, match in matches.items()}
 
-    settled: list[Draft] = []
+    settled: list[Settled] = []
     mistakes: dict[int, list[Mistake]] = {}
     for place, draft in enumerate(drafts):
-        own = currencies.get(draft.symbol) if draft.symbol is not None else None
-        found: list[Mistake] = []
-        if draft.symbol is not None and own is None:
-            message = f"No instrument with the symbol {draft.symbol} was found."
-            found.append(Mistake(MistakeCode.UNKNOWN_INSTRUMENT, message, ("symbol",)))
-        draft, wrong = _settle_currencies(draft, base=base_currency, own=own)
-        settled.append(draft)
+        found = _unknown(draft, currencies)
+        one, wrong = _settle(draft, base=base_currency, own=currencies.get(draft.symbol or ""))
+        settled.append(one)
         if found or wrong:
             mistakes[place] = [*found, *wrong]
 
     questions = {
-        place: RateQuestion(
-            base=draft.currency or base_currency,
-            target=base_currency,
-            day=draft.occurred_at.date(),
+        (place, currency): RateQuestion(
+            base=currency, target=base_currency, day=one.draft.occurred_at.date()
         )
-        for place, draft in enumerate(settled)
-        if draft.rate is None and place not in mistakes
+        for place, one in enumerate(settled)
+        for currency, (_, rate, _) in _currencies(one).items()
+        if rate is None and currency != base_currency and place not in mistakes
     }
     answers = await market.rates(set(questions.values())) if questions else {}
-    rates = {
-        place: answers[question] for place, question in questions.items() if question in answers
-    }
-    for place, question in questions.items():
-        draft = settled[place]
-        if place not in rates and draft.settlement_currency != draft.currency:
-            message = (
-                f"No rate from {question.base} to {question.target} is known for {question.day}: "
-                "give the booking's own."
-            )
-            mistakes[place] = [Mistake(MistakeCode.NO_RATE, message, ("exchangeRate",))]
+    for place, one in enumerate(settled):
+        rates = {}
+        for currency, (name, own, must) in _currencies(one).items():
+            question = questions.get((place, currency))
+            if question is None or own is not None:
+                continue
+            if question in answers:
+                rates[currency] = answers[question]
+            elif must:
+                message = (
+                    f"No rate from {currency} to {base_currency} is known for {question.day}: "
+                    "give the booking's own."
+                )
+                mistakes.setdefault(place, []).append(
+                    Mistake(MistakeCode.NO_RATE, message, (name,))
+                )
+        settled[place] = replace(one, rates=rates)
     return Prepared(
-        drafts=settled,
-        rates=rates,
+        base_currency=base_currency,
+        settled=settled,
         matches=matches,
         mistakes={place: tuple(found) for place, found in mistakes.items()},
     )
 
 
-def _transaction(
-    draft: Draft,
-    *,
-    portfolio: Portfolio,
-    instrument: Instrument | None,
-    rate: Rate | None,
-    now: datetime,
-) -> Transaction:
-    base = portfolio.base_currency
-    currency = draft.currency or base
+async def _with_symbols(session: AsyncSession, drafts: Sequence[Draft]) -> list[Draft]:
+    """Give drafts that name an ISIN alone the symbol of the instrument we know by it."""
+    isins = {draft.isin for draft in drafts if draft.isin is not None and draft.symbol is None}
+    symbols = await symbols_of_isins(session, isins)
+    return [
+        replace(draft, symbol=symbols.get(draft.isin or "")) if draft.symbol is None else draft
+        for draft in drafts
+    ]
+
+
+def _unknown(draft: Draft, currencies: Mapping[str, str]) -> list[Mistake]:
+    found = []
+    for name, symbol in (("symbol", draft.symbol), ("relatedSymbol", draft.related_symbol)):
+        if symbol is not None and symbol not in currencies:
+            message = f"No instrument with the symbol {symbol} was found."
+            found.append(Mistake(MistakeCode.UNKNOWN_INSTRUMENT, message, (name,)))
+    if draft.symbol is None and draft.isin is not None:
+        message = f"No instrument with the ISIN {draft.isin} is known: name its symbol."
+        found.append(Mistake(MistakeCode.UNKNOWN_INSTRUMENT, message, ("symbol",)))
+    return found
+
+
+def columns_of(
+    settled: Settled, *, base_currency: str, instruments: Mapping[str, Instrument]
+) -> dict[str, Any]:
+    """Return the columns of a transaction that a settled draft decides."""
+    draft, currency = settled.draft, settled.currency
+    instrument = instruments.get(draft.symbol or "")
+    related = instruments.get(draft.related_symbol or "")
+
+    def rate_of(other: str | None, own: Decimal | None) -> Decimal | None:
+        if other is None:
+            return None
+        if other == base_currency:
+            return ONE
+        rate = settled.rates.get(other)
+        return own if own is not None else (rate.value if rate else None)
+
+    market = settled.rates.get(currency) if draft.rate is None else None
     source = None
-    if currency != base:
-        source = RateSource.BOOKED if draft.rate is not None else rate and RateSource.MARKET
-    return Transaction(
-        portfolio_id=row_key(portfolio.id),
-        instrument_id=None if instrument is None else instrument.id,
-        kind=draft.kind.value,
-        occurred_at=draft.occurred_at,
-        quantity=draft.quantity,
-        price=draft.price,
-        amount=draft.amount,
-        currency=currency,
-        fee=draft.fee,
-        tax=draft.tax,
-        settlement_currency=draft.settlement_currency or currency,
-        rate=draft.rate if draft.rate is not None else (rate.value if rate else None),
-        rate_day=rate.day if rate and draft.rate is None else None,
-        rate_source=source.value if source else None,
-        note=draft.note,
-        external_id=draft.external_id,
-        created_at=now,
-    )
+    if currency != base_currency:
+        source = RateSource.BOOKED if draft.rate is not None else market and RateSource.MARKET
+    return {
+        "instrument_id": instrument and instrument.id,
+        "related_instrument_id": related and related.id,
+        "kind": draft.kind.value,
+        "occurred_at": draft.occurred_at,
+        "acquired_at": draft.acquired_at,
+        "quantity": draft.quantity,
+        "price": draft.price,
+        "amount": draft.amount,
+        "currency": currency,
+        "fee": draft.fee,
+        "fee_currency": draft.fee_currency,
+        "fee_rate": rate_of(draft.fee_currency, draft.fee_rate),
+        "tax": draft.tax,
+        "tax_currency": draft.tax_currency,
+        "tax_rate": rate_of(draft.tax_currency, draft.tax_rate),
+        "settlement_currency": settled.settlement_currency,
+        "rate": rate_of(currency, draft.rate),
+        "rate_day": market.day if market else None,
+        "rate_source": source.value if source else None,
+        "instrument_currency": settled.instrument_currency,
+        "instrument_rate": rate_of(settled.instrument_currency, draft.instrument_rate),
+        "ratio_new": draft.ratio_new,
+        "ratio_old": draft.ratio_old,
+        "cost_share": draft.cost_share,
+        "lots": [[str(key), plain(units)] for key, units in draft.lots] or None,
+        "note": draft.note,
+        "external_id": draft.external_id,
+    }
 
 
 async def taken_external_ids(
@@ -176,7 +291,7 @@ async def taken_external_ids(
 
 
 class EntryOversoldError(Exception):
-    """A booking at ``place`` in its batch, or an older one (null), sells more than is held."""
+    """A booking at ``place`` in its batch, or an older one (null), takes more than is held."""
 
     def __init__(self, place: int | None, mistake: Mistake) -> None:
         super().__init__(mistake.message)
@@ -185,12 +300,45 @@ class EntryOversoldError(Exception):
 
 
 def oversold_mistake(error: OversoldError, *, what: str) -> Mistake:
-    """Say in plain words which sale lacks how many units."""
+    """Say in plain words which entry lacks how many units."""
+    lack = error.shortfall
     message = (
-        f"{what}: the sale of {plain(error.fill.quantity)} on {error.fill.at:%Y-%m-%d} "
-        f"finds only {plain(error.held)} held, {plain(error.missing)} too few."
+        f"{what}: the entry of {lack.at:%Y-%m-%d} takes {plain(lack.wanted)} and "
+        f"finds only {plain(lack.held)} held, {plain(lack.missing)} too few."
     )
     return Mistake(MistakeCode.OVERSOLD, message, ("quantity",))
+
+
+async def instruments_for(
+    session: AsyncSession, prepared: Prepared, places: Collection[int], *, now: datetime
+) -> dict[str, Instrument]:
+    """Return the instruments of drafts by symbol, those that are new among them created."""
+    wanted = _symbols([prepared.settled[place].draft for place in places])
+    known = await known_instruments(session, wanted)
+    fresh = [match for symbol, match in prepared.matches.items() if symbol in wanted - set(known)]
+    return known | await create_missing(session, fresh, now=now)
+
+
+async def repeated_splits(
+    session: AsyncSession, portfolio_id: int, entries: Sequence[Transaction]
+) -> list[Transaction]:
+    """Return which of new entries are splits that the ledger, or an entry before, has already."""
+    splits = [entry for entry in entries if entry.kind == Kind.SPLIT.value]
+    if not splits:
+        return []
+    known: set[tuple[int | None, date]] = {
+        (instrument_id, occurred_at.date())
+        for instrument_id, occurred_at in await session.execute(
+            splits_on(portfolio_id, sorted({entry.instrument_id or 0 for entry in splits}))
+        )
+    }
+    repeated = []
+    for entry in splits:
+        key = (entry.instrument_id, entry.occurred_at.date())
+        if key in known:
+            repeated.append(entry)
+        known.add(key)
+    return repeated
 
 
 async def book(
@@ -200,34 +348,43 @@ async def book(
     prepared: Prepared,
     places: Sequence[int],
     now: datetime,
+    lenient: bool = False,
 ) -> list[Transaction]:
     """Write the drafts at some places of a prepared batch, and bring the projection up to date.
 
-    The portfolio must be held for the change. Raises EntryOversoldError; the caller's transaction
-    must then be rolled back.
+    The portfolio must be held for the change. Raises EntryOversoldError unless ``lenient``, and
+    RefusedError for a split that is booked already; the caller's transaction must then be rolled
+    back. Raises OutdatedError when the base currency is no longer the one prepared for.
     """
-    wanted = {prepared.drafts[place].symbol for place in places} - {None}
-    known = await known_instruments(session, {symbol for symbol in wanted if symbol})
-    fresh = [match for symbol, match in prepared.matches.items() if symbol in wanted - set(known)]
-    known |= await create_missing(session, fresh, now=now)
+    if prepared.base_currency != portfolio.base_currency:
+        raise OutdatedError
+    instruments = await instruments_for(session, prepared, places, now=now)
+    portfolio_id = row_key(portfolio.id)
     entries = [
-        _transaction(
-            prepared.drafts[place],
-            portfolio=portfolio,
-            instrument=known.get(prepared.drafts[place].symbol or ""),
-            rate=prepared.rates.get(place),
-            now=now,
+        Transaction(
+            portfolio_id=portfolio_id,
+            created_at=now,
+            **columns_of(
+                prepared.settled[place],
+                base_currency=portfolio.base_currency,
+                instruments=instruments,
+            ),
         )
         for place in places
     ]
+    repeated = await repeated_splits(session, portfolio_id, entries)
+    if repeated:
+        day = repeated[0].occurred_at.date()
+        message = f"A split of that day ({day}) is booked already: it would count twice."
+        raise refuse(MistakeCode.ALREADY_EXISTS, message, "occurredAt")
     session.add_all(entries)
     await session.flush()
     try:
-        await apply_change(session, portfolio, added=entries)
+        await apply_change(session, owner_id=portfolio.owner_id, added=entries, lenient=lenient)
     except OversoldError as error:
         by_id = {entry.id: place for entry, place in zip(entries, places, strict=True)}
-        place = by_id.get(error.fill.id)
-        what = "Not enough units" if place is not None else "This would break a later sale"
+        place = by_id.get(error.shortfall.event_id)
+        what = "Not enough units" if place is not None else "This would break a later entry"
         raise EntryOversoldError(place, oversold_mistake(error, what=what)) from error
     return entries
 
@@ -238,7 +395,7 @@ async def book_one(
     """Write the only draft of a prepared batch; raises RefusedError with what is wrong with it."""
     if 0 in prepared.mistakes:
         raise RefusedError(prepared.mistakes[0])
-    draft = prepared.drafts[0]
+    draft = prepared.settled[0].draft
     if portfolio.id is not None and await taken_external_ids(session, portfolio.id, [draft]):
         raise refuse(
             MistakeCode.ALREADY_EXISTS,

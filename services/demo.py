@@ -5,11 +5,12 @@ from decimal import Decimal
 
 from datasources.market import Market
 from models.database import Database
+from models.drafts import Draft
 from models.transactions import Kind
 from models.users import user_by_name
 from services.accounts import create_user
 from services.booking import book, hold_portfolio, prepare
-from services.drafts import Draft, check_draft
+from services.drafts import check_draft
 from services.passwords import Passwords
 from services.portfolios import create_portfolio
 

@@ -1,62 +1,214 @@
-"""Drafts: bookings that passed the checks of their own fields and wait to be booked."""
+"""Checks drafts: which fields each kind of booking has, and what each may hold."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
-from models.transactions import TRADES, Kind
+from datasources.symbols import major_unit
+from models.drafts import Draft
+from models.transactions import CHARGES, FLOWS, TRADES, Kind
 from services.checks import MAX_KEY, Checks
+from services.errors import MistakeCode
+
+ONE = Decimal(1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Draft:
-    """One wished-for booking; ``currency`` null means the instrument's or portfolio's own.
+class Shape:
+    """Which fields a kind needs and which more it may have; of ``money`` it needs exactly one."""
 
-    ``rate`` is the booking's own: units of base currency for one unit of ``currency``.
-    """
+    needs: frozenset[str] = frozenset()
+    money: frozenset[str] = frozenset()
+    may: frozenset[str] = frozenset()
 
-    kind: Kind
-    occurred_at: datetime
-    symbol: str | None = None
-    quantity: Decimal | None = None
-    price: Decimal | None = None
-    amount: Decimal | None = None
-    currency: str | None = None
-    fee: Decimal = Decimal(0)
-    tax: Decimal = Decimal(0)
-    settlement_currency: str | None = None
-    rate: Decimal | None = None
-    note: str | None = None
-    external_id: str | None = None
+    def allows(self, field: str) -> bool:
+        """Tell whether a field may be given."""
+        return field in self.needs | self.money | self.may
+
+
+def _shape(needs: str = "", *, money: str = "", may: str = "") -> Shape:
+    return Shape(
+        needs=frozenset(needs.split()), money=frozenset(money.split()), may=frozenset(may.split())
+    )
+
+
+_ARRIVAL = _shape("symbol quantity", money="price amount", may="acquired_at")
+_DEPARTURE = _shape("symbol quantity", may="price amount lots")
+SHAPES: dict[Kind, Shape] = (
+    dict.fromkeys(
+        TRADES, _shape("symbol quantity", money="price amount", may="settlement_currency lots")
+    )
+    | dict.fromkeys(FLOWS, _shape("amount"))
+    | dict.fromkeys(CHARGES, _shape("amount", may="symbol settlement_currency"))
+    | dict.fromkeys((Kind.DELIVERY_IN, Kind.TRANSFER_IN), _ARRIVAL)
+    | dict.fromkeys((Kind.DELIVERY_OUT, Kind.TRANSFER_OUT), _DEPARTURE)
+    | {
+        Kind.OPENING_BALANCE: _shape(money="price amount", may="symbol quantity acquired_at"),
+        Kind.DIVIDEND: _shape("symbol amount", may="settlement_currency"),
+        Kind.DIVIDEND_REINVESTED: _shape("symbol quantity amount", may="price settlement_currency"),
+        Kind.DIVIDEND_IN_KIND: _shape("symbol quantity", may="amount"),
+        Kind.INTEREST: _shape("amount", may="symbol settlement_currency"),
+        Kind.INTEREST_PAID: _shape("amount", may="symbol settlement_currency"),
+        Kind.SPLIT: _shape("symbol ratio_new", may="ratio_old amount settlement_currency"),
+        Kind.SYMBOL_CHANGE: _shape("symbol related_symbol"),
+        Kind.SPIN_OFF: _shape(
+            "symbol related_symbol ratio_new cost_share", may="ratio_old amount settlement_currency"
+        ),
+        Kind.MERGER: _shape(
+            "symbol",
+            may="related_symbol ratio_new ratio_old amount cost_share settlement_currency",
+        ),
+        Kind.RETURN_OF_CAPITAL: _shape("symbol amount", may="settlement_currency"),
+    }
+)
+"""What each kind of booking is made of; every kind may have fee, tax, rates, note and id."""
+
+FREE_FIELDS = frozenset(
+    {"kind", "occurred_at", "currency", "rate", "instrument_rate", "note", "external_id", "isin"}
+    | {"fee", "fee_currency", "fee_rate", "tax", "tax_currency", "tax_rate"}
+)
+_NO_COSTS = frozenset({Kind.SYMBOL_CHANGE, Kind.TRANSFER_IN, Kind.TRANSFER_OUT})
+"""Kinds without a currency to pay a fee in, or whose fee is an entry of its own."""
+
+_OUTWARD = {
+    "occurred_at": "occurredAt",
+    "fee_currency": "feeCurrency",
+    "fee_rate": "feeExchangeRate",
+    "tax_currency": "taxCurrency",
+    "tax_rate": "taxExchangeRate",
+    "settlement_currency": "settlementCurrency",
+    "rate": "exchangeRate",
+    "instrument_rate": "instrumentExchangeRate",
+    "related_symbol": "relatedSymbol",
+    "ratio_new": "newUnits",
+    "ratio_old": "oldUnits",
+    "cost_share": "costShare",
+    "acquired_at": "acquiredAt",
+    "external_id": "externalId",
+}
+
+
+def outward(field: str) -> str:
+    """Return the name a field of a draft has for clients."""
+    return _OUTWARD.get(field, field)
+
+
+def in_major_units(draft: Draft) -> Draft:
+    """Turn money in pence, cents and the like (GBp, ZAc, ILA) into the currency itself."""
+    currency, factor = major_unit(draft.currency or "")
+    fee_currency, fee_factor = major_unit(draft.fee_currency or draft.currency or "")
+    tax_currency, tax_factor = major_unit(draft.tax_currency or draft.currency or "")
+    settlement, _ = major_unit(draft.settlement_currency or "")
+    return replace(
+        draft,
+        currency=currency or None,
+        price=None if draft.price is None else draft.price * factor,
+        amount=None if draft.amount is None else draft.amount * factor,
+        fee=draft.fee * fee_factor,
+        fee_currency=fee_currency if draft.fee_currency else None,
+        tax=draft.tax * tax_factor,
+        tax_currency=tax_currency if draft.tax_currency else None,
+        settlement_currency=settlement or None,
+        rate=None if draft.rate is None else draft.rate / factor,
+    )
+
+
+def _check_shape(draft: Draft, checks: Checks) -> None:
+    shape = SHAPES[draft.kind]
+    given = {
+        field.name
+        for field in fields(draft)
+        if getattr(draft, field.name) not in (None, ()) and field.name not in FREE_FIELDS
+    }
+    word = draft.kind.value.lower().replace("_", " ")
+    for name in sorted(given):
+        if not shape.allows(name):
+            message = f"A {word} has no {outward(name)}."
+            checks.note(MistakeCode.INVALID, message, outward(name))
+    for name in sorted(shape.needs - given):
+        checks.required(outward(name))
+    if shape.money and not shape.money & given:
+        checks.required(outward("price" if "quantity" in given else "amount"))
+    # A reinvested dividend has both: what was paid out, and the price it bought at.
+    both = {"price", "amount"} <= given and draft.kind is not Kind.DIVIDEND_REINVESTED
+    if both:
+        checks.note(MistakeCode.INVALID, "Give price or amount, not both.", "amount")
+    if draft.kind in _NO_COSTS and (draft.fee or draft.tax):
+        field = "fee" if draft.fee else "tax"
+        checks.note(MistakeCode.INVALID, f"Book the {field} as an entry of its own.", field)
+    if draft.kind is Kind.OPENING_BALANCE and ("symbol" in given) != ("quantity" in given):
+        checks.required("quantity" if "symbol" in given else "symbol")
+    if draft.kind is Kind.MERGER:
+        _check_merger(given, checks)
+
+
+def _check_merger(given: set[str], checks: Checks) -> None:
+    if not {"related_symbol", "amount"} & given:
+        checks.required("relatedSymbol")
+    if ("related_symbol" in given) != ("ratio_new" in given):
+        checks.required("newUnits" if "related_symbol" in given else "relatedSymbol")
+    if {"related_symbol", "amount"} <= given and "cost_share" not in given:
+        checks.note(
+            MistakeCode.REQUIRED,
+            "Units and cash: say which fraction of the cost the cash was paid for.",
+            "costShare",
+        )
 
 
 def check_draft(draft: Draft, *, now: datetime) -> Draft:
     """Check every field of a draft and return it clean; raises RefusedError with all mistakes."""
     checks = Checks(now=now)
-    trade = draft.kind in TRADES
-    if draft.symbol is not None:
-        symbol = checks.symbol(draft.symbol, "symbol")
-    elif trade or draft.kind is Kind.DIVIDEND:
-        checks.required("symbol")
-        symbol = ""
-    else:
-        symbol = ""
-    clean = Draft(
-        kind=draft.kind,
+    # Numbers first: what is no number cannot be converted.
+    zero_amount = draft.kind not in FLOWS | CHARGES | {Kind.DIVIDEND, Kind.RETURN_OF_CAPITAL}
+    numbers: dict[str, Any] = {
+        name: checks.decimal(value, outward(name), zero=zero)
+        for name, zero in (
+            ("quantity", False),
+            ("price", True),
+            ("amount", zero_amount),
+            ("fee", True),
+            ("fee_rate", False),
+            ("tax", True),
+            ("tax_rate", False),
+            ("rate", False),
+            ("instrument_rate", False),
+            ("ratio_new", False),
+            ("ratio_old", False),
+            ("cost_share", True),
+        )
+        if (value := getattr(draft, name)) is not None
+    }
+    draft = in_major_units(replace(draft, **numbers))
+    _check_shape(draft, checks)
+    if draft.cost_share is not None and draft.cost_share > ONE:
+        checks.note(MistakeCode.OUT_OF_RANGE, "Is a fraction: at most 1.", "costShare")
+    clean = replace(
+        draft,
         occurred_at=checks.moment(draft.occurred_at, "occurredAt"),
-        symbol=symbol or None,
-        quantity=checks.wanted(draft.quantity, "quantity") if trade else None,
-        price=checks.wanted(draft.price, "price", zero=True) if trade else None,
-        amount=None if trade else checks.wanted(draft.amount, "amount"),
+        acquired_at=None
+        if draft.acquired_at is None
+        else checks.moment(draft.acquired_at, "acquiredAt"),
+        symbol=None if draft.symbol is None else checks.symbol(draft.symbol, "symbol") or None,
+        related_symbol=None
+        if draft.related_symbol is None
+        else checks.symbol(draft.related_symbol, "relatedSymbol") or None,
         currency=checks.optional_currency(draft.currency, "currency"),
-        fee=checks.decimal(draft.fee, "fee", zero=True),
-        tax=checks.decimal(draft.tax, "tax", zero=True),
+        fee_currency=checks.optional_currency(draft.fee_currency, "feeCurrency"),
+        tax_currency=checks.optional_currency(draft.tax_currency, "taxCurrency"),
         settlement_currency=checks.optional_currency(
             draft.settlement_currency, "settlementCurrency"
         ),
-        rate=None if draft.rate is None else checks.decimal(draft.rate, "exchangeRate"),
+        ratio_old=draft.ratio_old
+        if draft.ratio_old is not None or draft.ratio_new is None
+        else ONE,
+        lots=tuple((key, checks.decimal(units, "lots")) for key, units in draft.lots),
         note=checks.text(draft.note, "note"),
         external_id=checks.text(draft.external_id, "externalId", limit=MAX_KEY),
     )
+    if clean.acquired_at is not None and clean.acquired_at > clean.occurred_at:
+        checks.note(MistakeCode.OUT_OF_RANGE, "Must not be after the units arrived.", "acquiredAt")
+    if clean.symbol is not None and clean.symbol == clean.related_symbol:
+        checks.note(MistakeCode.INVALID, "Must be another instrument.", "relatedSymbol")
     checks.finish()
     return clean

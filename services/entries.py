@@ -1,26 +1,70 @@
-"""Reads stored transactions as what the pure functions understand: fills, movements, states."""
+"""Reads stored transactions as what the pure functions understand: events, movements, states."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, time
 from decimal import Decimal
 
-from analytics.ledger import Movement, Nature, Totals, cash_of, sum_totals
-from analytics.lots import Fill, Holding, Side, fold
-from analytics.money import ZERO, convert, convert_known, exact, total, total_known
+from analytics.ledger import Movement, Nature, Totals, cash_of, flow_totals, sum_totals
+from analytics.lots import (
+    Amounts,
+    Conversion,
+    Event,
+    Fill,
+    Holding,
+    Method,
+    Move,
+    Pool,
+    Repayment,
+    fold,
+)
+from analytics.money import EXACT, ZERO, convert_known, exact, settle, total_known
 from models.base import row_key
+from models.portfolios import Portfolio
 from models.transactions import CHARGES, FLOWS, INCOME, TRADES, Kind, Transaction
 
+ONE = Decimal(1)
 _RANK = {kind.value: rank for rank, kind in enumerate(Kind)}
+_LATE = _RANK[Kind.SELL.value]
+"""Entries of this rank and on take out: without a time of their own they count at day's end."""
+
+_SIGN = (
+    dict.fromkeys((Kind.BUY, Kind.COVER, Kind.INTEREST_PAID, Kind.FEE, Kind.TAX), -1)
+    | dict.fromkeys((Kind.CASH_TRANSFER_OUT, Kind.WITHDRAWAL), -1)
+    | dict.fromkeys((Kind.SELL, Kind.SHORT, Kind.DIVIDEND, Kind.DIVIDEND_REINVESTED), 1)
+    | dict.fromkeys((Kind.DIVIDEND_IN_KIND, Kind.INTEREST, Kind.FEE_REFUND, Kind.TAX_REFUND), 1)
+    | dict.fromkeys((Kind.DEPOSIT, Kind.CASH_TRANSFER_IN, Kind.OPENING_BALANCE), 1)
+    | dict.fromkeys((Kind.RETURN_OF_CAPITAL, Kind.SPLIT, Kind.SPIN_OFF, Kind.MERGER), 1)
+)
+"""Which way an entry's main amount moves the cash; kinds that are not here move none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What of a portfolio decides how its ledger is read."""
+
+    allow_short: bool = False
+    method: Method = Method.FIFO
+
+
+def terms_of(portfolios: Iterable[Portfolio], *, method: Method | None = None) -> dict[int, Terms]:
+    """Return the terms of portfolios by key, with another lot method if one is asked for."""
+    return {
+        row_key(portfolio.id): Terms(
+            allow_short=portfolio.allow_short, method=method or Method(portfolio.lot_method)
+        )
+        for portfolio in portfolios
+    }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InstrumentState:
     """What a ledger says of one instrument; income is gross, in the instrument's currency."""
 
-    holding: Holding
-    income: Decimal
-    income_base: Decimal | None
+    holding: Holding = field(default_factory=Holding)
+    income: Decimal | None = ZERO
+    income_base: Decimal | None = ZERO
+    flows: Totals = field(default_factory=Totals)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,11 +77,32 @@ class LedgerState:
     first_day: date | None = None
 
 
-def in_order(transactions: Iterable[Transaction]) -> list[Transaction]:
-    """Sort as the ledger counts: by time, then inflows before outflows, then order of entry."""
-    return sorted(
-        transactions, key=lambda entry: (entry.occurred_at, _RANK[entry.kind], entry.id or 0)
+def order_key(entry: Transaction) -> tuple[object, ...]:
+    """Return the place of an entry in the ledger.
+
+    By day; entries without a time of their own (midnight UTC) that bring in count first, those
+    that take out last; then by time, kind and content, so that the order of entry decides only
+    between entries that are equal anyway.
+    """
+    clock = entry.occurred_at.time()
+    rank = _RANK[entry.kind]
+    phase = 1 if clock != time() else (2 if rank >= _LATE else 0)
+    return (
+        entry.occurred_at.date(),
+        phase,
+        clock,
+        rank,
+        entry.price or ZERO,
+        entry.quantity or ZERO,
+        entry.amount or ZERO,
+        entry.fee,
+        entry.id or 0,
     )
+
+
+def in_order(transactions: Iterable[Transaction]) -> list[Transaction]:
+    """Sort as the ledger counts."""
+    return sorted(transactions, key=order_key)
 
 
 def is_kind(transaction: Transaction, kinds: frozenset[Kind]) -> bool:
@@ -45,103 +110,372 @@ def is_kind(transaction: Transaction, kinds: frozenset[Kind]) -> bool:
     return Kind(transaction.kind) in kinds
 
 
-def fill_of(trade: Transaction) -> Fill:
-    """Read a trade as a fill; its fee and transaction tax both follow the units."""
+def pool_of(entry: Transaction) -> Pool:
+    """Return the heap of lots that an entry about an instrument concerns."""
+    return (entry.portfolio_id, entry.instrument_id or 0)
+
+
+def _rate_of(entry: Transaction, currency: str | None, rate: Decimal | None) -> Decimal | None:
+    """Return the base rate of a fee or tax: its own, or the entry's."""
+    return entry.rate if currency in (None, entry.currency) else rate
+
+
+@exact
+def _own(entry: Transaction, amount: Decimal, *, currency: str | None = None) -> Decimal | None:
+    """Convert an amount of an entry into the instrument's currency."""
+    source = currency or entry.currency
+    target = entry.instrument_currency or entry.currency
+    if source == target or not amount:
+        return amount
+    rates = {
+        entry.fee_currency: entry.fee_rate,
+        entry.tax_currency: entry.tax_rate,
+        entry.currency: entry.rate,
+    }
+    to_base = rates.get(source)
+    target_rate = rates.get(target) if target == entry.currency else entry.instrument_rate
+    if to_base is None or target_rate is None:
+        return None
+    return settle(amount * to_base / target_rate)
+
+
+def _fees(entry: Transaction, *, with_tax: bool = True) -> Amounts:
+    """Return the fee, and the transaction tax unless it is one on income."""
+    tax = entry.tax if with_tax else ZERO
+    own = total_known(
+        [
+            _own(entry, entry.fee, currency=entry.fee_currency),
+            _own(entry, tax, currency=entry.tax_currency),
+        ]
+    )
+    base = total_known(
+        [
+            convert_known(entry.fee, _rate_of(entry, entry.fee_currency, entry.fee_rate)),
+            convert_known(tax, _rate_of(entry, entry.tax_currency, entry.tax_rate)),
+        ]
+    )
+    return Amounts(own=_known(own), base=base, fees=_known(own), fees_base=base)
+
+
+def _known(amount: Decimal | None) -> Decimal:
+    if amount is None:
+        raise ValueError("an entry in two currencies always has the rates between them")
+    return amount
+
+
+@exact
+def _gross_outlay(entry: Transaction, gross: Decimal, *, sign: int = 1) -> Amounts:
+    """Return what left (``sign`` 1) or came in (-1) for units, before fees."""
+    own, base = _known(_own(entry, gross)), convert_known(gross, entry.rate)
+    return Amounts(own=sign * own, base=None if base is None else sign * base)
+
+
+@exact
+def _outlay(entry: Transaction, gross: Decimal, *, sign: int = 1) -> Amounts:
+    """Return what left (``sign`` 1) or came in (-1) for units, fees and taxes included."""
+    return _gross_outlay(entry, gross, sign=sign).plus(_fees(entry))
+
+
+@exact
+def gross_of(entry: Transaction) -> Decimal:
+    """Return the main amount of an entry in its own currency, before fee and tax."""
+    if entry.amount is not None:
+        return entry.amount
+    return (entry.quantity or ZERO) * (entry.price or ZERO)
+
+
+@exact
+def _reinvested(entry: Transaction) -> Decimal:
+    """Return what a reinvested dividend bought units for, before the fee within it."""
+    if entry.price is not None:
+        return (entry.quantity or ZERO) * entry.price
+    return (entry.amount or ZERO) - entry.tax - entry.fee
+
+
+def _chosen(entry: Transaction) -> tuple[tuple[int, Decimal], ...]:
+    return tuple((int(key), Decimal(units)) for key, units in entry.lots or ())
+
+
+def _fill(
+    entry: Transaction, *, sign: int, outlay: Amounts, may_open: bool = True, passing: bool = False
+) -> Fill:
     return Fill(
-        id=row_key(trade.id),
-        at=trade.occurred_at,
-        side=Side(trade.kind),
-        quantity=trade.quantity or ZERO,
-        price=trade.price or ZERO,
-        costs=total([trade.fee, trade.tax]),
-        rate=trade.rate,
+        id=row_key(entry.id),
+        at=entry.occurred_at,
+        pool=pool_of(entry),
+        quantity=EXACT.multiply(Decimal(sign), entry.quantity or ZERO),
+        outlay=outlay,
+        rate=entry.instrument_rate if entry.instrument_rate is not None else entry.rate,
+        may_open=may_open,
+        chosen=_chosen(entry),
+        opened_at=entry.acquired_at,
+        passing=passing,
+    )
+
+
+def _trade(entry: Transaction, terms: Terms) -> Event:
+    kind = Kind(entry.kind)
+    sign = 1 if kind in {Kind.BUY, Kind.COVER} else -1
+    may_open = {Kind.SELL: terms.allow_short, Kind.COVER: False}.get(kind, True)
+    return _fill(
+        entry, sign=sign, outlay=_outlay(entry, gross_of(entry), sign=sign), may_open=may_open
+    )
+
+
+def _arrival(entry: Transaction, _terms: Terms) -> Event:
+    return _fill(entry, sign=1, outlay=_outlay(entry, gross_of(entry)), passing=True)
+
+
+def _departure(entry: Transaction, _terms: Terms) -> Event:
+    if entry.amount is not None or entry.price is not None:
+        outlay = _outlay(entry, gross_of(entry), sign=-1)
+        return _fill(entry, sign=-1, outlay=outlay, may_open=False, passing=True)
+    return Move(
+        id=row_key(entry.id),
+        at=entry.occurred_at,
+        source=pool_of(entry),
+        target=None,
+        quantity=entry.quantity or ZERO,
+        chosen=_chosen(entry),
     )
 
 
 @exact
-def own_amount(entry: Transaction) -> Decimal:
-    """Return the signed cash of an entry in its own currency, after fee and tax."""
-    gross = (
-        entry.amount
-        if entry.amount is not None
-        else (entry.quantity or ZERO) * (entry.price or ZERO)
+def _reinvestment(entry: Transaction, _terms: Terms) -> Event:
+    outlay = _gross_outlay(entry, _reinvested(entry)).plus(_fees(entry, with_tax=False))
+    return _fill(entry, sign=1, outlay=outlay)
+
+
+def _in_kind(entry: Transaction, _terms: Terms) -> Event:
+    return _fill(entry, sign=1, outlay=_gross_outlay(entry, entry.amount or ZERO))
+
+
+def _conversion(entry: Transaction, _terms: Terms) -> Event:
+    kind = Kind(entry.kind)
+    source = pool_of(entry)
+    related = entry.related_instrument_id
+    target = source if kind is Kind.SPLIT else None
+    if related is not None:
+        target = (entry.portfolio_id, related)
+    paid = None
+    if entry.amount is not None:
+        paid = _outlay(entry, entry.amount, sign=-1).received()
+    merger = kind is Kind.MERGER
+    share = entry.cost_share if entry.cost_share is not None else (ZERO if merger else ONE)
+    return Conversion(
+        id=row_key(entry.id),
+        at=entry.occurred_at,
+        source=source,
+        target=target,
+        new=entry.ratio_new or ONE,
+        old=entry.ratio_old or ONE,
+        keeps=kind is Kind.SPIN_OFF,
+        share=ONE if merger else share,
+        cash=paid if merger else None,
+        cash_share=(share if target is not None else ONE) if merger else ZERO,
+        in_lieu=None if merger else paid,
+        rate=entry.instrument_rate if entry.instrument_rate is not None else entry.rate,
     )
-    inward = Kind(entry.kind) in {Kind.SELL, Kind.DIVIDEND, Kind.INTEREST, Kind.DEPOSIT}
-    return (gross if inward else -gross) - entry.fee - entry.tax
 
 
-def cash_effect(entry: Transaction) -> Decimal:
-    """Return the signed cash of an entry in the currency it was settled in."""
-    amount = own_amount(entry)
-    if entry.settlement_currency == entry.currency:
-        return amount
-    if entry.rate is None:
-        raise ValueError("an entry settled in another currency always has a rate")
-    return convert(amount, entry.rate)
+def _repayment(entry: Transaction, _terms: Terms) -> Event:
+    return Repayment(
+        id=row_key(entry.id),
+        at=entry.occurred_at,
+        pool=pool_of(entry),
+        paid=_outlay(entry, entry.amount or ZERO, sign=-1).received(),
+        rate=entry.instrument_rate if entry.instrument_rate is not None else entry.rate,
+    )
+
+
+_EVENTS: Mapping[Kind, Callable[[Transaction, Terms], Event]] = (
+    dict.fromkeys(TRADES, _trade)
+    | dict.fromkeys((Kind.DELIVERY_IN, Kind.TRANSFER_IN, Kind.OPENING_BALANCE), _arrival)
+    | dict.fromkeys((Kind.DELIVERY_OUT, Kind.TRANSFER_OUT), _departure)
+    | dict.fromkeys((Kind.SPLIT, Kind.SYMBOL_CHANGE, Kind.SPIN_OFF, Kind.MERGER), _conversion)
+    | {
+        Kind.DIVIDEND_REINVESTED: _reinvestment,
+        Kind.DIVIDEND_IN_KIND: _in_kind,
+        Kind.RETURN_OF_CAPITAL: _repayment,
+    }
+)
+"""What each kind of entry does to lots; kinds that are not here do nothing to them."""
+
+
+def _transfer(entry: Transaction, origin: Transaction) -> Event:
+    """Read both halves of a transfer as the one move they are."""
+    rates = entry.lot_rates
+    return Move(
+        id=row_key(entry.id),
+        at=entry.occurred_at,
+        source=pool_of(origin),
+        target=pool_of(entry),
+        quantity=entry.quantity or ZERO,
+        chosen=_chosen(origin),
+        base_rates=None
+        if rates is None
+        else {date.fromisoformat(day): Decimal(rate) for day, rate in rates.items()},
+    )
+
+
+def events_of(entries: Iterable[Transaction], *, terms: Mapping[int, Terms]) -> list[Event]:
+    """Read entries, given in the order they count, as what they do to lots.
+
+    Of a transfer between portfolios both halves must be there, or only the leaving one.
+    """
+    ordered = list(entries)
+    by_id = {entry.id: entry for entry in ordered}
+    moved = {entry.origin_id for entry in ordered if entry.origin_id is not None}
+    events: list[Event] = []
+    for entry in ordered:
+        if entry.instrument_id is None or entry.id in moved:
+            continue
+        make = _EVENTS.get(Kind(entry.kind))
+        if entry.origin_id is not None:
+            events.append(_transfer(entry, by_id[entry.origin_id]))
+        elif make is not None:
+            events.append(make(entry, terms.get(entry.portfolio_id, Terms())))
+    return events
 
 
 def _nature(entry: Transaction) -> Nature:
     kind = Kind(entry.kind)
-    for kinds, nature in (
-        (TRADES, Nature.TRADE),
-        (INCOME, Nature.INCOME),
-        (FLOWS, Nature.FLOW),
-        (CHARGES, Nature.CHARGE),
-    ):
+    for kinds, nature in ((INCOME, Nature.INCOME), (FLOWS, Nature.FLOW), (CHARGES, Nature.CHARGE)):
         if kind in kinds:
             return nature
-    raise ValueError(f"unknown kind {kind}")
+    return Nature.FLOW if entry.instrument_id is None else Nature.TRADE
 
 
-def movement_of(entry: Transaction) -> Movement:
-    """Read any entry as a movement of cash."""
-    nature = _nature(entry)
-    earned = nature is Nature.INCOME
+def _costs_follow_units(entry: Transaction) -> bool:
+    """Tell whether fee and tax are part of a cost or of proceeds, and no charges of their own."""
+    kind = Kind(entry.kind)
+    if entry.origin_id is not None or kind not in _EVENTS or entry.instrument_id is None:
+        return False
+    return kind in TRADES or entry.amount is not None or entry.price is not None
+
+
+def movements_of(entry: Transaction) -> list[Movement]:
+    """Read any entry as movements of cash, which may cancel out."""
+    kind, nature, gross = Kind(entry.kind), _nature(entry), gross_of(entry)
+    costs = Nature.TRADE if _costs_follow_units(entry) else Nature.CHARGE
+    parts: list[tuple[Nature, Decimal, str | None, Decimal | None]] = []
+    passes = nature is Nature.TRADE and kind in {
+        Kind.DELIVERY_IN,
+        Kind.TRANSFER_IN,
+        Kind.OPENING_BALANCE,
+    }
+    if kind in _SIGN and not passes:
+        parts.append((nature, gross * _SIGN[kind], None, None))
+    if kind is Kind.DIVIDEND_REINVESTED:
+        parts.append((Nature.TRADE, _reinvested(entry).copy_negate(), None, None))
+    if kind is Kind.DIVIDEND_IN_KIND:
+        parts.append((Nature.TRADE, gross.copy_negate(), None, None))
+    withheld = Nature.CHARGE if kind in INCOME else costs
+    parts.append((costs, entry.fee.copy_negate(), entry.fee_currency, entry.fee_rate))
+    parts.append((withheld, entry.tax.copy_negate(), entry.tax_currency, entry.tax_rate))
+    return [
+        _movement(entry, part, amount=amount, currency=currency, rate=rate)
+        for part, amount, currency, rate in parts
+        if amount
+    ]
+
+
+def _movement(
+    entry: Transaction,
+    nature: Nature,
+    *,
+    amount: Decimal,
+    currency: str | None,
+    rate: Decimal | None,
+) -> Movement:
+    own = currency in (None, entry.currency)
+    base = convert_known(amount, entry.rate if own else rate)
+    if own and entry.settlement_currency != entry.currency:
+        amount, currency = _known(base), entry.settlement_currency
     return Movement(
         day=entry.occurred_at.date(),
         nature=nature,
-        currency=entry.settlement_currency,
-        amount=cash_effect(entry),
-        amount_base=convert_known(own_amount(entry), entry.rate),
-        gross_base=convert_known(entry.amount, entry.rate) if earned else ZERO,
-        withheld_base=convert_known(total([entry.fee, entry.tax]), entry.rate) if earned else ZERO,
+        currency=currency or entry.currency,
+        amount=amount,
+        amount_base=base,
     )
 
 
-def instrument_state(entries: Iterable[Transaction], *, allow_short: bool) -> InstrumentState:
-    """Derive one instrument's state from its entries, given in any order.
+def cash_effects(entry: Transaction) -> dict[str, Decimal]:
+    """Return the signed cash of an entry by currency; the one it was settled in comes first."""
+    return {entry.settlement_currency: ZERO} | cash_of(movements_of(entry))
 
-    Raises OversoldError where a sale goes beyond what is held and shorts are not allowed.
+
+def cash_effect(entry: Transaction) -> Decimal:
+    """Return the signed cash of an entry in the currency it was settled in."""
+    return cash_effects(entry)[entry.settlement_currency]
+
+
+def _income_of(entries: Iterable[Transaction]) -> tuple[Decimal | None, Decimal | None]:
+    """Return what entries earned before tax, in the instrument's and in base currency."""
+    amounts = [
+        (entry, EXACT.multiply(gross_of(entry), Decimal(_SIGN[Kind(entry.kind)])))
+        for entry in entries
+        if is_kind(entry, INCOME)
+    ]
+    return (
+        total_known(_own(entry, amount) for entry, amount in amounts),
+        total_known(convert_known(amount, entry.rate) for entry, amount in amounts),
+    )
+
+
+def instrument_states(
+    entries: Iterable[Transaction], *, terms: Mapping[int, Terms]
+) -> dict[Pool, InstrumentState]:
+    """Derive the state of each pair of portfolio and instrument that entries concern.
+
+    Entries come in any order; what other pools they are tied to must be among them.
     """
     ordered = in_order(entries)
-    trades = [entry for entry in ordered if is_kind(entry, TRADES)]
-    income = [entry for entry in ordered if is_kind(entry, INCOME)]
-    return InstrumentState(
-        holding=fold(map(fill_of, trades), allow_short=allow_short),
-        income=total(entry.amount or ZERO for entry in income),
-        income_base=total_known(convert_known(entry.amount, entry.rate) for entry in income),
+    holdings = fold(
+        events_of(ordered, terms=terms),
+        method=lambda pool: terms.get(pool[0], Terms()).method,
     )
+    groups: dict[Pool, list[Transaction]] = {}
+    for entry in ordered:
+        if entry.instrument_id is not None:
+            groups.setdefault(pool_of(entry), []).append(entry)
+    states = {}
+    for pool in groups.keys() | holdings.keys():
+        holding = holdings.get(pool, Holding())
+        income, income_base = _income_of(groups.get(pool, ()))
+        states[pool] = InstrumentState(
+            holding=holding,
+            income=income,
+            income_base=income_base,
+            flows=flow_totals(holding.passages),
+        )
+    return states
 
 
-def by_instrument(entries: Iterable[Transaction]) -> dict[int, list[Transaction]]:
-    """Group the entries that concern an instrument."""
+def by_portfolio(entries: Iterable[Transaction]) -> dict[int, list[Transaction]]:
+    """Group entries by portfolio."""
     groups: dict[int, list[Transaction]] = {}
     for entry in entries:
-        if entry.instrument_id is not None:
-            groups.setdefault(entry.instrument_id, []).append(entry)
+        groups.setdefault(entry.portfolio_id, []).append(entry)
     return groups
 
 
-def ledger_state(entries: Iterable[Transaction], *, allow_short: bool) -> LedgerState:
-    """Derive everything from one portfolio's entries, given in any order."""
+def ledger_states(
+    entries: Iterable[Transaction], *, terms: Mapping[int, Terms]
+) -> dict[int, LedgerState]:
+    """Derive everything from the ledgers of portfolios, given in any order and complete."""
     ordered = in_order(entries)
-    movements = [movement_of(entry) for entry in ordered]
-    return LedgerState(
-        instruments={
-            instrument_id: instrument_state(group, allow_short=allow_short)
-            for instrument_id, group in by_instrument(ordered).items()
-        },
-        cash=cash_of(movements),
-        totals=sum_totals(movements),
-        first_day=ordered[0].occurred_at.date() if ordered else None,
-    )
+    instruments: dict[int, dict[int, InstrumentState]] = {}
+    for (portfolio_id, instrument_id), state in instrument_states(ordered, terms=terms).items():
+        instruments.setdefault(portfolio_id, {})[instrument_id] = state
+    states = {}
+    for portfolio_id, group in by_portfolio(ordered).items():
+        movements = [movement for entry in group for movement in movements_of(entry)]
+        states[portfolio_id] = LedgerState(
+            instruments=instruments.get(portfolio_id, {}),
+            cash=cash_of(movements),
+            totals=sum_totals(movements),
+            first_day=group[0].occurred_at.date(),
+        )
+    return states

@@ -22,18 +22,18 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from datasources.market import Market
 from models.base import row_key
 from models.database import Database
+from models.drafts import Draft
 from models.portfolios import Portfolio, portfolio_by_name
 from models.transactions import TRADES, Kind
 from models.users import user_by_name
 from services.booking import (
-    EntryOversoldError,
     Prepared,
     book,
     hold_portfolio,
     prepare,
     taken_external_ids,
 )
-from services.drafts import Draft, check_draft
+from services.drafts import check_draft
 from services.errors import Mistake, MistakeCode, RefusedError, refuse
 from services.portfolios import create_portfolio
 
@@ -242,48 +242,10 @@ async def book_rows(
             places.append(place)
             if draft.external_id is not None:
                 taken.add(draft.external_id)
-    refused = await _book_what_fits(
-        session, portfolio, prepared=prepared, places=places, skip=skip_refused, now=now
-    )
+    await book(session, portfolio, prepared=prepared, places=places, now=now, lenient=True)
     for place in places:
-        line = lines[place]
-        mistake = refused.get(place)
-        outcomes[line] = Outcome(
-            line=line,
-            fate=Fate.REFUSED if mistake else Fate.ADDED,
-            mistakes=(mistake,) if mistake else (),
-        )
+        outcomes[lines[place]] = Outcome(line=lines[place], fate=Fate.ADDED)
     return [outcomes[row.line] for row in rows]
-
-
-async def _book_what_fits(
-    session: AsyncSession,
-    portfolio: Portfolio,
-    *,
-    prepared: Prepared,
-    places: list[int],
-    skip: bool,
-    now: datetime,
-) -> dict[int, Mistake]:
-    """Book rows, leaving out each sale that finds too few units; return those left out."""
-    refused: dict[int, Mistake] = {}
-    remaining = list(places)
-    while remaining:
-        try:
-            async with session.begin_nested():
-                await book(session, portfolio, prepared=prepared, places=remaining, now=now)
-        except EntryOversoldError as error:
-            await session.refresh(portfolio)
-            if error.place is None:
-                # An older sale is broken by what came in: no single row is to blame.
-                raise RefusedError([error.mistake]) from error
-            refused[error.place] = error.mistake
-            remaining.remove(error.place)
-            if not skip:
-                break
-            continue
-        break
-    return refused
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from datasources.market import Market
-from models.instruments import Instrument, instruments_by_symbol
+from models.instruments import Instrument, instruments_by_symbol, symbols_by_isin
 from models.market import InstrumentMatch
 
 
@@ -18,6 +18,16 @@ async def known_instruments(
         return {}
     rows = await session.scalars(instruments_by_symbol(sorted(symbols)))
     return {row.symbol: row for row in rows}
+
+
+async def symbols_of_isins(session: AsyncSession, isins: Collection[str]) -> dict[str, str]:
+    """Return the symbols of instruments by ISIN; an ISIN of several listings is left out."""
+    if not isins:
+        return {}
+    found: dict[str, set[str]] = {}
+    for isin, symbol in await session.execute(symbols_by_isin(sorted(isins))):
+        found.setdefault(isin or "", set()).add(symbol)
+    return {isin: symbols.pop() for isin, symbols in found.items() if len(symbols) == 1}
 
 
 async def find_missing(

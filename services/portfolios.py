@@ -7,12 +7,15 @@ from sqlalchemy import exists, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from analytics.lots import OversoldError
+from analytics.lots import Method
+from models.base import row_key
 from models.portfolios import Portfolio, portfolio_by_name, portfolio_for_update
-from models.transactions import Transaction, ledger
+from models.transactions import Transaction
+from models.users import user_for_update
 from services.checks import Checks
-from services.entries import by_instrument, instrument_state
+from services.entries import Terms, instrument_states
 from services.errors import MistakeCode, portfolio_not_found, refuse
+from services.projection import ledger_entries, rebuild
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +25,7 @@ class PortfolioChange:
     name: str | None = None
     base_currency: str | None = None
     allow_short: bool | None = None
+    lot_method: Method | None = None
 
 
 async def _refuse_taken_name(session: AsyncSession, *, owner_id: int, name: str) -> None:
@@ -38,6 +42,7 @@ async def create_portfolio(
     owner_id: int,
     base_currency: str,
     allow_short: bool = False,
+    lot_method: Method = Method.FIFO,
     now: datetime,
 ) -> Portfolio:
     """Add an empty portfolio; raises RefusedError for a bad or taken name."""
@@ -51,6 +56,7 @@ async def create_portfolio(
         name=name,
         base_currency=base_currency,
         allow_short=allow_short,
+        lot_method=lot_method.value,
         created_at=now,
     )
     session.add(portfolio)
@@ -59,6 +65,7 @@ async def create_portfolio(
 
 
 async def _hold(session: AsyncSession, *, owner_id: int, portfolio_id: int) -> Portfolio:
+    await session.execute(user_for_update(owner_id))
     found = await session.scalar(portfolio_for_update(owner_id=owner_id, portfolio_id=portfolio_id))
     if found is None:
         raise portfolio_not_found()
@@ -67,13 +74,12 @@ async def _hold(session: AsyncSession, *, owner_id: int, portfolio_id: int) -> P
 
 async def _is_short(session: AsyncSession, portfolio: Portfolio) -> bool:
     """Tell whether the ledger needs shorts to be allowed at any time of its history."""
-    entries = await session.scalars(ledger([portfolio.id or 0]))
-    try:
-        for group in by_instrument(entries).values():
-            instrument_state(group, allow_short=False)
-    except OversoldError:
-        return True
-    return False
+    entries = await ledger_entries(session, [portfolio])
+    strict = instrument_states(entries, terms={})
+    loose = instrument_states(entries, terms={row_key(portfolio.id): Terms(allow_short=True)})
+    return any(
+        state.holding.missing > loose[pool].holding.missing for pool, state in strict.items()
+    )
 
 
 async def update_portfolio(
@@ -84,7 +90,10 @@ async def update_portfolio(
     portfolio_id: int,
     now: datetime,
 ) -> Portfolio:
-    """Change a portfolio; the base currency only while nothing is booked."""
+    """Change a portfolio; the base currency only while nothing is booked.
+
+    Another lot method derives all positions anew.
+    """
     portfolio = await _hold(session, owner_id=owner_id, portfolio_id=portfolio_id)
     checks = Checks(now=now)
     if change.name is not None:
@@ -111,6 +120,10 @@ async def update_portfolio(
             )
         portfolio.allow_short = change.allow_short
     checks.finish()
+    if change.lot_method is not None and change.lot_method.value != portfolio.lot_method:
+        portfolio.lot_method = change.lot_method.value
+        await session.flush()
+        await rebuild(session, portfolio)
     await session.flush()
     return portfolio
 

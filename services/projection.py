@@ -1,12 +1,12 @@
 """Keeps the stored projection (positions, lots, cash, totals) equal to what the ledger derives.
 
-A change rewrites the positions of the instruments it touches and adds its own movement to the
-sums; a rebuild derives all of it anew. Both must come to the same rows.
+A change rewrites the positions of the instruments it touches, and of those tied to them, and adds
+its own movements to the sums; a rebuild derives all of it anew. Both must come to the same rows.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from analytics.ledger import Totals, cash_of, sum_totals
+from analytics.lots import Pool, Shortfall
 from analytics.money import ZERO, total
 from models.base import row_key
 from models.database import upsert
@@ -23,18 +24,21 @@ from models.portfolios import (
     Portfolio,
     PortfolioTotals,
     cash_by_portfolio,
+    portfolios_by_owner,
     totals_by_portfolio,
 )
-from models.positions import Lot, Position, delete_lots, lots_by_position, positions_of_instruments
-from models.transactions import Transaction, first_moment, ledger, ledger_of_instruments
+from models.positions import Lot, Position, delete_lots, lots_by_position, positions_of_pairs
+from models.transactions import Transaction, first_moment, ledger
 from services.entries import (
     InstrumentState,
-    LedgerState,
-    by_instrument,
-    instrument_state,
-    ledger_state,
-    movement_of,
+    by_portfolio,
+    instrument_states,
+    ledger_states,
+    movements_of,
+    pool_of,
+    terms_of,
 )
+from services.pools import entries_of, tied
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,74 +51,130 @@ class Difference:
     derived: str
 
 
+class OversoldError(Exception):
+    """A change takes units, or leaves later entries to take units, that are not there."""
+
+    def __init__(self, shortfall: Shortfall) -> None:
+        super().__init__(f"entry {shortfall.event_id} lacks {shortfall.missing} units")
+        self.shortfall = shortfall
+
+
+def pools_of(entries: Sequence[Transaction]) -> set[Pool]:
+    """Return the pools that entries name."""
+    pools = {pool_of(entry) for entry in entries if entry.instrument_id is not None}
+    return pools | {
+        (entry.portfolio_id, entry.related_instrument_id)
+        for entry in entries
+        if entry.related_instrument_id is not None
+    }
+
+
 async def apply_change(
     session: AsyncSession,
-    portfolio: Portfolio,
     *,
+    owner_id: int,
     added: Sequence[Transaction] = (),
     removed: Sequence[Transaction] = (),
+    lenient: bool = False,
 ) -> None:
-    """Bring the projection up to date after entries were added or voided, and bump the version.
+    """Bring the projection up to date after entries were added or voided, and bump versions.
 
-    Raises OversoldError when the ledger no longer covers a sale.
+    Raises OversoldError when a sale finds fewer units than it needs, or fewer than before the
+    change; a ``lenient`` change keeps such a sale, and its gain is then unknown.
     """
-    touched = {
-        entry.instrument_id for entry in (*added, *removed) if entry.instrument_id is not None
-    }
-    await _rewrite_positions(session, portfolio, instrument_ids=touched)
-    await _add_cash(session, portfolio, added=added, removed=removed)
-    await _add_totals(session, portfolio, added=added, removed=removed)
-    portfolio.version += 1
+    portfolios = await _owned(session, owner_id)
+    touched = pools_of([*added, *removed])
+    pools = await tied(session, owner_ids=[owner_id], pools=touched) if touched else set()
+    await _rewrite_positions(session, portfolios, pools=pools, lenient=lenient)
+    changed = {portfolio_id for portfolio_id, _ in pools}
+    arrived, left = by_portfolio(added), by_portfolio(removed)
+    for portfolio_id in sorted(arrived.keys() | left.keys()):
+        entries = arrived.get(portfolio_id, []), left.get(portfolio_id, [])
+        await _add_cash(session, portfolio_id, added=entries[0], removed=entries[1])
+        await _add_totals(session, portfolio_id, added=entries[0], removed=entries[1])
+        changed.add(portfolio_id)
+    for portfolio_id in changed:
+        portfolios[portfolio_id].version += 1
+
+
+async def _owned(session: AsyncSession, owner_id: int) -> dict[int, Portfolio]:
+    rows = await session.scalars(portfolios_by_owner([owner_id]))
+    return {row_key(row.id): row for row in rows}
 
 
 async def _rewrite_positions(
-    session: AsyncSession, portfolio: Portfolio, *, instrument_ids: Collection[int]
+    session: AsyncSession,
+    portfolios: Mapping[int, Portfolio],
+    *,
+    pools: Collection[Pool],
+    lenient: bool,
 ) -> None:
-    if not instrument_ids:
+    if not pools:
         return
-    portfolio_id = row_key(portfolio.id)
-    wanted = sorted(instrument_ids)
-    pairs = [(portfolio_id, instrument_id) for instrument_id in wanted]
-    groups = by_instrument(await session.scalars(ledger_of_instruments(pairs)))
-    states = {
-        instrument_id: instrument_state(group, allow_short=portfolio.allow_short)
-        for instrument_id, group in groups.items()
-    }
+    states = instrument_states(
+        await entries_of(session, pools), terms=terms_of(portfolios.values())
+    )
     rows = {
-        row.instrument_id: row
-        for row in await session.scalars(positions_of_instruments(portfolio_id, wanted))
+        (row.portfolio_id, row.instrument_id): row
+        for row in await session.scalars(positions_of_pairs(pools))
     }
+    if not lenient:
+        _check_covered(states, rows)
     await session.execute(delete_lots([row_key(row.id) for row in rows.values()]))
-    for instrument_id in wanted:
-        row = rows.get(instrument_id)
-        state = states.get(instrument_id)
+    for pool in sorted(pools):
+        row, state = rows.get(pool), states.get(pool)
         if state is None:
             if row is not None:
                 await session.delete(row)
             continue
-        figures: dict[str, Any] = {name: figure(state) for name, figure in _FIGURES.items()}
+        figures = _figures(state)
         if row is None:
-            row = Position(portfolio_id=portfolio_id, instrument_id=instrument_id, **figures)
-            rows[instrument_id] = row
+            row = Position(portfolio_id=pool[0], instrument_id=pool[1], **figures)
+            rows[pool] = row
             session.add(row)
         for name, value in figures.items():
             setattr(row, name, value)
     await session.flush()
-    for instrument_id, state in states.items():
-        session.add_all(_lots(state, position_id=row_key(rows[instrument_id].id)))
+    for pool in sorted(pools):
+        if pool in states:
+            session.add_all(_lots(states[pool], position_id=row_key(rows[pool].id)))
+
+
+def _check_covered(states: Mapping[Pool, InstrumentState], rows: Mapping[Pool, Position]) -> None:
+    for pool, state in states.items():
+        known = rows[pool].missing if pool in rows else ZERO
+        if state.holding.missing > known:
+            raise OversoldError(state.holding.shortfalls[-1 if known else 0])
 
 
 _FIGURES: dict[str, Callable[[InstrumentState], object]] = {
     "quantity": lambda state: state.holding.quantity,
     "cost": lambda state: state.holding.cost,
     "cost_base": lambda state: state.holding.cost_base,
+    "fees": lambda state: state.holding.fees,
+    "fees_base": lambda state: state.holding.fees_base,
     "realized": lambda state: state.holding.realized,
     "realized_base": lambda state: state.holding.realized_base,
     "income": lambda state: state.income,
     "income_base": lambda state: state.income_base,
+    "missing": lambda state: state.holding.missing,
     "opened_at": lambda state: state.holding.lots[0].opened_at if state.holding.lots else None,
 }
 """The columns of a position, and how each is read off a derived state."""
+
+_FLOWS = ("inflow", "inflow_days", "outflow", "outflow_days", "unrated")
+"""The columns of a position that are those of its totals."""
+
+
+def _figures(state: InstrumentState) -> dict[str, Any]:
+    return {name: figure(state) for name, figure in _FIGURES.items()} | {
+        name: getattr(state.flows, name) for name in _FLOWS
+    }
+
+
+def flows_of_row(row: Position) -> Totals:
+    """Read what came into and went out of a stored position as units."""
+    return Totals(**{name: getattr(row, name) for name in _FLOWS})
 
 
 def _lots(state: InstrumentState, *, position_id: int) -> list[Lot]:
@@ -124,8 +184,10 @@ def _lots(state: InstrumentState, *, position_id: int) -> list[Lot]:
             transaction_id=lot.fill_id,
             opened_at=lot.opened_at,
             quantity=lot.quantity,
-            cost=lot.cost,
-            cost_base=lot.cost_base,
+            cost=lot.paid.own,
+            cost_base=lot.paid.base,
+            fees=lot.paid.fees,
+            fees_base=lot.paid.fees_base,
         )
         for lot in state.holding.lots
     ]
@@ -133,19 +195,32 @@ def _lots(state: InstrumentState, *, position_id: int) -> list[Lot]:
 
 async def _add_cash(
     session: AsyncSession,
-    portfolio: Portfolio,
+    portfolio_id: int,
     *,
     added: Sequence[Transaction],
     removed: Sequence[Transaction],
 ) -> None:
-    portfolio_id = row_key(portfolio.id)
     balances = {
         row.currency: row.amount for row in await session.scalars(cash_by_portfolio([portfolio_id]))
     }
-    for currency, amount in cash_of(map(movement_of, added)).items():
+    for currency, amount in _cash(added).items():
         balances[currency] = total([balances.get(currency, ZERO), amount])
-    for currency, amount in cash_of(map(movement_of, removed)).items():
+    for currency, amount in _cash(removed).items():
         balances[currency] = total([balances.get(currency, ZERO), amount.copy_negate()])
+    await _write_cash(session, portfolio_id, balances=balances)
+
+
+def _cash(entries: Sequence[Transaction]) -> dict[str, Decimal]:
+    return cash_of(movement for entry in entries for movement in movements_of(entry))
+
+
+def _totals(entries: Sequence[Transaction]) -> Totals:
+    return sum_totals(movement for entry in entries for movement in movements_of(entry))
+
+
+async def _write_cash(
+    session: AsyncSession, portfolio_id: int, *, balances: Mapping[str, Decimal]
+) -> None:
     await upsert(
         session,
         CashBalance,
@@ -173,18 +248,13 @@ def totals_of_row(row: PortfolioTotals | None) -> Totals:
 
 async def _add_totals(
     session: AsyncSession,
-    portfolio: Portfolio,
+    portfolio_id: int,
     *,
     added: Sequence[Transaction],
     removed: Sequence[Transaction],
 ) -> None:
-    portfolio_id = row_key(portfolio.id)
     row = await session.scalar(totals_by_portfolio([portfolio_id]))
-    totals = (
-        totals_of_row(row)
-        .plus(sum_totals(map(movement_of, added)))
-        .plus(sum_totals(map(movement_of, removed)), sign=-1)
-    )
+    totals = totals_of_row(row).plus(_totals(added)).plus(_totals(removed), sign=-1)
     first = await session.scalar(first_moment(portfolio_id))
     await _write_totals(
         session, portfolio_id, totals=totals, first_day=None if first is None else first.date()
@@ -201,31 +271,46 @@ async def _write_totals(
 async def rebuild(session: AsyncSession, portfolio: Portfolio) -> None:
     """Derive the whole projection of a portfolio anew from its ledger."""
     portfolio_id = row_key(portfolio.id)
+    portfolios = await _owned(session, portfolio.owner_id)
     entries = list(await session.scalars(ledger([portfolio_id])))
     known = await session.scalars(
         select(col(Position.instrument_id)).where(col(Position.portfolio_id) == portfolio_id)
     )
-    touched = set(known) | set(by_instrument(entries))
-    await _rewrite_positions(session, portfolio, instrument_ids=touched)
-    state = ledger_state(entries, allow_short=portfolio.allow_short)
+    touched = pools_of(entries) | {(portfolio_id, instrument_id) for instrument_id in known}
+    pools = await tied(session, owner_ids=[portfolio.owner_id], pools=touched)
+    await _rewrite_positions(session, portfolios, pools=pools, lenient=True)
     await session.execute(delete(CashBalance).where(col(CashBalance.portfolio_id) == portfolio_id))
-    await upsert(
-        session,
-        CashBalance,
-        [
-            {"portfolio_id": portfolio_id, "currency": currency, "amount": amount}
-            for currency, amount in sorted(state.cash.items())
-        ],
-    )
-    await _write_totals(session, portfolio_id, totals=state.totals, first_day=state.first_day)
-    portfolio.version += 1
+    await _write_cash(session, portfolio_id, balances=_cash(entries))
+    first = min((entry.occurred_at.date() for entry in entries), default=None)
+    await _write_totals(session, portfolio_id, totals=_totals(entries), first_day=first)
+    for changed in {pool[0] for pool in pools} | {portfolio_id}:
+        portfolios[changed].version += 1
+
+
+async def ledger_entries(
+    session: AsyncSession, portfolios: Sequence[Portfolio], *, until: datetime | None = None
+) -> list[Transaction]:
+    """Return the ledgers of portfolios, and what of other ledgers they are tied to.
+
+    Up to and including a moment if one is given.
+    """
+    ids = {row_key(portfolio.id) for portfolio in portfolios}
+    entries = list(await session.scalars(ledger(sorted(ids), until=until)))
+    owners = {portfolio.owner_id for portfolio in portfolios}
+    pools = await tied(session, owner_ids=owners, pools=pools_of(entries))
+    elsewhere = {pool for pool in pools if pool[0] not in ids}
+    return entries + await entries_of(session, elsewhere, until=until)
 
 
 async def verify(session: AsyncSession, portfolio: Portfolio) -> list[Difference]:
     """Compare the stored projection with what the ledger derives; empty when all is well."""
     portfolio_id = row_key(portfolio.id)
-    entries = list(await session.scalars(ledger([portfolio_id])))
-    derived = _flat(ledger_state(entries, allow_short=portfolio.allow_short))
+    portfolios = await _owned(session, portfolio.owner_id)
+    derived = _derived(
+        await ledger_entries(session, [portfolio]),
+        portfolio_id=portfolio_id,
+        portfolios=portfolios,
+    )
     stored = await _stored(session, portfolio_id)
     return [
         Difference(
@@ -244,24 +329,28 @@ def _shown(value: object) -> str:
     return f"{value.normalize():f}" if isinstance(value, Decimal) else str(value)
 
 
-def _flat(state: LedgerState) -> dict[str, str]:
+def _derived(
+    entries: Sequence[Transaction], *, portfolio_id: int, portfolios: Mapping[int, Portfolio]
+) -> dict[str, str]:
+    states = ledger_states(entries, terms=terms_of(portfolios.values()))
     figures: dict[str, str] = {}
-    for instrument_id, instrument in state.instruments.items():
-        for name, figure in _FIGURES.items():
-            figures[f"position {instrument_id} {name}"] = _shown(figure(instrument))
+    state = states.get(portfolio_id)
+    for instrument_id, instrument in (state.instruments if state else {}).items():
+        for name, value in _figures(instrument).items():
+            figures[f"position {instrument_id} {name}"] = _shown(value)
         for index, lot in enumerate(_lots(instrument, position_id=0)):
             figures |= _lot_figures(instrument_id, index=index, lot=lot)
-    for currency, amount in state.cash.items():
+    for currency, amount in (state.cash if state else {}).items():
         if amount:
             figures[f"cash {currency}"] = _shown(amount)
-    for name, value in asdict(state.totals).items():
+    for name, value in asdict(state.totals if state else Totals()).items():
         figures[f"totals {name}"] = _shown(value)
-    figures["totals first_day"] = str(state.first_day)
+    figures["totals first_day"] = str(state.first_day if state else None)
     return figures
 
 
 def _lot_figures(instrument_id: int, *, index: int, lot: Lot) -> dict[str, str]:
-    names = ("transaction_id", "opened_at", "quantity", "cost", "cost_base")
+    names = ("transaction_id", "opened_at", "quantity", "cost", "cost_base", "fees", "fees_base")
     return {
         f"position {instrument_id} lot {index} {name}": _shown(getattr(lot, name)) for name in names
     }
@@ -276,7 +365,7 @@ async def _stored(session: AsyncSession, portfolio_id: int) -> dict[str, str]:
     for lot in await session.scalars(lots_by_position([row_key(row.id) for row in positions])):
         lots.setdefault(lot.position_id, []).append(lot)
     for row in positions:
-        for name in _FIGURES:
+        for name in (*_FIGURES, *_FLOWS):
             figures[f"position {row.instrument_id} {name}"] = _shown(getattr(row, name))
         for index, lot in enumerate(lots.get(row_key(row.id), [])):
             figures |= _lot_figures(row.instrument_id, index=index, lot=lot)

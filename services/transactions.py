@@ -1,32 +1,40 @@
-"""Correcting the ledger: voiding a transaction, which keeps it and lets it count for nothing."""
+"""Correcting the ledger: updating, voiding and undoing, with every earlier state kept."""
 
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from analytics.lots import OversoldError
-from models.transactions import Transaction
-from services.booking import hold_portfolio, oversold_mistake
+from models.base import row_key
+from models.portfolios import Portfolio
+from models.transactions import Kind, Revision, Transaction
+from services.booking import (
+    OutdatedError,
+    Prepared,
+    columns_of,
+    hold_portfolio,
+    instruments_for,
+    oversold_mistake,
+    repeated_splits,
+)
 from services.checks import Checks
 from services.errors import MistakeCode, RefusedError, refuse
-from services.projection import apply_change
+from services.history import Action, copy_of, note_change, restore, snapshot
+from services.projection import OversoldError, apply_change
+
+_MISSING = "There is no such transaction."
 
 
-async def void_transaction(
-    session: AsyncSession,
-    *,
-    owner_id: int,
-    transaction_id: int | None,
-    reason: str | None,
-    now: datetime,
-) -> Transaction:
-    """Void a transaction; raises RefusedError if that would leave a later sale uncovered."""
-    checks = Checks(now=now)
-    reason = checks.text(reason, "reason")
-    checks.finish()
-    missing = refuse(MistakeCode.NOT_FOUND, "There is no such transaction.", "id")
+async def owned_transaction(
+    session: AsyncSession, *, owner_id: int, transaction_id: int | None, kinds: Collection[Kind]
+) -> tuple[Transaction, Portfolio]:
+    """Return an owner's entry of one of some kinds, its portfolio held for a change.
+
+    A stranger's entry, one of another kind and a missing one are refused alike.
+    """
+    missing = refuse(MistakeCode.NOT_FOUND, _MISSING, "id")
     portfolio_id = await session.scalar(
         select(col(Transaction.portfolio_id)).where(col(Transaction.id) == transaction_id)
     )
@@ -38,18 +46,199 @@ async def void_transaction(
         if error.mistakes[0].code is MistakeCode.NOT_FOUND:
             raise missing from error
         raise
-    # Read after the portfolio is held, so that two voids of one transaction take turns.
-    entry = await session.scalar(select(Transaction).where(col(Transaction.id) == transaction_id))
-    if entry is None:
+    # Read after the portfolio is held, so that two changes of one entry take turns.
+    entry = await session.scalar(
+        select(Transaction)
+        .where(col(Transaction.id) == transaction_id)
+        .execution_options(populate_existing=True)
+    )
+    if entry is None or Kind(entry.kind) not in kinds:
         raise missing
+    return entry, portfolio
+
+
+async def halves_of(session: AsyncSession, entry: Transaction) -> list[Transaction]:
+    """Return an entry, with the other half of a transfer between portfolios."""
+    rows = await session.scalars(
+        select(Transaction).where(
+            or_(
+                col(Transaction.origin_id) == entry.id,
+                col(Transaction.id) == entry.origin_id,
+            )
+        )
+    )
+    return [entry, *rows]
+
+
+async def _change(
+    session: AsyncSession,
+    entries: Sequence[Transaction],
+    *,
+    change: Callable[[Transaction], None],
+    action: Action,
+    user_id: int,
+    now: datetime,
+) -> None:
+    """Change entries, keep what they were, and bring the projection up to date."""
+    removed: list[Transaction] = []
+    for entry in entries:
+        before = snapshot(entry)
+        if entry.voided_at is None:
+            removed.append(copy_of(entry))
+        change(entry)
+        note_change(session, entry, action=action, before=before, user_id=user_id, now=now)
+    await session.flush()
+    added = [entry for entry in entries if entry.voided_at is None]
+    try:
+        await apply_change(session, owner_id=user_id, added=added, removed=removed)
+    except OversoldError as error:
+        mistake = oversold_mistake(error, what="Another entry needs this one as it was")
+        field = "id" if action is not Action.UPDATED else "quantity"
+        raise refuse(MistakeCode.OVERSOLD, mistake.message, field) from error
+
+
+async def void_transaction(
+    session: AsyncSession,
+    *,
+    owner_id: int,
+    transaction_id: int | None,
+    kinds: Collection[Kind],
+    reason: str | None,
+    now: datetime,
+) -> Transaction:
+    """Void a transaction, of a transfer both halves.
+
+    Raises RefusedError if that would leave a later entry without its units.
+    """
+    checks = Checks(now=now)
+    reason = checks.text(reason, "reason")
+    checks.finish()
+    entry, _ = await owned_transaction(
+        session, owner_id=owner_id, transaction_id=transaction_id, kinds=kinds
+    )
     if entry.voided_at is not None:
         raise refuse(MistakeCode.ALREADY_VOIDED, "The transaction is voided already.", "id")
-    entry.voided_at = now
-    entry.void_reason = reason
-    await session.flush()
-    try:
-        await apply_change(session, portfolio, removed=[entry])
-    except OversoldError as error:
-        mistake = oversold_mistake(error, what="A later sale needs this")
-        raise refuse(MistakeCode.OVERSOLD, mistake.message, "id") from error
+
+    def void(row: Transaction) -> None:
+        row.voided_at = now
+        row.void_reason = reason
+
+    await _change(
+        session,
+        await halves_of(session, entry),
+        change=void,
+        action=Action.VOIDED,
+        user_id=owner_id,
+        now=now,
+    )
     return entry
+
+
+async def update_transaction(
+    session: AsyncSession,
+    *,
+    owner_id: int,
+    transaction_id: int | None,
+    kinds: Collection[Kind],
+    prepared: Prepared,
+    now: datetime,
+) -> Transaction:
+    """Give a transaction the content of the only draft of a prepared batch.
+
+    Raises RefusedError for a transfer between portfolios, which is voided and recorded anew.
+    """
+    if 0 in prepared.mistakes:
+        raise RefusedError(prepared.mistakes[0])
+    entry, portfolio = await owned_transaction(
+        session, owner_id=owner_id, transaction_id=transaction_id, kinds=kinds
+    )
+    if prepared.base_currency != portfolio.base_currency:
+        raise OutdatedError
+    if entry.voided_at is not None:
+        raise refuse(
+            MistakeCode.ALREADY_VOIDED, "The transaction is voided: undo that first.", "id"
+        )
+    if len(await halves_of(session, entry)) > 1:
+        message = "A transfer between portfolios is voided and recorded anew."
+        raise refuse(MistakeCode.INVALID, message, "id")
+    columns = columns_of(
+        prepared.settled[0],
+        base_currency=portfolio.base_currency,
+        instruments=await instruments_for(session, prepared, [0], now=now),
+    )
+    if columns["external_id"] != entry.external_id:
+        await _refuse_taken_id(session, row_key(portfolio.id), columns["external_id"])
+    was = copy_of(entry)
+
+    def update(row: Transaction) -> None:
+        for name, value in columns.items():
+            setattr(row, name, value)
+        row.updated_at = now
+
+    if entry.kind == Kind.SPLIT.value and (
+        columns["occurred_at"].date() != was.occurred_at.date()
+        or columns["instrument_id"] != was.instrument_id
+    ):
+        moved = copy_of(entry)
+        update(moved)
+        if await repeated_splits(session, row_key(portfolio.id), [moved]):
+            message = "A split of that day is booked already: it would count twice."
+            raise refuse(MistakeCode.ALREADY_EXISTS, message, "occurredAt")
+    await _change(session, [entry], change=update, action=Action.UPDATED, user_id=owner_id, now=now)
+    return entry
+
+
+async def _refuse_taken_id(
+    session: AsyncSession, portfolio_id: int, external_id: str | None
+) -> None:
+    if external_id is None:
+        return
+    taken = await session.scalar(
+        select(col(Transaction.id)).where(
+            col(Transaction.portfolio_id) == portfolio_id,
+            col(Transaction.external_id) == external_id,
+        )
+    )
+    if taken is not None:
+        message = f"The portfolio already has a booking with the external id {external_id!r}."
+        raise refuse(MistakeCode.ALREADY_EXISTS, message, "externalId")
+
+
+async def undo_change(
+    session: AsyncSession,
+    *,
+    owner_id: int,
+    transaction_id: int | None,
+    kinds: Collection[Kind],
+    now: datetime,
+) -> Transaction:
+    """Undo the newest change of a transaction that is not undone yet; raises RefusedError."""
+    entry, _ = await owned_transaction(
+        session, owner_id=owner_id, transaction_id=transaction_id, kinds=kinds
+    )
+    halves = await halves_of(session, entry)
+    newest = {row.id: await _newest_change(session, row) for row in halves}
+    if newest[entry.id] is None:
+        raise refuse(MistakeCode.NOTHING_TO_UNDO, "Nothing was changed that could be undone.", "id")
+
+    def undo(row: Transaction) -> None:
+        revision = newest[row.id]
+        if revision is not None:
+            restore(row, revision.before)
+            revision.undone_at = now
+
+    await _change(session, halves, change=undo, action=Action.UNDONE, user_id=owner_id, now=now)
+    return entry
+
+
+async def _newest_change(session: AsyncSession, entry: Transaction) -> Revision | None:
+    return await session.scalar(
+        select(Revision)
+        .where(
+            col(Revision.transaction_id) == entry.id,
+            col(Revision.undone_at).is_(None),
+            col(Revision.action) != Action.UNDONE.value,
+        )
+        .order_by(col(Revision.id).desc())
+        .limit(1)
+    )

@@ -1,0 +1,44 @@
+"""Finds which pools of lots hang together: by transfers and by corporate actions.
+
+What happens to one pool can change every pool it is tied to, in any portfolio of the owner, so
+they are always derived together.
+"""
+
+from collections.abc import Collection, Iterable
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from analytics.lots import Pool
+from models.transactions import Transaction, ledger_of_instruments, links
+
+
+async def tied(
+    session: AsyncSession, *, owner_ids: Collection[int], pools: Iterable[Pool]
+) -> set[Pool]:
+    """Return pools with all that they are tied to, directly or through others."""
+    neighbours: dict[Pool, set[Pool]] = {}
+    rows = await session.execute(links(sorted(owner_ids)))
+    for portfolio_id, instrument_id, related_id, origin_portfolio_id in rows:
+        one = (portfolio_id, instrument_id or 0)
+        others = {(portfolio_id, related_id or 0), (origin_portfolio_id or 0, one[1])}
+        for other in others:
+            if all(other):
+                neighbours.setdefault(one, set()).add(other)
+                neighbours.setdefault(other, set()).add(one)
+    found: set[Pool] = set()
+    waiting = set(pools)
+    while waiting:
+        pool = waiting.pop()
+        found.add(pool)
+        waiting |= neighbours.get(pool, set()) - found
+    return found
+
+
+async def entries_of(
+    session: AsyncSession, pools: Collection[Pool], *, until: datetime | None = None
+) -> list[Transaction]:
+    """Return what counts of the ledgers about some pools, up to and including a moment."""
+    if not pools:
+        return []
+    return list(await session.scalars(ledger_of_instruments(pools, until=until)))

@@ -1,0 +1,134 @@
+"""Transfers between a person's own portfolios: one booking in each, tied together."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from analytics.money import plain
+from datasources.market import Market
+from models.base import row_key
+from models.drafts import Draft
+from models.instruments import Instrument
+from models.market import RateQuestion
+from models.portfolios import Portfolio
+from models.positions import Lot, Position
+from models.transactions import TRANSFER_PAIRS, Transaction
+from services.booking import (
+    OutdatedError,
+    Prepared,
+    columns_of,
+    hold_portfolio,
+    instruments_for,
+    oversold_mistake,
+    prepare,
+    taken_external_ids,
+)
+from services.errors import MistakeCode, RefusedError, refuse
+from services.projection import OversoldError, apply_change
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreparedTransfer:
+    """Both halves of a transfer, and the target's base rates for the lots that may move."""
+
+    leaving: Prepared
+    arriving: Prepared
+    lot_rates: Mapping[date, str] | None
+
+
+async def prepare_transfer(
+    session: AsyncSession,
+    market: Market,
+    *,
+    source: Portfolio,
+    target: Portfolio,
+    draft: Draft,
+) -> PreparedTransfer:
+    """Find the rates that a transfer needs; ``draft`` is of its leaving half."""
+    arriving = replace(draft, kind=TRANSFER_PAIRS[draft.kind], lots=(), rate=None)
+    return PreparedTransfer(
+        leaving=await prepare(session, market, base_currency=source.base_currency, drafts=[draft]),
+        arriving=await prepare(
+            session, market, base_currency=target.base_currency, drafts=[arriving]
+        ),
+        lot_rates=None
+        if draft.symbol is None or source.base_currency == target.base_currency
+        else await _lot_rates(session, market, source=source, target=target, symbol=draft.symbol),
+    )
+
+
+async def _lot_rates(
+    session: AsyncSession, market: Market, *, source: Portfolio, target: Portfolio, symbol: str
+) -> dict[date, str]:
+    """Return the target's base rate on the days on which the lots now held were acquired."""
+    rows = await session.execute(
+        select(col(Lot.opened_at), col(Instrument.currency))
+        .join(Position, col(Position.id) == col(Lot.position_id))
+        .join(Instrument, col(Instrument.id) == col(Position.instrument_id))
+        .where(col(Position.portfolio_id) == source.id, col(Instrument.symbol) == symbol)
+    )
+    questions = {
+        RateQuestion(base=currency, target=target.base_currency, day=opened_at.date())
+        for opened_at, currency in rows
+    }
+    if not questions:
+        return {}
+    answers = await market.rates(questions)
+    return {question.day: plain(rate.value) for question, rate in answers.items()}
+
+
+async def book_transfer(
+    session: AsyncSession,
+    prepared: PreparedTransfer,
+    *,
+    owner_id: int,
+    source_id: int,
+    target_id: int,
+    now: datetime,
+) -> Transaction:
+    """Book both halves of a transfer and return the leaving one; raises RefusedError."""
+    for half in (prepared.leaving, prepared.arriving):
+        if 0 in half.mistakes:
+            raise RefusedError(half.mistakes[0])
+    source = await hold_portfolio(session, owner_id=owner_id, portfolio_id=source_id)
+    target = await hold_portfolio(session, owner_id=owner_id, portfolio_id=target_id)
+    for half, portfolio in ((prepared.leaving, source), (prepared.arriving, target)):
+        if half.base_currency != portfolio.base_currency:
+            raise OutdatedError
+        draft = half.settled[0].draft
+        if await taken_external_ids(session, row_key(portfolio.id), [draft]):
+            message = f"A portfolio already has a booking with the id {draft.external_id!r}."
+            raise refuse(MistakeCode.ALREADY_EXISTS, message, "externalId")
+    instruments = await instruments_for(session, prepared.leaving, [0], now=now)
+    leaving = _entry(prepared.leaving, portfolio=source, instruments=instruments, now=now)
+    session.add(leaving)
+    await session.flush()
+    arriving = _entry(prepared.arriving, portfolio=target, instruments=instruments, now=now)
+    arriving.origin_id = leaving.id
+    if prepared.lot_rates is not None:
+        arriving.lot_rates = {day.isoformat(): rate for day, rate in prepared.lot_rates.items()}
+    session.add(arriving)
+    await session.flush()
+    try:
+        await apply_change(session, owner_id=owner_id, added=[leaving, arriving])
+    except OversoldError as error:
+        mistake = oversold_mistake(error, what="Not enough units")
+        raise RefusedError([mistake]) from error
+    return leaving
+
+
+def _entry(
+    prepared: Prepared,
+    *,
+    portfolio: Portfolio,
+    instruments: Mapping[str, Instrument],
+    now: datetime,
+) -> Transaction:
+    columns = columns_of(
+        prepared.settled[0], base_currency=portfolio.base_currency, instruments=instruments
+    )
+    return Transaction(portfolio_id=row_key(portfolio.id), created_at=now, **columns)
