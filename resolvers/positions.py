@@ -319,7 +319,7 @@ async def gain_splits(
         )
     rates = await rates_at(info.context, [question for pair in questions for question in pair])
     return [
-        _gain_split(
+        gain_split_of(
             split_unrealized(
                 value=value,
                 cost=parent.facts.cost,
@@ -333,7 +333,8 @@ async def gain_splits(
     ]
 
 
-def _gain_split(split: Split | None, *, rate: Decimal | None, currency: str) -> GainSplit | None:
+def gain_split_of(split: Split | None, *, rate: Decimal | None, currency: str) -> GainSplit | None:
+    """Build the outward shape of a split gain, converted at a rate."""
     if split is None or rate is None:
         return None
     price, effect = convert(split.price, rate), convert(split.currency, rate)
@@ -462,14 +463,16 @@ class Position(Node):
 
 
 def position_of(facts: HoldingFacts, owner: PortfolioFacts) -> Position:
-    """Build the outward shape of a position; a past day's has an id that only sets it apart."""
+    """Build the outward shape of a position; a derived one has an id that only sets it apart."""
     currency = facts.instrument.currency
     average = ratio(facts.cost, facts.quantity)
     return Position(
         id=strawberry.ID(
             encode_id("Position", facts.key)
             if facts.key is not None
-            else encode_id(f"PastPosition-{owner.portfolio.id}-{owner.as_of}", facts.instrument.id)
+            else encode_id(
+                f"DerivedPosition-{owner.portfolio.id}-{owner.variant}-{facts.instrument.symbol}", 0
+            )
         ),
         facts=facts,
         portfolio_facts=owner,

@@ -18,7 +18,7 @@ from resolvers.instruments import instrument_of
 from resolvers.portfolios import Portfolio, portfolio_by_key, portfolio_of
 from resolvers.positions import position_by_key
 from resolvers.scalars import CurrencyCode
-from resolvers.transactions import transaction_by_key
+from resolvers.transactions import KINDS_BY_TYPE_NAME, transaction_by_key
 from resolvers.values import Node, bad_input, check_day
 
 MAX_NODES = 100
@@ -96,11 +96,7 @@ NODES: dict[str, Callable[[Context, int], Awaitable[Node | None]]] = {
     "Portfolio": portfolio_by_key,
     "Position": position_by_key,
     "Instrument": _instrument_by_key,
-    "Trade": _transaction("Trade"),
-    "Income": _transaction("Income"),
-    "CashTransfer": _transaction("CashTransfer"),
-    "Charge": _transaction("Charge"),
-}
+} | {name: _transaction(name) for name in KINDS_BY_TYPE_NAME}
 
 
 async def find_node(context: Context, text: str) -> Node | None:

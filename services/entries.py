@@ -18,12 +18,11 @@ from analytics.lots import (
     Repayment,
     fold,
 )
-from analytics.money import EXACT, ZERO, convert_known, exact, settle, total_known
+from analytics.money import EXACT, ONE, ZERO, convert_known, exact, settle, total_known
 from models.base import row_key
 from models.portfolios import Portfolio
 from models.transactions import CHARGES, FLOWS, INCOME, TRADES, Kind, Transaction
 
-ONE = Decimal(1)
 _RANK = {kind.value: rank for rank, kind in enumerate(Kind)}
 _LATE = _RANK[Kind.SELL.value]
 """Entries of this rank and on take out: without a time of their own they count at day's end."""
