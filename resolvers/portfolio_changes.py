@@ -5,7 +5,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from strawberry.types import Info
 
 from analytics.lots import Method
-
 from resolvers.changes import ERRORS, REPLAYED, Act, Repeatable, once
 from resolvers.context import Context
 from resolvers.ids import key_of

@@ -410,7 +410,7 @@ def cash_effect(entry: Transaction) -> Decimal:
     return cash_effects(entry)[entry.settlement_currency]
 
 
-def _income_of(entries: Iterable[Transaction]) -> tuple[Decimal | None, Decimal | None]:
+def income_of(entries: Iterable[Transaction]) -> tuple[Decimal | None, Decimal | None]:
     """Return what entries earned before tax, in the instrument's and in base currency."""
     amounts = [
         (entry, EXACT.multiply(gross_of(entry), Decimal(_SIGN[Kind(entry.kind)])))
@@ -442,7 +442,7 @@ def instrument_states(
     states = {}
     for pool in groups.keys() | holdings.keys():
         holding = holdings.get(pool, Holding())
-        income, income_base = _income_of(groups.get(pool, ()))
+        income, income_base = income_of(groups.get(pool, ()))
         states[pool] = InstrumentState(
             holding=holding,
             income=income,
