@@ -123,8 +123,8 @@ def booking(row: Row, kind: Kind, *, signed: bool = True, fee_sign: int = 0) -> 
     paid_in = row.text("settlement_currency") or own
     costs = {name: _cost(row, name, sign=fee_sign, paid_in=paid_in) for name in ("fee", "tax")}
     cash = row.number("amount")
-    if cash is not None and not (signed and kind not in UNIT_TRANSFERS):
-        cash = abs(cash) if kind not in OUTGOING else -abs(cash)
+    if cash is not None and kind in OUTGOING and (kind in UNIT_TRANSFERS or not signed):
+        cash = -abs(cash)
     if cash is not None:
         cash = _gross(
             row, kind, cash, costs=sum((one.within(paid_in) for one in costs.values()), ZERO)
@@ -186,9 +186,9 @@ def _worth(
     return {"amount": gross, "currency": paid_in or None}
 
 
-def split(row: Row, new: Decimal, old: Decimal) -> Draft:
-    """Book a split into new units for old ones."""
-    if not (new > 0 and old > 0):
+def split(row: Row, *, new: Decimal | None, old: Decimal | None) -> Draft:
+    """Book a split into new units for old ones; one side null is in another row."""
+    if (new is not None and new <= 0) or (old is not None and old <= 0):
         raise row.wrong("quantity", "A split needs units before and after.")
     return Draft(
         kind=Kind.SPLIT,
@@ -214,7 +214,17 @@ def split_in_words(row: Row) -> tuple[Draft, ...]:
         new, old = Decimal(found[1]), Decimal(found[2])
     except ArithmeticError as error:
         raise row.wrong("note", f"{found[0]!r} is not a ratio.") from error
-    return (split(row, new, old),)
+    return (split(row, new=new, old=old),)
+
+
+def split_into(row: Row) -> tuple[Draft, ...]:
+    """Book the new side of a split that has a row for each."""
+    return (split(row, new=row.needed("quantity"), old=None),)
+
+
+def split_from(row: Row) -> tuple[Draft, ...]:
+    """Book the old side of a split that has a row for each."""
+    return (split(row, new=None, old=abs(row.needed("quantity"))),)
 
 
 def conversion(

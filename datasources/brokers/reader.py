@@ -5,12 +5,40 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Context, Decimal, localcontext
 from typing import Any
 
-from datasources.brokers import folioql, mapped
+from datasources.brokers import (
+    degiro,
+    fidelity,
+    folioql,
+    ghostfolio,
+    ibkr_flex,
+    interactive_brokers,
+    mapped,
+    portfolio_performance,
+    questrade,
+    robinhood,
+    schwab,
+    trading_212,
+)
 from datasources.brokers.layouts import Format, Found, Table, header_of, heads, names_of
 from datasources.brokers.reading import Reading, read_tables
 from datasources.brokers.table import DELIMITERS, Record, UnreadableError, decode, records, squash
 
-FORMATS: Sequence[Format] = (folioql.FORMAT,)
+FORMATS: Sequence[Format] = tuple(
+    module.FORMAT
+    for module in (
+        schwab,
+        fidelity,
+        robinhood,
+        trading_212,
+        degiro,
+        interactive_brokers,
+        ibkr_flex,
+        questrade,
+        ghostfolio,
+        portfolio_performance,
+        folioql,
+    )
+)
 """All formats, those with the most telling headers first."""
 
 _EXACT = Context(prec=100)

@@ -17,11 +17,11 @@ from models.drafts import Draft
 from models.transactions import Kind
 
 MAX_ROWS = 200_000
-NUMBERS = ("quantity", "price", "amount", "fee", "tax", "rate")
-"""Fields whose numbers show the decimal sign of a file."""
+WORDS = frozenset({"date", "time", "type", "symbol", "isin", "note", "id", "order", "acquired_at"})
+"""Fields whose texts may look like numbers, but do not show the decimal sign of a file."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Problem:
     """Why a row cannot be booked: what is wrong in which field, and in which column of the file."""
 
@@ -56,7 +56,7 @@ def read_tables(found: Found, facts: Mapping[str, str]) -> list[ParsedRow]:
     rows = [ParsedRow(line=record.line, skipped=reason) for record, reason in found.others]
     for table in found.tables:
         rows += _read_table(table, {**found.facts, **facts})
-    return join_taxes(once_per_split(sorted(rows, key=lambda row: row.line)))
+    return join_taxes(join_splits(sorted(rows, key=lambda row: row.line)))
 
 
 def _read_table(table: Table, facts: Mapping[str, str]) -> Iterable[ParsedRow]:
@@ -65,7 +65,7 @@ def _read_table(table: Table, facts: Mapping[str, str]) -> Iterable[ParsedRow]:
     point = layout.point or decimal_sign(
         record.cells[place].strip()
         for name, place in table.fields.items()
-        if name in NUMBERS
+        if name not in WORDS
         for record in table.rows
         if place < len(record.cells)
     )
@@ -105,25 +105,41 @@ def _judge(row: Row, record: Record, table: Table) -> ParsedRow:
         return ParsedRow(line=row.line, problem=problem)
 
 
-def once_per_split(rows: Sequence[ParsedRow]) -> list[ParsedRow]:
-    """Keep the first of the rows that tell the same split, one for each side of it."""
-    seen: dict[tuple[object, ...], int] = {}
-    result = []
-    for row in rows:
+def join_splits(rows: Sequence[ParsedRow]) -> list[ParsedRow]:
+    """Book a split once that has a row for each of its sides, old units and new ones."""
+    result = list(rows)
+    first: dict[tuple[object, ...], int] = {}
+    for place, row in enumerate(rows):
         (draft, *_) = row.drafts or (None,)
-        if draft is not None and draft.kind is Kind.SPLIT:
-            key = (_day(draft), draft.symbol, draft.isin, draft.ratio_new, draft.ratio_old)
-            first = seen.setdefault(key, row.line)
-            if first != row.line:
-                row = _without_drafts(row, f"Tells the same split as line {first}.")
-        result.append(row)
-    return result
+        if draft is None or draft.kind is not Kind.SPLIT:
+            continue
+        other = first.setdefault((_day(draft), draft.isin or draft.symbol), place)
+        known = result[other].drafts[0]
+        new, old = known.ratio_new or draft.ratio_new, known.ratio_old or draft.ratio_old
+        if other == place or (draft.ratio_new or new, draft.ratio_old or old) != (new, old):
+            continue
+        whole = replace(known, ratio_new=new, ratio_old=old)
+        result[other] = ParsedRow(line=result[other].line, drafts=(whole,))
+        result[place] = _without_drafts(row, f"Tells the same split as line {rows[other].line}.")
+    return [_whole_split(row) for row in result]
+
+
+def _whole_split(row: ParsedRow) -> ParsedRow:
+    """Refuse a split that lacks a side."""
+    if any(
+        draft.kind is Kind.SPLIT and None in (draft.ratio_new, draft.ratio_old)
+        for draft in row.drafts
+    ):
+        message = "The other side of the split is not in the file: book it by hand."
+        return ParsedRow(line=row.line, problem=Problem("quantity", "", message))
+    return row
 
 
 def join_taxes(rows: Sequence[ParsedRow]) -> list[ParsedRow]:
     """Put tax withheld into the dividend that it belongs to, where it has a row of its own.
 
-    A tax without a dividend of the same day, instrument and currency stays an entry.
+    They are of one instrument and currency, and of the same day or a few days apart. A tax without
+    a dividend stays an entry.
     """
     result = list(rows)
     dividends: dict[tuple[object, ...], list[int]] = {}
@@ -133,8 +149,9 @@ def join_taxes(rows: Sequence[ParsedRow]) -> list[ParsedRow]:
     for place, row in enumerate(rows):
         if len(row.drafts) != 1 or row.drafts[0].kind is not Kind.TAX:
             continue
-        tax = row.drafts[0]
-        queue = dividends.get(_payment(tax), [])
+        (tax,) = row.drafts
+        queues = (dividends.get(_payment(tax, days=days)) for days in (0, -1, 1, -2, 2, -3, 3))
+        queue = next(filter(None, queues), [])
         dividend = queue and result[queue[-1]].drafts[0]
         if dividend and tax.amount and tax.amount < (dividend.amount or 0):
             joined = queue.pop()
@@ -144,9 +161,9 @@ def join_taxes(rows: Sequence[ParsedRow]) -> list[ParsedRow]:
     return result
 
 
-def _payment(draft: Draft) -> tuple[object, ...]:
+def _payment(draft: Draft, *, days: int = 0) -> tuple[object, ...]:
     named = draft.isin or draft.symbol
-    return (_day(draft), named or object(), draft.currency)
+    return (_day(draft).toordinal() + days, named or object(), draft.currency)
 
 
 def _day(draft: Draft) -> date:

@@ -190,6 +190,10 @@ class Row:
         """Return the row with other texts in some fields."""
         return replace(self, cells={**self.cells, **cells})
 
+    def exactly(self) -> "Row":
+        """Return the row for numbers that were written out anew, with a point."""
+        return replace(self, point=".")
+
     def text(self, name: str) -> str:
         """Return what a field holds, empty if the file has no such column."""
         return self.cells.get(name, "")
