@@ -12,7 +12,6 @@ from models.transactions import Kind
 
 DATES = ("%d-%m-%Y %H:%M", "%d-%m-%Y", "%d/%m/%Y %H:%M", "%d/%m/%Y", "%d.%m.%Y %H:%M")
 ZONE = "Europe/Amsterdam"
-_CODE = re.compile(r"\b([A-Z]{3})\b\W*$")
 _TRADE = "Is part of a trade, which Transactions.csv has."
 _SWEEP = "Moves cash within the account."
 
@@ -22,8 +21,7 @@ def money(row: Row, name: str) -> tuple[Decimal | None, str]:
     pair = [row.text(name), row.text(f"{name}_2")]
     codes = [cell for cell in pair if re.fullmatch(r"[A-Za-z]{3}", cell)]
     numbers = [cell for cell in pair if cell and cell not in codes]
-    title = _CODE.search(row.columns.get(name, ""))
-    code = codes[0] if codes else (title[1] if title else "")
+    code = codes[0] if codes else row.currency_of_title(name)
     return row.having(**{name: numbers[0] if numbers else ""}).number(name), code
 
 

@@ -1,7 +1,7 @@
-"""Interactive Brokers' activity statement and transaction history, whose rows name their section."""
+"""Interactive Brokers' activity statement and transaction history, made of sections."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from datasources.brokers.bookings import (
@@ -86,7 +86,7 @@ def forex(row: Row) -> tuple[Draft, ...]:
     return (first, second)
 
 
-def _entry(rule: Rule) -> "Rule":
+def _entry(rule: Rule) -> Callable[[Row], tuple[Draft, ...]]:
     def book(row: Row) -> tuple[Draft, ...]:
         if not row.text("date") or row.text("currency").casefold().startswith("total"):
             raise SkipError("Is a total.")
@@ -100,7 +100,7 @@ def statement_trade(row: Row) -> tuple[Draft, ...]:
     level = row.text("level").casefold()
     if level not in {"", "order", "trade"}:
         raise SkipError(f"Is a detail of a trade: {row.text('level')}.")
-    return trade(row)
+    return trade(row.having(fee_currency=row.currency_of_title("fee")))
 
 
 def corporate_action(row: Row) -> tuple[Draft, ...]:
@@ -164,7 +164,7 @@ TRADES = Layout(
         "quantity": "Quantity",
         "price": "T. Price",
         "proceeds": "Proceeds",
-        "fee": "Comm/Fee|Comm",
+        "fee": "Comm/Fee|Comm in|Comm",
         "code": "Code",
     },
     needs=frozenset({"category", "currency", "symbol", "date", "quantity", "proceeds"}),

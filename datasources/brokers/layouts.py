@@ -1,16 +1,13 @@
 """What a file format is made of: the columns of its tables, and how a row becomes drafts."""
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from datasources.brokers.table import ISO, Record, squash
+from datasources.brokers.table import CODE_AT_END, ISO, Record, squash
 from models.drafts import Draft
 
 HEADER_WITHIN = 20
 """A file is recognised by a header within its first lines."""
-
-_CODE_AT_END = re.compile(r"\W*\b[A-Z]{3}\b\W*$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +78,7 @@ def fields_of(layout: Layout, header: Sequence[str]) -> dict[str, int] | None:
     for place, name in enumerate(names_of(header)):
         places.setdefault(name, place)
     for place, cell in enumerate(header):
-        places.setdefault(squash(_CODE_AT_END.sub("", cell)), place)
+        places.setdefault(squash(CODE_AT_END.sub("", cell)), place)
     found: dict[str, int] = {}
     for field, synonyms in layout.columns.items():
         for name in synonyms.split("|"):
@@ -91,31 +88,21 @@ def fields_of(layout: Layout, header: Sequence[str]) -> dict[str, int] | None:
     return found if layout.needs <= found.keys() else None
 
 
-def first_names(layouts: Iterable[Layout]) -> Callable[[Record], bool]:
-    """Return a quick test for rows that could be a header: their first cell is a column's name."""
-    known = {
-        squash(name)
-        for layout in layouts
-        for synonyms in layout.columns.values()
-        for name in synonyms.split("|")
-    }
-
-    def could_be(record: Record) -> bool:
-        cell = next((cell for cell in record.cells if cell.strip()), "")
-        return squash(cell) in known or squash(_CODE_AT_END.sub("", cell)) in known
-
-    return could_be
-
-
 def find_tables(form: Format, records: Iterable[Record]) -> Found:
-    """Find the tables of a file without sections: each begins with its header."""
+    """Find the tables of a file without sections: each begins with its header.
+
+    After the first one, only a row that begins like a header is looked at as one.
+    """
     tables: list[Table] = []
     others: list[tuple[Record, str]] = []
-    could_be = first_names(form.layouts)
+    begins: set[str] = set()
     for record in records:
-        table = header_of(form.layouts, record.cells) if could_be(record) else None
+        table = None
+        if not tables or squash(record.cells[0]) in begins:
+            table = header_of(form.layouts, record.cells)
         if table is not None:
             tables.append(table)
+            begins.add(squash(record.cells[0]))
         elif tables:
             tables[-1].rows.append(record)
         else:

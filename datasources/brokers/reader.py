@@ -96,17 +96,17 @@ def _find(text: str, forms: Sequence[Format]) -> tuple[Format, Found]:
     """Find the format that fits, and deal the file's rows out to its tables."""
     if text.lstrip()[:1] in {"{", "["}:
         return _find_in_json(text, forms)
+    errors = []
     for delimiter in DELIMITERS:
         try:
             top = heads(records(text, delimiter))
-        except UnreadableError:
-            if delimiter == DELIMITERS[-1]:
-                raise
+        except UnreadableError as error:
+            errors.append(error)
             continue
         for form in forms:
             if form.tables(top).tables:
                 return form, form.tables(records(text, delimiter))
-    raise UnknownFormatError
+    raise errors[0] if len(errors) == len(DELIMITERS) else UnknownFormatError
 
 
 def _find_in_json(text: str, forms: Sequence[Format]) -> tuple[Format, Found]:

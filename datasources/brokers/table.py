@@ -16,6 +16,9 @@ DELIMITERS = (",", ";", "\t", "|")
 ISO = "ISO"
 """Stands for ISO 8601 among the date formats of a layout."""
 
+CODE_AT_END = re.compile(r"\W*\b([A-Z]{3})\b\W*$")
+"""A currency code at the end of a column's title."""
+
 _MARKS = {
     codecs.BOM_UTF8: "utf-8-sig",
     codecs.BOM_UTF16_LE: "utf-16",
@@ -201,6 +204,11 @@ class Row:
     def wrong(self, name: str, message: str) -> CellError:
         """Return the error that says what is wrong with a field."""
         return CellError(name, self.columns.get(name, name), message)
+
+    def currency_of_title(self, name: str) -> str:
+        """Return the currency that a column's title ends in, as in ``Total (GBP)``, else empty."""
+        found = CODE_AT_END.search(self.columns.get(name, ""))
+        return found[1] if found else ""
 
     def number(self, name: str) -> Decimal | None:
         """Read a number, null if there is none; raises CellError."""

@@ -1,6 +1,5 @@
 """Trading 212's history, whose columns change with the period and the product."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -29,7 +28,6 @@ CHARGES = {
 """Columns that add up to the fee and to the transaction tax."""
 
 ORDERS = ("market", "limit", "stop", "stop limit")
-_CODE = re.compile(r"\b([A-Z]{3})\b\W*$")
 
 
 def dividend(row: Row) -> tuple[Draft, ...]:
@@ -87,7 +85,9 @@ def _charges(row: Row) -> dict[str, str]:
     cells: dict[str, str] = {}
     for name, columns in CHARGES.items():
         costs = [column for column in columns if row.number(column)]
-        currencies = {row.text(f"{column}_currency") or _code(row, column) for column in costs}
+        currencies = {
+            row.text(f"{column}_currency") or row.currency_of_title(column) for column in costs
+        }
         if len(currencies) > 1:
             raise row.wrong(costs[0], f"The charges are in {' and '.join(sorted(currencies))}.")
         if costs:
@@ -96,19 +96,13 @@ def _charges(row: Row) -> dict[str, str]:
     return cells
 
 
-def _code(row: Row, column: str) -> str:
-    """Return the currency at the end of a column's title, as in ``Total (GBP)``."""
-    found = _CODE.search(row.columns.get(column, ""))
-    return found[1] if found else ""
-
-
 def book(row: Row) -> tuple[Draft, ...]:
     """Read one row, whatever columns its file has."""
     word = row.text("type").casefold()
     if word.startswith("dividend"):
         word = "dividend (return of capital)" if "return of capital" in word else "dividend"
     symbol = listed(row.text("symbol"), row.text("currency"), isin_of(row.text("isin")))
-    paid_in = row.text("settlement_currency") or _code(row, "amount")
+    paid_in = row.text("settlement_currency") or row.currency_of_title("amount")
     row = row.having(symbol=symbol or "", settlement_currency=paid_in, **_charges(row))
     return apply(row, ACTIONS, word, signed=False)
 
