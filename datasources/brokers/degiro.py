@@ -157,4 +157,4 @@ CASH_BOOK = Layout(
     spare=1,
 )
 
-FORMAT = Format(name="degiro", title="DEGIRO", layouts=[TRADES, CASH_BOOK], find=find)
+FORMAT = Format(name="degiro", title="DEGIRO", layouts=[TRADES, CASH_BOOK], joins=True, find=find)

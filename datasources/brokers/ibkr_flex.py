@@ -109,5 +109,6 @@ FORMAT = Format(
     name="ibkr-flex",
     title="Interactive Brokers Flex query",
     layouts=[TRADES, CASH_TRANSACTIONS],
+    joins=True,
     find=find,
 )

@@ -290,5 +290,6 @@ FORMAT = Format(
     name="interactive-brokers",
     title="Interactive Brokers",
     layouts=list(SECTIONS.values()),
+    joins=True,
     find=find,
 )

@@ -55,11 +55,15 @@ class Found:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Format:
-    """A format by name, its tables, and how its rows are dealt out to them."""
+    """A format by name, its tables, and how its rows are dealt out to them.
+
+    One that ``joins`` has rows that belong together: a tax and its dividend, both sides of a split.
+    """
 
     name: str
     title: str
     layouts: Sequence[Layout]
+    joins: bool = False
     find: "Callable[[Format, Iterable[Record]], Found] | None" = None
 
     def tables(self, records: Iterable[Record]) -> Found:

@@ -21,7 +21,7 @@ from datasources.brokers import (
     trading_212,
 )
 from datasources.brokers.layouts import Format, Found, Table, header_of, heads, names_of
-from datasources.brokers.reading import DRAFT_FIELDS, Reading, read_tables
+from datasources.brokers.reading import DRAFT_FIELDS, Reading, join_splits, join_taxes, read_tables
 from datasources.brokers.table import DELIMITERS, Record, UnreadableError, decode, records, squash
 
 FORMATS: Sequence[Format] = tuple(
@@ -76,6 +76,8 @@ def read(
         form, found = _find(text, forms)
         _check_columns(form, found)
         rows = read_tables(found, fixed)
+        if form.joins:
+            rows = join_taxes(join_splits(rows))
     columns = {
         DRAFT_FIELDS.get(name, name): table.header[place].strip()
         for table in reversed(found.tables)

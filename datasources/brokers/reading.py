@@ -62,7 +62,7 @@ def read_tables(found: Found, facts: Mapping[str, str]) -> list[ParsedRow]:
     rows = [ParsedRow(line=record.line, skipped=reason) for record, reason in found.others]
     for table in found.tables:
         rows += _read_table(table, {**found.facts, **facts})
-    return join_taxes(join_splits(sorted(rows, key=lambda row: row.line)))
+    return sorted(rows, key=lambda row: row.line)
 
 
 def _read_table(table: Table, facts: Mapping[str, str]) -> Iterable[ParsedRow]:

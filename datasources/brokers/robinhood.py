@@ -39,6 +39,7 @@ def book(row: Row) -> tuple[Draft, ...]:
 FORMAT = Format(
     name="robinhood",
     title="Robinhood",
+    joins=True,
     layouts=[
         Layout(
             columns={

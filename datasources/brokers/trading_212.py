@@ -123,6 +123,7 @@ _MONEY = {
 FORMAT = Format(
     name="trading212",
     title="Trading 212",
+    joins=True,
     layouts=[
         Layout(
             columns={
