@@ -63,7 +63,7 @@ def find(form: Format, records: Iterable[Record]) -> Found:
 
 
 _COLUMNS = {
-    "currency": "CurrencyPrimary|Currency",
+    "currency": "CurrencyPrimary",
     "category": "AssetClass|AssetCategory",
     "symbol": "Symbol",
     "note": "Description",

@@ -132,8 +132,12 @@ def test_robinhood():
         (Kind.DEPOSIT, Decimal(1000)),
         (Kind.FEE, Decimal(5)),
     ]
-    assert "ratio" in found[9].problem.message
-    assert found[11].skipped == "Is no row of the table."
+    # Twenty units taken away, two given.
+    (split,) = found[9].drafts
+    assert (split.kind, split.ratio_new, split.ratio_old) == (Kind.SPLIT, 2, 20)
+    assert found[10].skipped == "Tells the same split as line 9."
+    assert "ratio" in found[11].problem.message
+    assert found[13].skipped == "Is no row of the table."
 
 
 def test_trading_212():
@@ -363,6 +367,22 @@ def test_ghostfolio():
     assert found[5].skipped.startswith("Is no booking")
 
 
+def test_ghostfolio_numbers_lose_the_noise_of_floats():
+    text = (SAMPLES / "ghostfolio.json").read_text()
+    text = text.replace('"quantity":10,', '"quantity":0.30000000000000004,', 1)
+    assert read(text.encode()).rows[0].drafts[0].quantity == Decimal("0.3")
+
+
+def test_ghostfolio_as_a_table():
+    (buy,), (dividend,) = drafts("ghostfolio.csv").values()
+    assert (buy.occurred_at, buy.price, buy.fee) == (
+        at(2026, 11, 12),
+        Decimal("229.9"),
+        Decimal("1.5"),
+    )
+    assert (dividend.occurred_at, dividend.amount) == (at(2026, 2, 1), Decimal("2.6"))
+
+
 def test_portfolio_performance():
     (buy,), (dividend,) = drafts("portfolio-performance.csv").values()
     # 2,057.45 with a fee of 2.00; 19.88 after 3.49 of tax.
@@ -375,7 +395,7 @@ def test_portfolio_performance():
 
 
 def test_portfolio_performance_in_german():
-    (sale,), (deposit,), (delivery,) = drafts("portfolio-performance-german.csv").values()
+    (sale,), (deposit,), (delivery,), (buy,) = drafts("portfolio-performance-german.csv").values()
     assert (sale.quantity, sale.amount, sale.fee, sale.tax) == (
         Decimal("2.5"),
         1200,
@@ -388,6 +408,9 @@ def test_portfolio_performance_in_german():
         "DE0007164600",
         Decimal("1234.50"),
     )
+    # 902 euros with a fee of 2 for 1,000 dollars.
+    assert (buy.amount, buy.currency, buy.rate) == (1000, "USD", Decimal("0.9"))
+    assert (buy.settlement_currency, buy.fee, buy.fee_currency) == ("EUR", 2, "EUR")
 
 
 def fields_of(one):
