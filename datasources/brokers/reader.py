@@ -87,7 +87,7 @@ def read(
 
 
 def _formats(name: str | None, mapping: Mapping[str, str]) -> Sequence[Format]:
-    columns = [value for value in mapping.values() if not value.startswith("=")]
+    columns = [name for name, value in mapping.items() if not value.startswith("=")]
     if name == mapped.NAME or (name is None and columns):
         return (mapped.format_of(mapping),)
     if columns or mapping.keys() - {"currency"}:
