@@ -78,7 +78,7 @@ def listed(symbol: str, currency: str, isin: str | None) -> str | None:
     Null, so that the ISIN decides, if the currency does not tell which exchange it is.
     """
     found = ticker(symbol)
-    if found is None or found.rpartition(".")[2] in VENUES:
+    if found is None or ("." in found and found.rpartition(".")[2] in VENUES):
         return found
     suffix = _SUFFIX_OF.get(major_unit(currency)[0])
     if suffix is None:

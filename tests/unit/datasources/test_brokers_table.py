@@ -153,6 +153,7 @@ def test_what_is_no_time_is_refused(text):
     ("symbol", "currency", "isin", "expected"),
     [
         ("AAPL", "USD", None, "AAPL"),
+        ("V", "GBX", None, "V.L"),
         ("VOD", "GBX", None, "VOD.L"),
         ("VOD.L", "GBP", None, "VOD.L"),
         ("ASML", "EUR", "NL0010273215", None),
