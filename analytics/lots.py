@@ -407,8 +407,13 @@ class _Heap:
             units -= taken
         return parts
 
-    def take_all(self) -> list[Lot]:
-        return self.take(abs(self.quantity))
+    def lift(self, units: Decimal, chosen: Iterable[tuple[int, Decimal]] = ()) -> list[Lot]:
+        """Remove units as `take` does; the parts are in the order in which to add them elsewhere."""
+        parts = self.take(units, chosen)
+        return parts[::-1] if self._method is Method.LIFO else parts
+
+    def lift_all(self) -> list[Lot]:
+        return self.lift(abs(self.quantity))
 
     def _cut(self, index: int, units: Decimal) -> Lot:
         lot = self._lots[index]
@@ -553,7 +558,7 @@ class _Accounts:
         held = max(source.heap.quantity, ZERO)
         if held < move.quantity:
             source.lack(move, held=held)
-        for lot in source.heap.take(min(held, move.quantity), move.chosen):
+        for lot in source.heap.lift(min(held, move.quantity), move.chosen):
             source.passages.append(
                 Passage(
                     event_id=move.id,
@@ -572,7 +577,7 @@ class _Accounts:
 
     def _convert(self, event: Conversion) -> None:
         source = self[event.source]
-        parts = source.heap.take_all()
+        parts = source.heap.lift_all()
         cash, units = event.cash or Amounts(), _units(parts)
         made: list[Lot] = []
         counted = ZERO
@@ -603,7 +608,7 @@ class _Accounts:
     def _repay(self, event: Repayment) -> None:
         account = self[event.pool]
         # A short owes nothing here: what it pays out is booked as a charge.
-        parts = account.heap.take_all() if account.heap.quantity > 0 else []
+        parts = account.heap.lift_all() if account.heap.quantity > 0 else []
         left, units = event.paid, _units(parts)
         for part in parts:
             share = left.share(part.quantity, units)
