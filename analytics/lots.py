@@ -420,7 +420,8 @@ class _Heap:
         quantity = units.copy_sign(lot.quantity)
         if self._method is Method.AVERAGE:
             paid = self._pooled.share(quantity, self.quantity)
-            self._pooled = self._pooled.minus(paid)
+            flat = quantity == self.quantity  # an unknown rate ends with the units it was for
+            self._pooled = Amounts() if flat else self._pooled.minus(paid)
         else:
             paid = lot.paid.share(quantity, lot.quantity)
         self.quantity -= quantity
