@@ -128,7 +128,8 @@ class Move:
     """Units that leave a pool for another, or for outside (``target`` null), at cost.
 
     Lots keep their date, cost and fees. ``base_rates`` gives the target's own base rate for each
-    day of acquisition when its base currency differs; null when it is the same.
+    day of acquisition when its base currency differs; null when it is the same. ``rate`` is that
+    of the day, for units that close a short of the target.
     """
 
     id: int
@@ -138,6 +139,7 @@ class Move:
     quantity: Decimal
     chosen: tuple[tuple[int, Decimal], ...] = ()
     base_rates: Mapping[date, Decimal] | None = None
+    rate: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -357,8 +359,8 @@ def _newest_first(lot: Lot) -> tuple[Any, ...]:
 
 
 def _highest_first(lot: Lot) -> tuple[Any, ...]:
-    """Order by cost per unit; a lot whose rate is not known comes last."""
-    if lot.paid.base is None:
+    """Order by cost per unit; a lot of which that is not known comes last."""
+    if lot.paid.base is None or not lot.quantity:
         return (Decimal("Infinity"), lot.opened_at)
     per_unit = lot.paid.base / lot.quantity
     return (-per_unit if lot.quantity > 0 else per_unit, lot.opened_at)
@@ -408,7 +410,7 @@ class _Heap:
         return parts
 
     def lift(self, units: Decimal, chosen: Iterable[tuple[int, Decimal]] = ()) -> list[Lot]:
-        """Remove units as `take` does; the parts are in the order in which to add them elsewhere."""
+        """Remove units as `take` does; return the parts in the order to add them elsewhere."""
         parts = self.take(units, chosen)
         return parts[::-1] if self._method is Method.LIFO else parts
 
@@ -456,7 +458,22 @@ class _Account:
     passages: list[Passage] = field(default_factory=list)
     shortfalls: list[Shortfall] = field(default_factory=list)
 
-    def close(self, event: Fill | Conversion | Repayment, lot: Lot, received: Amounts) -> None:
+    def add(self, lot: Lot) -> None:
+        """Keep a lot; one that a reverse split left no unit of keeps its cost."""
+        if lot.quantity or lot.paid.own:
+            self.heap.add(lot)
+
+    def offset(self, event: Event, lot: Lot, chosen: Iterable[tuple[int, Decimal]] = ()) -> Lot:
+        """Close what is open on the other side with a lot's units; return what is left of it."""
+        paid, units = lot.paid, abs(lot.quantity)
+        if self.heap.quantity * lot.quantity < 0:
+            for other in self.heap.take(units, chosen):
+                share = paid.share(abs(other.quantity), units)
+                self.close(event, other, share.received())
+                paid, units = paid.minus(share), units - abs(other.quantity)
+        return replace(lot, quantity=units.copy_sign(lot.quantity), paid=paid)
+
+    def close(self, event: Event, lot: Lot, received: Amounts) -> None:
         self.closings.append(
             Closing(
                 event_id=event.id,
@@ -513,32 +530,26 @@ class _Accounts:
 
     def _fill(self, fill: Fill) -> None:
         account = self[fill.pool]
-        outlay, units = fill.outlay, abs(fill.quantity)
-        if account.heap.quantity * fill.quantity < 0:
-            for lot in account.heap.take(units, fill.chosen):
-                share = outlay.share(abs(lot.quantity), units)
-                account.close(fill, lot, share.received())
-                outlay, units = outlay.minus(share), units - abs(lot.quantity)
-        if units and fill.may_open:
-            account.heap.add(
-                Lot(
-                    fill_id=fill.id,
-                    opened_at=fill.opened_at or fill.at,
-                    quantity=units.copy_sign(fill.quantity),
-                    paid=outlay,
-                )
-            )
-        elif units:
-            account.lack(fill, held=abs(fill.quantity) - units)
+        brought = Lot(
+            fill_id=fill.id,
+            opened_at=fill.opened_at or fill.at,
+            quantity=fill.quantity,
+            paid=fill.outlay,
+        )
+        left = account.offset(fill, brought, fill.chosen)
+        if fill.may_open:
+            account.add(left)
+        elif left.quantity:
+            account.lack(fill, held=abs(fill.quantity) - abs(left.quantity))
             account.closings.append(
                 Closing(
                     event_id=fill.id,
                     lot_fill_id=None,
                     opened_at=None,
                     closed_at=fill.at,
-                    quantity=units.copy_sign(fill.quantity).copy_negate(),
+                    quantity=left.quantity.copy_negate(),
                     paid=None,
-                    received=outlay.received(),
+                    received=left.paid.received(),
                     rate=fill.rate,
                 )
             )
@@ -571,7 +582,7 @@ class _Accounts:
             if move.target is None:
                 continue
             target, arrived = self[move.target], _rebased(lot, move.base_rates)
-            target.heap.add(arrived)
+            target.add(target.offset(move, arrived))
             target.passages.append(
                 Passage(event_id=move.id, at=move.at, quantity=arrived.quantity, worth=arrived.paid)
             )
@@ -604,7 +615,7 @@ class _Accounts:
         if event.in_lieu is not None:
             made = _pay_fraction(event, made, event.in_lieu, account=target)
         for lot in made:
-            target.heap.add(lot)
+            target.add(target.offset(event, lot))
 
     def _repay(self, event: Repayment) -> None:
         account = self[event.pool]
