@@ -11,7 +11,7 @@ from bisect import insort_left, insort_right
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
-from decimal import ROUND_FLOOR, Decimal, localcontext
+from decimal import Decimal, localcontext
 from enum import Enum
 from functools import partial
 from typing import Any
@@ -380,22 +380,22 @@ class _Heap:
     """The open lots of one pool, next to be taken first."""
 
     def __init__(self, method: Method) -> None:
-        self._method = method
+        self.method = method
         self._lots: list[Lot] = []
         self._pooled = Amounts()  # of all lots, kept for AVERAGE alone
         self.quantity = ZERO
 
     def add(self, lot: Lot) -> None:
-        insert, key = _RELIEF[self._method]
+        insert, key = _RELIEF[self.method]
         insert(self._lots, lot, key=key)
         self.quantity += lot.quantity
-        if self._method is Method.AVERAGE:
+        if self.method is Method.AVERAGE:
             self._pooled = self._pooled.plus(lot.paid)
 
     def take(self, units: Decimal, chosen: Iterable[tuple[int, Decimal]] = ()) -> list[Lot]:
         """Remove units, up to all there are, and return them as parts of their lots."""
         parts: list[Lot] = []
-        if self._method is Method.SPECIFIC:
+        if self.method is Method.SPECIFIC:
             for fill_id, wanted in chosen:
                 for lot in [lot for lot in self._lots if lot.fill_id == fill_id]:
                     taken = min(wanted, units, abs(lot.quantity))
@@ -412,7 +412,7 @@ class _Heap:
     def lift(self, units: Decimal, chosen: Iterable[tuple[int, Decimal]] = ()) -> list[Lot]:
         """Remove units as `take` does; return the parts in the order to add them elsewhere."""
         parts = self.take(units, chosen)
-        return parts[::-1] if self._method is Method.LIFO else parts
+        return parts[::-1] if self.method is Method.LIFO else parts
 
     def lift_all(self) -> list[Lot]:
         return self.lift(abs(self.quantity))
@@ -420,7 +420,7 @@ class _Heap:
     def _cut(self, index: int, units: Decimal) -> Lot:
         lot = self._lots[index]
         quantity = units.copy_sign(lot.quantity)
-        if self._method is Method.AVERAGE:
+        if self.method is Method.AVERAGE:
             paid = self._pooled.share(quantity, self.quantity)
             flat = quantity == self.quantity  # an unknown rate ends with the units it was for
             self._pooled = Amounts() if flat else self._pooled.minus(paid)
@@ -437,9 +437,9 @@ class _Heap:
 
     def lots(self) -> tuple[Lot, ...]:
         """Return the lots oldest first; averaged ones share their cost by units."""
-        newest_first = self._method is Method.LIFO
+        newest_first = self.method is Method.LIFO
         found = sorted(reversed(self._lots) if newest_first else self._lots, key=_oldest_first)
-        if self._method is not Method.AVERAGE:
+        if self.method is not Method.AVERAGE:
             return tuple(found)
         left, units, levelled = self._pooled, self.quantity, []
         for lot in found:
@@ -486,6 +486,20 @@ class _Account:
                 rate=event.rate,
             )
         )
+
+    def pay_fraction(self, event: Conversion, made: Iterable[Lot], paid: Amounts) -> list[Lot]:
+        """Sell what is no whole unit, as the method takes lots; return what stays."""
+        heap = _Heap(self.heap.method)
+        for lot in made:
+            heap.add(lot)
+        units = abs(heap.quantity) % ONE
+        if not units:
+            self.close(event, _nothing(event), paid)
+        for part in heap.take(units):
+            share = paid.share(abs(part.quantity), units)
+            self.close(event, part, share)
+            paid, units = paid.minus(share), units - abs(part.quantity)
+        return heap.lift_all()
 
     def lack(self, event: Fill | Move, *, held: Decimal) -> None:
         self.shortfalls.append(
@@ -609,11 +623,13 @@ class _Accounts:
             counted += part.quantity
             quantity = settle(counted * event.new / event.old) - before
             made.append(replace(part, quantity=quantity, paid=given))
+        if event.cash is not None and not parts:
+            source.close(event, _nothing(event), event.cash)
         if event.target is None:
             return
         target = self[event.target]
         if event.in_lieu is not None:
-            made = _pay_fraction(event, made, event.in_lieu, account=target)
+            made = target.pay_fraction(event, made, event.in_lieu)
         for lot in made:
             target.add(target.offset(event, lot))
 
@@ -633,8 +649,12 @@ class _Accounts:
             account.close(event, replace(part, quantity=ZERO, paid=relieved), share)
             account.heap.add(replace(part, paid=part.paid.minus(relieved)))
         if not parts:
-            nothing = Lot(fill_id=event.id, opened_at=event.at, quantity=ZERO, paid=Amounts())
-            account.close(event, nothing, left)
+            account.close(event, _nothing(event), left)
+
+
+def _nothing(event: Conversion | Repayment) -> Lot:
+    """Return what money is paid for that comes without units."""
+    return Lot(fill_id=event.id, opened_at=event.at, quantity=ZERO, paid=Amounts())
 
 
 def _units(parts: Iterable[Lot]) -> Decimal:
@@ -654,29 +674,6 @@ def _rebased(lot: Lot, base_rates: Mapping[date, Decimal] | None) -> Lot:
             fees_base=convert_known(lot.paid.fees, rate),
         ),
     )
-
-
-def _pay_fraction(
-    event: Conversion, made: list[Lot], paid: Amounts, *, account: _Account
-) -> list[Lot]:
-    """Sell what is no whole unit, off the newest lots; return what stays."""
-    units = _units(made)
-    fraction = units - units.to_integral_value(ROUND_FLOOR)
-    kept = list(made)
-    left, open_units = paid, fraction
-    while open_units:
-        lot = kept.pop()
-        taken = min(open_units, lot.quantity)
-        cost = lot.paid.share(taken, lot.quantity)
-        share = left.share(taken, open_units)
-        account.close(event, replace(lot, quantity=taken, paid=cost), share)
-        left, open_units = left.minus(share), open_units - taken
-        if taken < lot.quantity:
-            kept.append(replace(lot, quantity=lot.quantity - taken, paid=lot.paid.minus(cost)))
-    if not fraction:
-        nothing = Lot(fill_id=event.id, opened_at=event.at, quantity=ZERO, paid=Amounts())
-        account.close(event, nothing, paid)
-    return kept
 
 
 def fold(
