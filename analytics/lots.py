@@ -641,11 +641,8 @@ class _Accounts:
         for part in parts:
             share = left.share(part.quantity, units)
             left, units = left.minus(share), units - part.quantity
-            relieved = (
-                part.paid
-                if share.own >= part.paid.own
-                else part.paid.share(share.own, part.paid.own)
-            )
+            whole = share.own >= part.paid.own or not part.paid.own
+            relieved = part.paid if whole else part.paid.share(share.own, part.paid.own)
             account.close(event, replace(part, quantity=ZERO, paid=relieved), share)
             account.heap.add(replace(part, paid=part.paid.minus(relieved)))
         if not parts:
