@@ -539,7 +539,7 @@ class _Accounts:
                 self._move(event)
             case Conversion():
                 self._convert(event)
-            case Repayment():
+            case _:
                 self._repay(event)
 
     def _fill(self, fill: Fill) -> None:
