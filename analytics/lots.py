@@ -16,12 +16,10 @@ from enum import Enum
 from functools import partial
 from typing import Any
 
-from analytics.money import EXACT, ZERO, convert_known, settle, total, total_known
+from analytics.money import EXACT, ONE, ZERO, convert_known, settle, total, total_known
 
 Pool = tuple[int, int]
 """A heap of lots: whose (a portfolio), and of what (an instrument)."""
-
-ONE = Decimal(1)
 
 
 class Method(Enum):

@@ -28,6 +28,7 @@ UNIT_PRICE_PLACES = 8
 """Decimals of a price per unit that comes out of a division."""
 
 ZERO = Decimal(0)
+ONE = Decimal(1)
 
 
 def exact(function: Callable[P, T]) -> Callable[P, T]:

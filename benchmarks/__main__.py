@@ -24,12 +24,12 @@ from gateway.telemetry import configure_logging
 from gateway.web.explorer import default_tabs
 from models.base import row_key
 from models.database import Database
+from models.drafts import Draft
 from models.migrate import upgrade
 from models.transactions import Kind
 from resolvers.context import Services
 from services.accounts import create_user
 from services.booking import book, hold_portfolio, prepare
-from models.drafts import Draft
 from services.portfolios import create_portfolio
 
 POSTGRES = os.environ.get("TEST_POSTGRES_URL", "postgresql://postgres@127.0.0.1:5432/postgres")

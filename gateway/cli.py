@@ -99,11 +99,11 @@ def demo() -> None:
 
 async def _prepare_demo(settings: "Settings") -> None:
     from gateway.resources import open_services
-    from models.migrate import upgrade
     from services.demo import seed_demo
+    from services.verification import bring_up_to_date
 
     async with open_services(settings) as services:
-        await upgrade(services.database)
+        await bring_up_to_date(services.database)
         await seed_demo(
             services.database, services.market, services.passwords, now=services.clock()
         )
@@ -116,10 +116,13 @@ async def migrate(target: str) -> None:
     """Bring the database to the newest revision, or to another."""
     from models import migrate as migrations
     from models.database import Database
+    from services.verification import bring_up_to_date
 
     database = Database(settings_or_exit().database_url)
     try:
-        if target == "base":
+        if target == "head":
+            await bring_up_to_date(database)
+        elif target == "base":
             await migrations.downgrade(database)
         else:
             await migrations.upgrade(database, target=target)

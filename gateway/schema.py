@@ -5,11 +5,13 @@ from strawberry.schema.config import StrawberryConfig
 
 from gateway.documents import PreparedDocument
 from resolvers.accounts import AccountMutations
+from resolvers.bookings import BookingMutations
+from resolvers.corrections import CorrectionMutations
 from resolvers.instruments import InstrumentQueries
-from resolvers.ledger import LedgerMutations
 from resolvers.live import LiveSubscriptions
+from resolvers.portfolio_changes import PortfolioMutations
 from resolvers.scalars import SCALARS
-from resolvers.transactions import CashTransfer, Charge, Income, Trade
+from resolvers.transactions import ENTRY_TYPES
 from resolvers.viewer import ViewerQueries
 
 
@@ -22,7 +24,7 @@ class Query(ViewerQueries, InstrumentQueries):
     description="Everything that can be changed. Each field is one transaction: all or nothing. "
     "What is wrong with an input comes back as `userErrors`."
 )
-class Mutation(AccountMutations, LedgerMutations):
+class Mutation(AccountMutations, PortfolioMutations, BookingMutations, CorrectionMutations):
     """Everything that can be changed."""
 
 
@@ -37,7 +39,7 @@ def build_schema() -> strawberry.Schema:
         query=Query,
         mutation=Mutation,
         subscription=Subscription,
-        types=[Trade, Income, CashTransfer, Charge],
+        types=list(ENTRY_TYPES.values()),
         extensions=[PreparedDocument],
         config=StrawberryConfig(scalar_map=SCALARS),
     )

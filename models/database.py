@@ -59,8 +59,17 @@ def _tune_sqlite(engine: Engine) -> None:
         cursor.execute("PRAGMA foreign_keys = ON")
         cursor.close()
 
+    @event.listens_for(engine, "checkin")
+    def on_checkin(connection: Any, record: Any) -> None:
+        if record.info.pop("loose", False):
+            connection.execute("PRAGMA foreign_keys = ON")
+
     @event.listens_for(engine, "begin")
     def on_begin(connection: Connection) -> None:
+        if connection.get_execution_options().get("folioql_migrating", False):
+            # Rebuilding a table drops the old one, which would delete the rows that refer to it.
+            connection.info["loose"] = True
+            connection.exec_driver_sql("PRAGMA foreign_keys = OFF")
         # A deferred transaction that reads first and writes later can fail on a busy file
         # without waiting; a writer therefore takes the lock at once.
         writing = connection.get_execution_options().get("folioql_writing", False)
@@ -81,6 +90,7 @@ class Database:
         self.engine: AsyncEngine = create_async_engine(self.url, echo=echo, **options)
         if self.is_sqlite:
             _tune_sqlite(self.engine.sync_engine)
+        self._migrating = self.engine.execution_options(folioql_migrating=True)
         event.listen(self.engine.sync_engine, "before_cursor_execute", self._count)
         self._reading = async_sessionmaker(self.engine, expire_on_commit=False)
         self._writing = async_sessionmaker(
@@ -114,7 +124,7 @@ class Database:
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[AsyncConnection]:
         """Open a bare connection inside a transaction, for migrations."""
-        async with self.engine.connect() as connection:
+        async with self._migrating.connect() as connection:
             yield connection
 
     async def ping(self) -> None:

@@ -72,4 +72,8 @@ async def differences(database: Database) -> list[object]:
 async def _run(database: Database, work: object) -> None:
     async with database.connection() as connection:
         await connection.run_sync(work)  # type: ignore[arg-type]
+        if database.is_sqlite:
+            broken = (await connection.exec_driver_sql("PRAGMA foreign_key_check")).first()
+            if broken is not None:
+                raise RuntimeError(f"the migration would break a reference of {broken[0]}")
         await connection.commit()

@@ -17,6 +17,7 @@ from models.market import CloseQuestion, Quote, QuoteQuality, RateQuestion
 from models.transactions import TRADES
 from resolvers.context import Context
 from resolvers.loaders import state_key
+from services.combined import internal
 from services.entries import InstrumentState, is_kind, movements_of
 from services.projection import flows_of_row, totals_of_row
 
@@ -44,7 +45,10 @@ class HoldingFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PortfolioFacts:
-    """One portfolio as the ledger has it, now (``as_of`` null) or at the end of a day."""
+    """One portfolio as the ledger has it, now (``as_of`` null) or at the end of a day.
+
+    ``variant`` sets apart what is derived by other terms than the stored projection.
+    """
 
     portfolio: portfolios.Portfolio
     as_of: date | None
@@ -52,6 +56,7 @@ class PortfolioFacts:
     cash: Mapping[str, Decimal]
     totals: Totals
     first_day: date | None
+    variant: str = ""
 
 
 Quotes = Mapping[tuple[str, date | None], Quote | None]
@@ -77,7 +82,14 @@ class Ask:
     def stored(self) -> bool:
         """Tell whether the projection has the answer."""
         own = self.method is None or self.method.value == self.portfolio.lot_method
-        return self.as_of is None and own and self.fee_policy is FeePolicy.CAPITALIZE
+        as_stored = own and self.fee_policy is FeePolicy.CAPITALIZE and not self.portfolio.is_all
+        return self.as_of is None and as_stored
+
+    @property
+    def variant(self) -> str:
+        """Return what sets the answer apart from the stored one."""
+        method = self.portfolio.lot_method if self.method is None else self.method.value
+        return f"{self.as_of}-{method}-{self.fee_policy.value}"
 
 
 async def facts_of(context: Context, asks: Sequence[Ask]) -> list[PortfolioFacts]:
@@ -133,7 +145,7 @@ async def _derived(context: Context, asks: Sequence[Ask]) -> list[PortfolioFacts
     found: list[PortfolioFacts] = []
     for ask, state in zip(asks, states, strict=True):
         holdings = [
-            _holding_facts(instrument, known, ask.fee_policy)
+            holding_facts(instrument, known, ask.fee_policy)
             for instrument_id, known in state.instruments.items()
             if (instrument := rows[instrument_id]) is not None
         ]
@@ -145,14 +157,18 @@ async def _derived(context: Context, asks: Sequence[Ask]) -> list[PortfolioFacts
                 cash=state.cash,
                 totals=sum_of(state.totals, *(known.flows for known in state.instruments.values())),
                 first_day=state.first_day,
+                variant=ask.variant,
             )
         )
     return found
 
 
-def _holding_facts(
-    instrument: Instrument, state: InstrumentState, fee_policy: FeePolicy
+def holding_facts(
+    instrument: Instrument,
+    state: InstrumentState,
+    fee_policy: FeePolicy = FeePolicy.CAPITALIZE,
 ) -> HoldingFacts:
+    """Read a derived state as a position."""
     holding = state.holding
     if fee_policy is FeePolicy.EXPENSE:
         holding = holding.before_fees()
@@ -313,9 +329,15 @@ def _book(
             undone.setdefault(entry.instrument_id, []).append(
                 units if sold else units.copy_negate()
             )
-    movements = [movement for entry in entries for movement in movements_of(entry)]
-    moved = cash_of(movements)
-    flows = [movement for movement in movements if movement.nature is Nature.FLOW]
+    moved = cash_of(movement for entry in entries for movement in movements_of(entry))
+    inside = internal(entries)
+    flows = [
+        movement
+        for entry in entries
+        if entry.id not in inside
+        for movement in movements_of(entry)
+        if movement.nature is Nature.FLOW
+    ]
     return Book(
         base_currency=fact.portfolio.base_currency,
         held=tuple(

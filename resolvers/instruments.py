@@ -67,9 +67,11 @@ class Instrument(Node):
 
 
 def instrument_of(row: instruments.Instrument) -> Instrument:
-    """Build the outward shape of an instrument."""
+    """Build the outward shape of an instrument; one not stored has an id that sets it apart."""
     return Instrument(
-        id=strawberry.ID(encode_id("Instrument", row.id)),
+        id=strawberry.ID(
+            encode_id("Instrument" if row.id else f"NewInstrument-{row.symbol}", row.id or 0)
+        ),
         symbol=Symbol(row.symbol),
         name=row.name,
         asset_class=AssetClass(row.asset_class),

@@ -11,6 +11,13 @@ from resolvers import figures
 from resolvers.batching import batched
 from resolvers.context import Context
 from resolvers.figures import Ask, facts_of, valuations_of
+from resolvers.gains import (
+    LotConnection,
+    RealizedGainConnection,
+    Scope,
+    lots_of_scopes,
+    realized_gains_of_scopes,
+)
 from resolvers.ids import encode_id
 from resolvers.loaders import PageKey
 from resolvers.paging import cut_of
@@ -121,7 +128,7 @@ def _check_day(context: Context, as_of: date | None) -> None:
 
 
 async def overviews(
-    parents: "list[Portfolio]",
+    parents: "list[Scope]",
     info: Info[Context, None],
     currency: CurrencyCode | None = None,
     as_of: date | None = None,
@@ -134,8 +141,8 @@ async def overviews(
     return [_overview(valuation) for valuation in found]
 
 
-async def positions_of_portfolios(
-    parents: "list[Portfolio]",
+async def positions_of_scopes(
+    parents: "list[Scope]",
     info: Info[Context, None],
     as_of: date | None = None,
     include_closed: bool = False,
@@ -153,8 +160,8 @@ async def positions_of_portfolios(
     ]
 
 
-async def cash_of_portfolios(
-    parents: "list[Portfolio]", info: Info[Context, None], as_of: date | None = None
+async def cash_of_scopes(
+    parents: "list[Scope]", info: Info[Context, None], as_of: date | None = None
 ) -> list[list[Money]]:
     """List the cash of a level of portfolios."""
     _check_day(info.context, as_of)
@@ -222,15 +229,25 @@ class Portfolio(Node):
         description="Its figures in the base currency or another, now or at the end of a past day.",
     )
     positions: list[Position] = batched(
-        positions_of_portfolios,
+        positions_of_scopes,
         description="What it holds, by symbol, now or at the end of a past day; with "
         "`includeClosed` also what it held once. By the portfolio's lot method unless "
         "`lotMethod` asks for another.",
     )
     cash: list[Money] = batched(
-        cash_of_portfolios,
+        cash_of_scopes,
         description="Its cash by currency, now or at the end of a past day; negative when "
         "overdrawn. Currencies with nothing are left out.",
+    )
+    lots: LotConnection = batched(
+        lots_of_scopes,
+        description="Its open lots, newest first, now or at the end of a past day. Pages of 20 "
+        "unless `first` or `last` says otherwise, at most 100.",
+    )
+    realized_gains: RealizedGainConnection = batched(
+        realized_gains_of_scopes,
+        description="Its closed lots with what they brought, newest first; with `from` and `to` "
+        "those closed on these days. By its lot method unless `lotMethod` asks for another.",
     )
     trades: TradeConnection = batched(
         trades_of_portfolios,

@@ -1,5 +1,6 @@
 """Positions and lots: what a portfolio holds, valued."""
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
@@ -12,7 +13,7 @@ from analytics.gains import Split, split_unrealized
 from analytics.lots import Method
 from analytics.money import convert, convert_known, exact, plain, ratio, total
 from analytics.valuation import Missing, Reason, market_value
-from models import positions
+from models import instruments, positions
 from resolvers.batching import batched
 from resolvers.companies import CompanyProfile, profile_of
 from resolvers.context import Context
@@ -98,7 +99,7 @@ class Lot:
     """What is left of one purchase or short sale."""
 
     opened_by: strawberry.Private[int]
-
+    instrument: Instrument = strawberry.field(description="What it is of.")
     quantity: Decimal = strawberry.field(
         description="Units left, split-adjusted; negative for a short sale."
     )
@@ -253,42 +254,45 @@ async def weights(parents: "list[Position]", info: Info[Context, None]) -> list[
     ]
 
 
+async def lots_of_holdings(
+    context: Context, holdings: Sequence[HoldingFacts]
+) -> list[list[lots.Lot]]:
+    """Return the open lots of positions, oldest first: derived with them, or as stored."""
+    keys = [held.key or 0 for held in holdings if held.lots is None]
+    rows = dict(zip(keys, await context.loaders.lots_by_position.load_many(keys), strict=True))
+    return [
+        [_stored_lot(row) for row in rows[held.key or 0]] if held.lots is None else list(held.lots)
+        for held in holdings
+    ]
+
+
+def _stored_lot(row: positions.Lot) -> lots.Lot:
+    return lots.Lot(
+        fill_id=row.transaction_id,
+        opened_at=row.opened_at,
+        quantity=row.quantity,
+        paid=lots.Amounts(own=row.cost, base=row.cost_base, fees=row.fees, fees_base=row.fees_base),
+    )
+
+
 async def lots_of_positions(
     parents: "list[Position]", info: Info[Context, None]
 ) -> list[list[Lot]]:
     """List the open lots of a level of positions."""
-    keys = [parent.facts.key or 0 for parent in parents if parent.facts.lots is None]
-    rows = dict(zip(keys, await info.context.loaders.lots_by_position.load_many(keys), strict=True))
+    found = await lots_of_holdings(info.context, [parent.facts for parent in parents])
     return [
-        [
-            _stored_lot(row, currency=parent.facts.instrument.currency)
-            for row in rows.get(parent.facts.key or 0, ())
-        ]
-        if parent.facts.lots is None
-        else [lot_of(lot, currency=parent.facts.instrument.currency) for lot in parent.facts.lots]
-        for parent in parents
+        [lot_of(lot, instrument=parent.facts.instrument) for lot in group]
+        for parent, group in zip(parents, found, strict=True)
     ]
 
 
-def _stored_lot(row: positions.Lot, *, currency: str) -> Lot:
-    return lot_of(
-        lots.Lot(
-            fill_id=row.transaction_id,
-            opened_at=row.opened_at,
-            quantity=row.quantity,
-            paid=lots.Amounts(
-                own=row.cost, base=row.cost_base, fees=row.fees, fees_base=row.fees_base
-            ),
-        ),
-        currency=currency,
-    )
-
-
-def lot_of(lot: lots.Lot, *, currency: str) -> Lot:
+def lot_of(lot: lots.Lot, *, instrument: instruments.Instrument) -> Lot:
     """Build the outward shape of a lot."""
+    currency = instrument.currency
     return Lot(
         opened_by=lot.fill_id,
         opened_by_id=strawberry.ID(encode_id(LOT, lot.fill_id)),
+        instrument=instrument_of(instrument),
         quantity=lot.quantity,
         cost=money(lot.cost, currency),
         fees=money(lot.paid.fees, currency),
@@ -319,7 +323,7 @@ async def gain_splits(
         )
     rates = await rates_at(info.context, [question for pair in questions for question in pair])
     return [
-        _gain_split(
+        gain_split_of(
             split_unrealized(
                 value=value,
                 cost=parent.facts.cost,
@@ -333,7 +337,8 @@ async def gain_splits(
     ]
 
 
-def _gain_split(split: Split | None, *, rate: Decimal | None, currency: str) -> GainSplit | None:
+def gain_split_of(split: Split | None, *, rate: Decimal | None, currency: str) -> GainSplit | None:
+    """Build the outward shape of a split gain, converted at a rate."""
     if split is None or rate is None:
         return None
     price, effect = convert(split.price, rate), convert(split.currency, rate)
@@ -462,14 +467,16 @@ class Position(Node):
 
 
 def position_of(facts: HoldingFacts, owner: PortfolioFacts) -> Position:
-    """Build the outward shape of a position; a past day's has an id that only sets it apart."""
+    """Build the outward shape of a position; a derived one has an id that only sets it apart."""
     currency = facts.instrument.currency
     average = ratio(facts.cost, facts.quantity)
     return Position(
         id=strawberry.ID(
             encode_id("Position", facts.key)
             if facts.key is not None
-            else encode_id(f"PastPosition-{owner.portfolio.id}-{owner.as_of}", facts.instrument.id)
+            else encode_id(
+                f"DerivedPosition-{owner.portfolio.id}-{owner.variant}-{facts.instrument.symbol}", 0
+            )
         ),
         facts=facts,
         portfolio_facts=owner,

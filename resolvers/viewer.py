@@ -12,13 +12,14 @@ from models import users
 from models.currencies import is_currency
 from models.market import RateQuestion
 from resolvers.batching import batched
+from resolvers.combined import Combined, combined_of
 from resolvers.context import Context, UnauthenticatedError
 from resolvers.ids import decode_id, encode_id, key_of
 from resolvers.instruments import instrument_of
 from resolvers.portfolios import Portfolio, portfolio_by_key, portfolio_of
 from resolvers.positions import position_by_key
 from resolvers.scalars import CurrencyCode
-from resolvers.transactions import transaction_by_key
+from resolvers.transactions import KINDS_BY_TYPE_NAME, transaction_by_key
 from resolvers.values import Node, bad_input, check_day
 
 MAX_NODES = 100
@@ -45,6 +46,12 @@ async def portfolio_of_viewers(
     return [found for _ in parents]
 
 
+async def combined_of_viewers(parents: "list[Viewer]", info: Info[Context, None]) -> list[Combined]:
+    """Put the portfolios of viewers together."""
+    del info
+    return [combined_of(parent.row) for parent in parents]
+
+
 @strawberry.type(description="The signed-in user.")
 class Viewer(Node):
     """The signed-in user."""
@@ -62,6 +69,9 @@ class Viewer(Node):
     portfolio: Portfolio | None = batched(
         portfolio_of_viewers,
         description="One portfolio by its id; null if there is none or it is not yours.",
+    )
+    combined: Combined = batched(
+        combined_of_viewers, description="All portfolios as one, in your base currency."
     )
 
 
@@ -96,11 +106,7 @@ NODES: dict[str, Callable[[Context, int], Awaitable[Node | None]]] = {
     "Portfolio": portfolio_by_key,
     "Position": position_by_key,
     "Instrument": _instrument_by_key,
-    "Trade": _transaction("Trade"),
-    "Income": _transaction("Income"),
-    "CashTransfer": _transaction("CashTransfer"),
-    "Charge": _transaction("Charge"),
-}
+} | {name: _transaction(name) for name in KINDS_BY_TYPE_NAME}
 
 
 async def find_node(context: Context, text: str) -> Node | None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from analytics.money import plain
+from analytics.money import ONE, plain
 from datasources.market import Market
 from models.base import row_key
 from models.drafts import Draft
@@ -30,8 +30,6 @@ from models.users import user_for_update
 from services.errors import Mistake, MistakeCode, RefusedError, portfolio_not_found, refuse
 from services.instruments import create_missing, find_missing, known_instruments, symbols_of_isins
 from services.projection import OversoldError, apply_change
-
-ONE = Decimal(1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

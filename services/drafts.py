@@ -1,17 +1,17 @@
 """Checks drafts: which fields each kind of booking has, and what each may hold."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from analytics.money import ONE
 from datasources.symbols import major_unit
 from models.drafts import Draft
-from models.transactions import CHARGES, FLOWS, TRADES, Kind
+from models.transactions import CHARGES, FLOWS, TRADES, Kind, RateSource, Transaction
 from services.checks import MAX_KEY, Checks
 from services.errors import MistakeCode
-
-ONE = Decimal(1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +92,55 @@ _OUTWARD = {
 def outward(field: str) -> str:
     """Return the name a field of a draft has for clients."""
     return _OUTWARD.get(field, field)
+
+
+def draft_of(entry: Transaction, *, symbol: str | None, related_symbol: str | None) -> Draft:
+    """Return the draft that would book an entry again; the market's rate is left to be asked."""
+    booked = entry.rate_source == RateSource.BOOKED.value
+    return Draft(
+        kind=Kind(entry.kind),
+        occurred_at=entry.occurred_at,
+        symbol=symbol,
+        quantity=entry.quantity,
+        price=entry.price,
+        amount=entry.amount,
+        currency=entry.currency,
+        fee=entry.fee,
+        fee_currency=entry.fee_currency,
+        fee_rate=entry.fee_rate,
+        tax=entry.tax,
+        tax_currency=entry.tax_currency,
+        tax_rate=entry.tax_rate,
+        settlement_currency=entry.settlement_currency
+        if entry.settlement_currency != entry.currency
+        else None,
+        rate=entry.rate if booked else None,
+        instrument_rate=entry.instrument_rate,
+        related_symbol=related_symbol,
+        ratio_new=entry.ratio_new,
+        ratio_old=entry.ratio_old,
+        cost_share=entry.cost_share,
+        acquired_at=entry.acquired_at,
+        lots=tuple((int(key), Decimal(units)) for key, units in entry.lots or ()),
+        note=entry.note,
+        external_id=entry.external_id,
+    )
+
+
+def changed_draft(draft: Draft, changes: Mapping[str, Any]) -> Draft:
+    """Apply changes to a draft; rates that no longer fit what they were for are asked anew."""
+    for name in ("fee", "tax", "instrument"):
+        related = {"occurred_at", f"{name}_currency", "currency", "symbol"} & changes.keys()
+        if related and f"{name}_rate" not in changes:
+            changes = {**changes, f"{name}_rate": None}
+    if {"currency", "symbol"} & changes.keys() and "rate" not in changes:
+        changes = {**changes, "rate": None}
+    for one, other in (("price", "amount"), ("amount", "price")):
+        # Kinds that take either take the one that is given now.
+        either = {"price", "amount"} <= SHAPES[draft.kind].money
+        if either and changes.get(one) is not None and other not in changes:
+            changes = {**changes, other: None}
+    return replace(draft, **changes)
 
 
 def in_major_units(draft: Draft) -> Draft:

@@ -18,12 +18,11 @@ from analytics.lots import (
     Repayment,
     fold,
 )
-from analytics.money import EXACT, ZERO, convert_known, exact, settle, total_known
+from analytics.money import EXACT, ONE, ZERO, convert_known, exact, settle, total_known
 from models.base import row_key
 from models.portfolios import Portfolio
 from models.transactions import CHARGES, FLOWS, INCOME, TRADES, Kind, Transaction
 
-ONE = Decimal(1)
 _RANK = {kind.value: rank for rank, kind in enumerate(Kind)}
 _LATE = _RANK[Kind.SELL.value]
 """Entries of this rank and on take out: without a time of their own they count at day's end."""
@@ -415,7 +414,7 @@ def cash_effect(entry: Transaction) -> Decimal:
     return cash_effects(entry)[entry.settlement_currency]
 
 
-def _income_of(entries: Iterable[Transaction]) -> tuple[Decimal | None, Decimal | None]:
+def income_of(entries: Iterable[Transaction]) -> tuple[Decimal | None, Decimal | None]:
     """Return what entries earned before tax, in the instrument's and in base currency."""
     amounts = [
         (entry, EXACT.multiply(gross_of(entry), Decimal(_SIGN[Kind(entry.kind)])))
@@ -447,7 +446,7 @@ def instrument_states(
     states = {}
     for pool in groups.keys() | holdings.keys():
         holding = holdings.get(pool, Holding())
-        income, income_base = _income_of(groups.get(pool, ()))
+        income, income_base = income_of(groups.get(pool, ()))
         states[pool] = InstrumentState(
             holding=holding,
             income=income,

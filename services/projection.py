@@ -5,7 +5,7 @@ its own movements to the sums; a rebuild derives all of it anew. Both must come 
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -69,6 +69,20 @@ def pools_of(entries: Sequence[Transaction]) -> set[Pool]:
     }
 
 
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """What the changes of one session reach: pools of lots, and portfolios."""
+
+    pools: set[Pool] = field(default_factory=set)
+    portfolios: set[int] = field(default_factory=set)
+
+
+def touched_by(session: AsyncSession) -> Touched:
+    """Return what this session has changed so far."""
+    touched: Touched = session.info.setdefault("touched", Touched())
+    return touched
+
+
 async def apply_change(
     session: AsyncSession,
     *,
@@ -95,6 +109,8 @@ async def apply_change(
         changed.add(portfolio_id)
     for portfolio_id in changed:
         portfolios[portfolio_id].version += 1
+    touched_by(session).pools.update(pools)
+    touched_by(session).portfolios.update(changed)
 
 
 async def _owned(session: AsyncSession, owner_id: int) -> dict[int, Portfolio]:

@@ -1,6 +1,7 @@
 """Correcting the ledger: updating, voiding and undoing, with every earlier state kept."""
 
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import or_, select
@@ -8,8 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from models.base import row_key
-from models.portfolios import Portfolio
-from models.transactions import Kind, Revision, Transaction
+from models.drafts import Draft
+from models.portfolios import Portfolio, portfolios_by_id
+from models.transactions import Kind, Revision, Transaction, transactions_by_id
 from services.booking import (
     OutdatedError,
     Prepared,
@@ -20,6 +22,7 @@ from services.booking import (
     repeated_splits,
 )
 from services.checks import Checks
+from services.drafts import draft_of
 from services.errors import MistakeCode, RefusedError, refuse
 from services.history import Action, copy_of, note_change, restore, snapshot
 from services.projection import OversoldError, apply_change
@@ -55,6 +58,38 @@ async def owned_transaction(
     if entry is None or Kind(entry.kind) not in kinds:
         raise missing
     return entry, portfolio
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """An entry as it was read, with what is needed to change it."""
+
+    draft: Draft
+    base_currency: str
+    updated_at: datetime | None
+
+
+async def seen_transaction(
+    session: AsyncSession, *, owner_id: int, transaction_id: int | None, kinds: Collection[Kind]
+) -> Seen:
+    """Read an owner's entry of one of some kinds; others are refused as not found."""
+    row = (await session.execute(transactions_by_id([transaction_id or 0]))).one_or_none()
+    entry = None if row is None else row[0]
+    portfolio = None
+    if entry is not None and Kind(entry.kind) in kinds:
+        portfolio = await session.scalar(portfolios_by_id([entry.portfolio_id]))
+    if row is None or entry is None or portfolio is None or portfolio.owner_id != owner_id:
+        raise refuse(MistakeCode.NOT_FOUND, _MISSING, "id")
+    _, instrument, related = row
+    return Seen(
+        draft=draft_of(
+            entry,
+            symbol=None if instrument is None else instrument.symbol,
+            related_symbol=None if related is None else related.symbol,
+        ),
+        base_currency=portfolio.base_currency,
+        updated_at=entry.updated_at,
+    )
 
 
 async def halves_of(session: AsyncSession, entry: Transaction) -> list[Transaction]:
@@ -140,19 +175,21 @@ async def update_transaction(
     owner_id: int,
     transaction_id: int | None,
     kinds: Collection[Kind],
+    seen_at: datetime | None,
     prepared: Prepared,
     now: datetime,
 ) -> Transaction:
     """Give a transaction the content of the only draft of a prepared batch.
 
-    Raises RefusedError for a transfer between portfolios, which is voided and recorded anew.
+    Raises RefusedError for a transfer between portfolios, which is voided and recorded anew, and
+    OutdatedError when somebody else changed the entry since it was seen.
     """
     if 0 in prepared.mistakes:
         raise RefusedError(prepared.mistakes[0])
     entry, portfolio = await owned_transaction(
         session, owner_id=owner_id, transaction_id=transaction_id, kinds=kinds
     )
-    if prepared.base_currency != portfolio.base_currency:
+    if prepared.base_currency != portfolio.base_currency or entry.updated_at != seen_at:
         raise OutdatedError
     if entry.voided_at is not None:
         raise refuse(

@@ -5,6 +5,7 @@ from sqlmodel import col
 
 from models.base import row_key
 from models.database import Database
+from models.migrate import head, revision, upgrade
 from models.portfolios import Portfolio, portfolio_for_update
 from services.projection import Difference, verify
 from services.projection import rebuild as rebuild_projection
@@ -31,3 +32,11 @@ async def _rebuild(database: Database, portfolio: Portfolio) -> None:
         )
         if held is not None:
             await rebuild_projection(session, held)
+
+
+async def bring_up_to_date(database: Database) -> None:
+    """Migrate to the newest revision; what is derived is then derived anew by today's rules."""
+    before = await revision(database)
+    await upgrade(database)
+    if before not in (None, head()):
+        await verify_all(database, rebuild=True)

@@ -1,0 +1,112 @@
+"""What all changes of the ledger share: repeating safely, trying out, and how they answer."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict, dataclass
+from decimal import Decimal
+from typing import Any, TypeVar
+
+import strawberry
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from analytics.money import plain
+from resolvers.context import Context
+from services.booking import OutdatedError
+from services.idempotency import Request, check_key, remember, replayed
+from services.preview import Preview, preview
+
+T = TypeVar("T")
+
+KEY = (
+    "Makes repeating safe: the same key with the same input happens once, and the repeat answers "
+    "with `replayed: true`. 1 to 200 characters, such as a UUID."
+)
+DRY_RUN = (
+    "Try it out: everything is checked, `preview` tells what would become of positions, lots, "
+    "gains and cash, and nothing is written. The idempotencyKey is not used up."
+)
+REPLAYED = "Whether this answers a repeat of an earlier request with the same idempotencyKey."
+ERRORS = "What is wrong with the input; empty when it worked. On an error nothing was changed."
+ATTEMPTS = 3
+
+
+@strawberry.input
+class Repeatable:
+    """An input that can be sent again without happening again."""
+
+    idempotency_key: str | None = strawberry.field(default=None, description=KEY)
+
+
+@strawberry.input
+class LedgerChange(Repeatable):
+    """An input that changes a ledger, or only tries to."""
+
+    dry_run: bool = strawberry.field(default=False, description=DRY_RUN)
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The row a mutation made or changed, if an earlier request did it, or what it would do."""
+
+    key: int = 0
+    replayed: bool = False
+    preview: Preview | None = None
+
+
+Act = Callable[[AsyncSession], Awaitable[int | None]]
+
+
+async def once(context: Context, operation: str, *, given: Repeatable, act: Act) -> Done:
+    """Run a change within one transaction, or find what an earlier request with its key did.
+
+    With ``dry_run`` the change is made, looked at and taken back.
+    """
+    request = Request(
+        user_id=context.user_id,
+        key=given.idempotency_key,
+        operation=operation,
+        content=_content(given),
+    )
+    check_key(request)
+    database = context.services.database
+    for attempt in range(ATTEMPTS):
+        try:
+            async with database.writing() as session:
+                if getattr(given, "dry_run", False):
+                    seen = await preview(session, owner_id=context.user_id, change=act)
+                    return Done(preview=seen)
+                known = await replayed(session, request)
+                if known is not None:
+                    return Done(known, replayed=True)
+                key = await act(session)
+                remember(session, request, result_id=key, now=context.now())
+        except IntegrityError:
+            # Someone else took the same key, name or symbol a moment before us: look again.
+            if attempt == ATTEMPTS - 1:
+                raise
+            continue
+        context.forget()
+        return Done(key or 0)
+    raise AssertionError("unreachable")
+
+
+def _content(given: Repeatable) -> str:
+    """Write an input so that equal ones read the same, 1.50 like 1.5."""
+    return repr(_plain(asdict(given)))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return sorted((name, _plain(item)) for name, item in value.items())
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return plain(value) if isinstance(value, Decimal) else value
+
+
+async def prepared_anew(attempt: Callable[[], Awaitable[T]]) -> T:
+    """Run a change that is prepared outside its transaction, again while that is outdated."""
+    while True:
+        try:
+            return await attempt()
+        except OutdatedError:
+            continue  # somebody else made progress, so this ends
