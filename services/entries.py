@@ -27,6 +27,12 @@ _RANK = {kind.value: rank for rank, kind in enumerate(Kind)}
 _LATE = _RANK[Kind.SELL.value]
 """Entries of this rank and on take out: without a time of their own they count at day's end."""
 
+_CONTENT = (
+    *("price", "quantity", "amount", "fee", "tax", "rate", "instrument_rate", "fee_rate"),
+    *("tax_rate", "ratio_new", "ratio_old", "cost_share"),
+)
+"""What of two entries of one moment and kind decides which counts first."""
+
 _SIGN = (
     dict.fromkeys((Kind.BUY, Kind.COVER, Kind.INTEREST_PAID, Kind.FEE, Kind.TAX), -1)
     | dict.fromkeys((Kind.CASH_TRANSFER_OUT, Kind.WITHDRAWAL), -1)
@@ -91,10 +97,8 @@ def order_key(entry: Transaction) -> tuple[object, ...]:
         phase,
         clock,
         rank,
-        entry.price or ZERO,
-        entry.quantity or ZERO,
-        entry.amount or ZERO,
-        entry.fee,
+        *(getattr(entry, name) or ZERO for name in _CONTENT),
+        entry.acquired_at or entry.occurred_at,
         entry.id or 0,
     )
 
