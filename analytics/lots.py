@@ -106,7 +106,8 @@ class Fill:
     ``outlay`` is what left for them, fees included: negative for a sale, its net proceeds.
     ``rate`` is units of base currency for one of the own, on that day. Without ``may_open`` the
     fill only closes: what it finds nothing for is a shortfall. ``chosen`` names lots to close, by
-    the fill that opened them. ``passing`` units come from or go to somewhere outside without cash.
+    the fill that opened them. ``passing`` units come from or go to somewhere outside without cash,
+    but for their fees unless these were ``fees_paid`` before.
     """
 
     id: int
@@ -119,6 +120,7 @@ class Fill:
     chosen: tuple[tuple[int, Decimal], ...] = ()
     opened_at: datetime | None = None
     passing: bool = False
+    fees_paid: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -256,12 +258,17 @@ class Closing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Passage:
-    """Units that came in (positive) or went out without cash, at cost or at their stated value."""
+    """Units that came in (positive) or went out without cash, at cost or at their stated value.
+
+    Those that leave or come at cost tell the lot they are of.
+    """
 
     event_id: int
     at: datetime
     quantity: Decimal
     worth: Amounts
+    lot_fill_id: int | None = None
+    opened_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -571,7 +578,7 @@ class _Accounts:
                     event_id=fill.id,
                     at=fill.at,
                     quantity=fill.quantity,
-                    worth=fill.outlay.before_fees(),
+                    worth=fill.outlay if fill.fees_paid else fill.outlay.before_fees(),
                 )
             )
 
@@ -589,6 +596,8 @@ class _Accounts:
                     at=move.at,
                     quantity=lot.quantity.copy_negate(),
                     worth=Amounts().minus(lot.paid),
+                    lot_fill_id=lot.fill_id,
+                    opened_at=lot.opened_at,
                 )
             )
             if move.target is None:
@@ -596,7 +605,14 @@ class _Accounts:
             target, arrived = self[move.target], _rebased(lot, move.base_rates)
             target.add(target.offset(move, arrived))
             target.passages.append(
-                Passage(event_id=move.id, at=move.at, quantity=arrived.quantity, worth=arrived.paid)
+                Passage(
+                    event_id=move.id,
+                    at=move.at,
+                    quantity=arrived.quantity,
+                    worth=arrived.paid,
+                    lot_fill_id=lot.fill_id,
+                    opened_at=lot.opened_at,
+                )
             )
 
     def _convert(self, event: Conversion) -> None:

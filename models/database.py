@@ -1,9 +1,9 @@
 """The database: engine, sessions for reading and for writing, and whether it is migrated."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, Table, event, text
 from sqlalchemy.dialects import postgresql, sqlite
@@ -29,6 +29,15 @@ CHUNK = 500
 
 class UnsupportedDatabaseError(ValueError):
     """The database URL names a database that FolioQL cannot use."""
+
+
+T = TypeVar("T")
+
+
+def batched(items: Sequence[T]) -> Iterator[list[T]]:
+    """Cut a list into pieces that one statement can name."""
+    for start in range(0, len(items), CHUNK):
+        yield list(items[start : start + CHUNK])
 
 
 def database_url(given: str) -> URL:

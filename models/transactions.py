@@ -362,10 +362,17 @@ def first_moment(portfolio_id: int) -> Select[datetime | None]:
     )
 
 
-def external_ids(portfolio_id: int, wanted: list[str]) -> Select[str | None]:
-    """Select which external ids a portfolio already has, voided bookings included."""
-    return select(col(Transaction.external_id)).where(
+def external_ids(portfolio_id: int, wanted: list[str]) -> Select[str | None, int | None]:
+    """Select which external ids a portfolio has, voided bookings included, and their keys."""
+    return select(col(Transaction.external_id), col(Transaction.id)).where(
         col(Transaction.portfolio_id) == portfolio_id, col(Transaction.external_id).in_(wanted)
+    )
+
+
+def entries_by_key(portfolio_id: int, keys: list[int]) -> Select[Transaction]:
+    """Select one portfolio's transactions by key, voided ones too."""
+    return select(Transaction).where(
+        col(Transaction.portfolio_id) == portfolio_id, col(Transaction.id).in_(keys)
     )
 
 

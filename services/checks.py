@@ -35,7 +35,9 @@ class Checks:
         if self.mistakes:
             raise RefusedError(self.mistakes)
 
-    def decimal(self, value: Decimal, field: str, *, zero: bool = False) -> Decimal:
+    def decimal(
+        self, value: Decimal, field: str, *, zero: bool = False, places: int = MAX_DECIMALS
+    ) -> Decimal:
         """Check an amount, quantity or price: finite, above zero (or zero), of sane length."""
         if not value.is_finite():
             self.note(MistakeCode.INVALID, "Must be a number.", field)
@@ -53,10 +55,8 @@ class Checks:
             return Decimal(1)
         value = Decimal(plain(value))
         exponent = value.as_tuple().exponent
-        if isinstance(exponent, int) and -exponent > MAX_DECIMALS:
-            self.note(
-                MistakeCode.OUT_OF_RANGE, f"Must have at most {MAX_DECIMALS} decimals.", field
-            )
+        if isinstance(exponent, int) and -exponent > places:
+            self.note(MistakeCode.OUT_OF_RANGE, f"Must have at most {places} decimals.", field)
         return value
 
     def required(self, field: str) -> None:

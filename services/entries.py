@@ -1,7 +1,7 @@
 """Reads stored transactions as what the pure functions understand: events, movements, states."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, time
 from decimal import Decimal
 
@@ -226,6 +226,13 @@ def _trade(entry: Transaction, terms: Terms) -> Event:
 
 
 def _arrival(entry: Transaction, _terms: Terms) -> Event:
+    if Kind(entry.kind) is Kind.TRANSFER_IN:
+        # What the units cost has their fees within, and these were paid elsewhere.
+        within = _fees(entry)
+        outlay = replace(
+            _gross_outlay(entry, gross_of(entry)), fees=within.fees, fees_base=within.fees_base
+        )
+        return replace(_fill(entry, sign=1, outlay=outlay, passing=True), fees_paid=True)
     return _fill(entry, sign=1, outlay=_outlay(entry, gross_of(entry)), passing=True)
 
 
@@ -374,7 +381,8 @@ def movements_of(entry: Transaction) -> list[Movement]:
     if kind is Kind.DIVIDEND_IN_KIND:
         parts.append((Nature.TRADE, gross.copy_negate(), None, None))
     withheld = Nature.CHARGE if kind in INCOME else costs
-    parts.append((costs, entry.fee.copy_negate(), entry.fee_currency, entry.fee_rate))
+    if kind is not Kind.TRANSFER_IN:
+        parts.append((costs, entry.fee.copy_negate(), entry.fee_currency, entry.fee_rate))
     parts.append((withheld, entry.tax.copy_negate(), entry.tax_currency, entry.tax_rate))
     return [
         _movement(entry, part, amount=amount, currency=currency, rate=rate)

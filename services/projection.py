@@ -38,6 +38,7 @@ from services.entries import (
     pool_of,
     terms_of,
 )
+from services.lot_choices import check_lots
 from services.pools import entries_of, tied
 
 
@@ -93,10 +94,11 @@ async def apply_change(
 ) -> None:
     """Bring the projection up to date after entries were added or voided, and bump versions.
 
-    Raises OversoldError when a sale finds fewer units than it needs, or fewer than before the
+    Raises RefusedError when an entry names lots that are not there, and OversoldError when a sale finds fewer units than it needs, or fewer than before the
     change; a ``lenient`` change keeps such a sale, and its gain is then unknown.
     """
     portfolios = await _owned(session, owner_id)
+    await check_lots(session, list(portfolios.values()), added)
     touched = pools_of([*added, *removed])
     pools = await tied(session, owner_ids=[owner_id], pools=touched) if touched else set()
     await _rewrite_positions(session, portfolios, pools=pools, lenient=lenient)

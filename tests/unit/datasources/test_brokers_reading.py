@@ -42,7 +42,7 @@ FULL = Draft(
     ratio_old=Decimal(4),
     cost_share=Decimal("0.25"),
     acquired_at=datetime(2020, 1, 2, tzinfo=UTC),
-    lots=((12, Decimal(5)), (13, Decimal("2.5"))),
+    lot_ids=(("12", Decimal(5)), ("a 13", Decimal("2.5"))),
     note="A note, with a comma",
     external_id="x-1",
 )
@@ -69,7 +69,7 @@ CELLS = {
     "ratio_old": "4",
     "cost_share": "0.25",
     "acquired_at": "2020-01-02",
-    "lots": "12:5 13:2.5",
+    "lots": '[["12", "5"], ["a 13", "2.5"]]',
     "note": "A note, with a comma",
     "id": "x-1",
 }
