@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
+from zlib import crc32
 
 from datasources.cache import Cache
 from datasources.feed import Feed
@@ -17,6 +18,9 @@ from resolvers.context import Services
 from services.last_known import StoredMarket
 from services.passwords import Passwords
 from services.tokens import Tokens
+
+SOURCES = {"providers", "price_files_currency", "simulation_seed"}
+"""The settings that decide what providers answer, beside the files they read."""
 
 
 def utc_now() -> datetime:
@@ -43,6 +47,13 @@ def chains_of(settings: Settings, *, clock: Clock) -> Chains:
     )
 
 
+def sources_of(settings: Settings) -> str:
+    """Describe what answers are made from: only replicas that agree on it share cached ones."""
+    files = (*settings.price_files, settings.rate_file or PACKAGED)
+    contents = [crc32(file.read_bytes()) if file.is_file() else None for file in files]
+    return settings.model_dump_json(include=SOURCES) + repr(contents)
+
+
 @asynccontextmanager
 async def open_services(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterator[Services]:
     """Open the database, the market and the feed for as long as the block lasts."""
@@ -51,7 +62,11 @@ async def open_services(settings: Settings, *, clock: Clock = utc_now) -> AsyncI
         stack.push_async_callback(database.close)
         market = Market(
             chains=chains_of(settings, clock=clock),
-            cache=Cache(clock=clock),
+            cache=Cache(
+                clock=clock,
+                url=settings.cache_url.get_secret_value(),
+                sources=sources_of(settings),
+            ),
             clock=clock,
             last_known=StoredMarket(database),
         )
