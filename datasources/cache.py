@@ -22,6 +22,8 @@ from aiocache.backends.redis import RedisCache
 from aiocache.serializers import NullSerializer
 from pydantic import AwareDatetime, TypeAdapter, ValidationError
 from redis.asyncio import BlockingConnectionPool
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 
 from datasources.errors import ProviderError
 
@@ -99,6 +101,8 @@ class _Server(RedisCache):  # type: ignore[misc]
             # Callers beyond the last connection wait for one instead of failing.
             connection_pool_class=partial(BlockingConnectionPool.from_url, url),
             pool_max_size=MAX_CONNECTIONS,
+            # A connection that the server has closed meanwhile is no failure of the server.
+            connection_pool_kwargs={"retry": Retry(NoBackoff(), retries=1)},
             namespace=namespace,
             serializer=NullSerializer(encoding=None),
             timeout=CALL_SECONDS,
@@ -125,9 +129,9 @@ def _digest(text: str) -> str:
 
 
 @cache
-def _form(of: type[Any]) -> tuple[TypeAdapter[Entry[Any]], str]:
+def _form(of: Any) -> tuple[TypeAdapter[Entry[Any]], str]:
     """Return what turns entries of a type to JSON and back, and a digest of the type's shape."""
-    adapter: TypeAdapter[Entry[Any]] = TypeAdapter(Entry[of])  # type: ignore[valid-type]
+    adapter: TypeAdapter[Entry[Any]] = TypeAdapter(Entry[of])
     return adapter, _digest(json.dumps(adapter.json_schema(), sort_keys=True))
 
 
@@ -143,9 +147,7 @@ class _Shared:
         self._clock = clock
         self._failed_at: datetime | None = None
 
-    async def get(
-        self, kind: str, keys: Collection[str], *, of: type[Any]
-    ) -> dict[str, Entry[Any]]:
+    async def get(self, kind: str, keys: Collection[str], *, of: Any) -> dict[str, Entry[Any]]:
         """Return the entries that are there and can be read."""
         adapter, shape = _form(of)
         answers = await self._call(
@@ -159,7 +161,7 @@ class _Shared:
         return found
 
     async def set(
-        self, kind: str, entries: dict[str, Entry[Any]], *, of: type[Any], ttl: timedelta
+        self, kind: str, entries: dict[str, Entry[Any]], *, of: Any, ttl: timedelta
     ) -> None:
         """Offer entries to other replicas."""
         adapter, shape = _form(of)
