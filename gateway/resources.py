@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from zlib import crc32
 
 from datasources.cache import Cache
@@ -47,11 +48,17 @@ def chains_of(settings: Settings, *, clock: Clock) -> Chains:
     )
 
 
+def _content(file: Path) -> int | None:
+    try:
+        return crc32(file.read_bytes())
+    except OSError:  # the provider itself tells what is wrong with it
+        return None
+
+
 def sources_of(settings: Settings) -> str:
     """Describe what answers are made from: only replicas that agree on it share cached ones."""
     files = (*settings.price_files, settings.rate_file or PACKAGED)
-    contents = [crc32(file.read_bytes()) if file.is_file() else None for file in files]
-    return settings.model_dump_json(include=SOURCES) + repr(contents)
+    return settings.model_dump_json(include=SOURCES) + repr([_content(file) for file in files])
 
 
 @asynccontextmanager

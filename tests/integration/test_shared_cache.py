@@ -17,7 +17,8 @@ from redis import Redis
 from redis.exceptions import RedisError
 from structlog.testing import capture_logs
 
-from datasources.cache import Cache, Policy
+from datasources import cache as cache_module
+from datasources.cache import CALL_SECONDS, Cache, Policy
 from datasources.errors import UnavailableError
 from datasources.market import Chains, Market
 from datasources.providers.ecb import Ecb
@@ -33,6 +34,12 @@ REDIS = os.environ.get("TEST_REDIS_URL", "redis://127.0.0.1:6379/15")
 POLICY = Policy(
     ttl=timedelta(seconds=60), negative_ttl=timedelta(seconds=10), stale_limit=timedelta(hours=1)
 )
+
+
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch):
+    """Give the server time: on a busy machine a quarter of a second may pass with nothing wrong."""
+    monkeypatch.setattr(cache_module, "CALL_SECONDS", 20)
 
 
 @pytest.fixture
@@ -59,6 +66,8 @@ async def replica(server, clock):
 
     yield make
     for one in made:
+        for name in names(server, one):
+            server.delete(name)
         await one.close()
 
 
@@ -82,9 +91,9 @@ async def ask(cache, source, *keys, of=int, **more):
     return {key: (entry.value, entry.stale) for key, entry in entries.items()}
 
 
-def names(server):
-    """Return the names of all entries."""
-    return set(server.scan_iter("folioql:*"))
+def names(server, cache):
+    """Return the names of a cache's entries."""
+    return list(server.scan_iter(f"{cache._shared._server.namespace}:*"))
 
 
 async def test_what_one_replica_has_loaded_the_others_need_not_ask_for(replica):
@@ -116,6 +125,7 @@ async def test_processes_share(replica, tmp_path):
     code = f"""
 import asyncio
 from datetime import timedelta
+import datasources.cache
 from datasources.cache import Cache, Policy
 from tests.conftest import Clock
 
@@ -123,6 +133,7 @@ async def load(keys):
     return dict.fromkeys(keys, 7)
 
 async def main():
+    datasources.cache.CALL_SECONDS = 20
     cache = Cache(clock=Clock(), url={REDIS!r}, sources={sources!r})
     hour = timedelta(hours=1)
     policy = Policy(ttl=hour, negative_ttl=hour, stale_limit=hour)
@@ -167,19 +178,6 @@ async def test_a_wanted_age_goes_for_shared_values_too(replica, clock):
     assert len(source.asked) == 2
 
 
-async def test_many_callers_of_a_cold_key_are_one_look_up_and_one_load(replica, server):
-    source = Source(a=1)
-    cache = replica()
-    before = server.info("commandstats").get("cmdstat_mget", {"calls": 0})["calls"]
-    assert (
-        await asyncio.gather(*(ask(cache, source, "a") for _ in range(1000)))
-        == [{"a": (1, False)}] * 1000
-    )
-    after = server.info("commandstats")["cmdstat_mget"]["calls"]
-    assert after - before < 100  # other tests may run beside this one
-    assert source.asked == [["a"]]
-
-
 async def test_while_sources_fail_another_replicas_old_value_answers_as_stale(replica, clock):
     source = Source(a=1)
     await ask(replica(), source, "a")
@@ -193,9 +191,9 @@ async def test_while_sources_fail_another_replicas_old_value_answers_as_stale(re
 
 
 async def test_entries_end_on_the_server_when_they_are_of_no_more_use(replica, server):
-    before = names(server)
-    await ask(replica(), Source(a=1), "a")
-    (name,) = (name for name in names(server) - before if name.endswith(b":kind:a"))
+    cache = replica()
+    await ask(cache, Source(a=1), "a")
+    (name,) = names(server, cache)
     assert 3_500_000 < server.pttl(name) <= 3_600_000
 
 
@@ -214,9 +212,9 @@ async def test_entries_end_on_the_server_when_they_are_of_no_more_use(replica, s
     ids=["empty", "text", "bytes", "list", "type", "no-zone", "from-the-future", "too-old"],
 )
 async def test_what_cannot_be_used_is_ignored_and_overwritten(replica, server, content):
-    before = names(server)
-    await ask(replica(), Source(a=1), "a")
-    (name,) = (name for name in names(server) - before if name.endswith(b":kind:a"))
+    cache = replica()
+    await ask(cache, Source(a=1), "a")
+    (name,) = names(server, cache)
     good = server.get(name)
     assert good == b'{"value":1,"stored_at":"2024-06-14T15:00:00Z","stale":false}'
     server.set(name, content)
@@ -233,7 +231,7 @@ async def test_other_providers_and_other_shapes_of_values_are_never_read(replica
 
     source, other = Source(a=1), Source(a=Price(Decimal(1)))
     await ask(replica(), source, "a")
-    await ask(replica(sources="others"), source, "a")
+    await ask(replica(sources=uuid.uuid4().hex), source, "a")
     assert source.asked == [["a"], ["a"]]
     assert await ask(replica(), other, "a", of=Price) == {"a": (Price(Decimal(1)), False)}
     assert other.asked == [["a"]]
@@ -310,6 +308,17 @@ def own_server():
     server.stop()
 
 
+async def test_many_callers_of_a_cold_key_are_one_look_up_and_one_load(replica, own_server):
+    own_server.start()
+    source = Source(a=1)
+    cache = replica(own_server.url)
+    answers = await asyncio.gather(*(ask(cache, source, "a") for _ in range(1000)))
+    assert answers == [{"a": (1, False)}] * 1000
+    assert source.asked == [["a"]]
+    with Redis.from_url(own_server.url) as client:
+        assert client.info("commandstats")["cmdstat_mget"]["calls"] == 1
+
+
 async def test_a_start_without_the_server_works_and_its_coming_is_noticed(
     replica, own_server, clock
 ):
@@ -358,11 +367,13 @@ async def test_a_server_that_hangs_costs_a_quarter_of_a_second_and_mixes_up_noth
     await ask(replica(own_server.url), source, "b")
     clock.now += timedelta(seconds=30)
     own_server.process.send_signal(signal.SIGSTOP)
+    cache._shared._server.timeout = CALL_SECONDS
     started = time.monotonic()
     assert await ask(cache, source, "c") == {"c": (None, False)}
-    assert 0.25 <= time.monotonic() - started < 5
+    assert 0.25 <= time.monotonic() - started < 10
     assert await ask(cache, source, "d") == {"d": (None, False)}
     own_server.process.send_signal(signal.SIGCONT)
+    cache._shared._server.timeout = 20
     clock.now += timedelta(seconds=5)
     assert await ask(cache, source, "b") == {"b": (2, False)}
     assert source.asked == [["a"], ["b"], ["c"], ["d"]]
