@@ -24,8 +24,11 @@ from datasources.market import Chains, Market
 from datasources.providers.ecb import Ecb
 from datasources.providers.simulated import Simulated
 from gateway.doctor import examine
+from gateway.resources import open_services
 from gateway.settings import Settings
+from models.database import Database
 from models.market import CloseQuestion, RateQuestion
+from models.migrate import upgrade
 from tests.conftest import SECRET, free_port, missing
 
 pytestmark = pytest.mark.redis
@@ -190,6 +193,28 @@ async def test_while_sources_fail_another_replicas_old_value_answers_as_stale(re
     assert await ask(replica(), source, "a") == {}
 
 
+async def test_a_shared_value_never_takes_the_place_of_a_newer_one(replica, server, clock):
+    source = Source(a=1)
+    cache = replica()
+    await ask(cache, source, "a")
+    (name,) = names(server, cache)
+    server.set(name, b'{"value": 2, "stored_at": "2024-06-14T14:59:59Z"}')
+    source.failure = UnavailableError("down")
+    clock.now += timedelta(minutes=5)
+    assert await ask(cache, source, "a") == {"a": (1, True)}
+
+
+async def test_memory_keeps_a_shared_value_no_longer_than_the_server_does(replica, clock):
+    source = Source(a=1)
+    await ask(replica(), source, "a")
+    source.failure = UnavailableError("down")
+    clock.now += timedelta(minutes=59)
+    two = replica()
+    await ask(two, source, "a")
+    left = two._store._handlers["kind:a"].when() - asyncio.get_running_loop().time()
+    assert 0 < left <= 60
+
+
 async def test_entries_end_on_the_server_when_they_are_of_no_more_use(replica, server):
     cache = replica()
     await ask(cache, Source(a=1), "a")
@@ -268,6 +293,29 @@ async def test_market_data_of_all_kinds_comes_back_as_it_went(replica, clock):
     assert two.calls == {}
 
 
+async def test_applications_share_when_their_settings_agree(server, clock, tmp_path):
+    seed = uuid.uuid4().int
+
+    async def calls(name, **more):
+        settings = Settings(
+            database_url=f"sqlite:///{tmp_path}/{name}.db", secret=SECRET, cache_url=REDIS, **more
+        )
+        database = Database(settings.database_url)
+        await upgrade(database)
+        await database.close()
+        async with open_services(settings, clock=clock) as services:
+            assert list(await services.market.quotes(["AAPL"])) == ["AAPL"]
+            used.update(names(server, services.market._cache))
+            return dict(services.market.calls)
+
+    used = set()
+    asked = {("simulated", "quotes"): 1}
+    assert await calls("one", simulation_seed=seed) == asked
+    assert await calls("two", simulation_seed=seed) == {}
+    assert await calls("three", simulation_seed=seed + 1) == asked
+    assert server.delete(*used) == 2
+
+
 class OwnServer:
     """A Redis server of a test's own, with a password, to be stopped and started."""
 
@@ -326,6 +374,7 @@ async def test_a_start_without_the_server_works_and_its_coming_is_noticed(
     source = Source(a=1, b=2)
     with capture_logs() as logged:
         assert await ask(one, source, "a") == {"a": (1, False)}
+        clock.now += timedelta(seconds=5)
         assert await ask(one, source, "b") == {"b": (2, False)}
         assert [entry["event"] for entry in logged] == ["shared_cache_failed"]
         own_server.start()
