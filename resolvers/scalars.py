@@ -29,6 +29,9 @@ def parse_decimal(value: object) -> Decimal:
         raise _refuse("Decimal", 'write digits with a point, such as "175.50".') from error
     if not number.is_finite():
         raise _refuse("Decimal", "it must be finite.")
+    if abs(number.adjusted()) > MAX_DIGITS:
+        # A few characters of exponent would be gigabytes of digits once written out.
+        raise _refuse("Decimal", f"at most {MAX_DIGITS} digits on either side of the point.")
     return number
 
 

@@ -81,7 +81,9 @@ async def test_all_wrong_fields_are_told_at_once(ann):
     ]
 
 
-@pytest.mark.parametrize("value", ["abc", "1e400", "NaN", "Infinity", "1,5", 1.5, True, None])
+@pytest.mark.parametrize(
+    "value", ["abc", "1e400", "1e-1000000000", "NaN", "Infinity", "1,5", 1.5, True, None]
+)
 async def test_a_value_that_is_no_decimal_is_refused_before_anything_runs(ann, value):
     answer = await ann.ask(
         TRADE,
