@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from models.database import Database
 from models.users import RefreshToken, User, refresh_token_by_hash, revoke_family, user_by_name
 from services.checks import Checks
 from services.errors import MistakeCode, refuse
@@ -76,13 +77,17 @@ async def create_user(
 
 
 async def check_credentials(
-    session: AsyncSession, passwords: Passwords, *, username: str, password: str
+    database: Database, passwords: Passwords, *, username: str, password: str
 ) -> User:
-    """Return the user that a name and password prove; raises RefusedError without saying which."""
+    """Return the user that a name and password prove; raises RefusedError without saying which.
+
+    The check takes long on purpose, so it holds no connection of the database's pool.
+    """
     username = username.strip()
     user = None
     if USERNAME.fullmatch(username):  # anything else is nobody's, and not fit for a statement
-        user = await session.scalar(user_by_name(username))
+        async with database.reading() as session:
+            user = await session.scalar(user_by_name(username))
     too_long = len(password) > MAX_PASSWORD
     stored = None if user is None or too_long else user.password_hash
     fits = await passwords.check(password[:MAX_PASSWORD], stored=stored)
