@@ -41,6 +41,14 @@ class RefusedDocumentError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a document cannot be executed, as it is kept: a kept exception would grow a traceback."""
+
+    code: str
+    errors: tuple[GraphQLError, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Operation:
     """One operation of a valid document."""
 
@@ -66,8 +74,8 @@ class Documents:
     def operation(self, text: str, *, name: str | None) -> Operation:
         """Return the operation to run; raises RefusedDocumentError."""
         read = self._kept(text) if len(text) <= KEPT_LENGTH else self._read(text)
-        if isinstance(read, RefusedDocumentError):
-            raise read
+        if isinstance(read, Refusal):
+            raise RefusedDocumentError(read.code, *read.errors)
         operations = [
             node for node in read.definitions if isinstance(node, OperationDefinitionNode)
         ]
@@ -85,26 +93,26 @@ class Documents:
         (chosen,) = operations
         return Operation(read, chosen.operation, name)
 
-    def _read(self, text: str) -> DocumentNode | RefusedDocumentError:
+    def _read(self, text: str) -> DocumentNode | Refusal:
         """Parse and validate; the refusal is returned so that it can be kept as well."""
         try:
             document = parse(text, max_lexical_tokens=self._max_tokens)
         except GraphQLSyntaxError as error:
             too_long = error.message.endswith("tokens. Parsing aborted.")
             code = "MAX_TOKENS_LIMIT" if too_long else "GRAPHQL_PARSE_FAILED"
-            return RefusedDocumentError(code, error)
+            return Refusal(code, (error.with_traceback(None),))
         except RecursionError:
             return self._too_deep()
         if depth_of(document) > self._max_depth:
             return self._too_deep()
         errors = validate_document(self._schema._schema, document, self._rules)  # noqa: SLF001
         if errors:
-            return RefusedDocumentError("GRAPHQL_VALIDATION_FAILED", *errors)
+            return Refusal("GRAPHQL_VALIDATION_FAILED", tuple(errors))
         return document
 
-    def _too_deep(self) -> RefusedDocumentError:
+    def _too_deep(self) -> Refusal:
         message = f"The document is deeper than {self._max_depth} levels."
-        return RefusedDocumentError("MAX_DEPTH_LIMIT", GraphQLError(message))
+        return Refusal("MAX_DEPTH_LIMIT", (GraphQLError(message),))
 
 
 def depth_of(document: DocumentNode) -> int:
