@@ -57,8 +57,23 @@ def user_count() -> Select[int]:
 
 
 def refresh_token_by_hash(token_hash: str) -> Select[RefreshToken]:
-    """Select a refresh token and lock it, so that two refreshes cannot both use it."""
-    return select(RefreshToken).where(col(RefreshToken.token_hash) == token_hash).with_for_update()
+    """Select a refresh token."""
+    return select(RefreshToken).where(col(RefreshToken.token_hash) == token_hash)
+
+
+def lock_family(token_hash: str) -> Select[int | None]:
+    """Lock all the refresh tokens of a token's family, oldest first, and select their keys.
+
+    A rotation adds a row that a statement already waiting cannot see, so whoever changes a family
+    takes this lock first and reads in a statement of its own after it.
+    """
+    of_token = select(col(RefreshToken.family)).where(col(RefreshToken.token_hash) == token_hash)
+    return (
+        select(col(RefreshToken.id))
+        .where(col(RefreshToken.family) == of_token.scalar_subquery())
+        .order_by(col(RefreshToken.id))
+        .with_for_update()
+    )
 
 
 def revoke_family(family: str, *, at: datetime) -> Update:

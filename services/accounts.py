@@ -9,7 +9,14 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.database import Database
-from models.users import RefreshToken, User, refresh_token_by_hash, revoke_family, user_by_name
+from models.users import (
+    RefreshToken,
+    User,
+    lock_family,
+    refresh_token_by_hash,
+    revoke_family,
+    user_by_name,
+)
 from services.checks import Checks
 from services.errors import MistakeCode, refuse
 from services.passwords import Passwords
@@ -126,6 +133,13 @@ async def start_session(
     )
 
 
+async def _hold(session: AsyncSession, refresh_token: str) -> RefreshToken | None:
+    """Find a refresh token, its family locked against all others until the transaction ends."""
+    token_hash = hash_refresh_token(refresh_token)
+    await session.execute(lock_family(token_hash))
+    return await session.scalar(refresh_token_by_hash(token_hash))
+
+
 async def refresh_session(
     session: AsyncSession, tokens: Tokens, *, refresh_token: str, now: datetime
 ) -> SignedIn | None:
@@ -134,7 +148,7 @@ async def refresh_session(
     A token that was used before has leaked or been replayed, so its whole family ends. That
     change must be kept: the caller commits and then refuses, which is why this does not raise.
     """
-    known = await session.scalar(refresh_token_by_hash(hash_refresh_token(refresh_token)))
+    known = await _hold(session, refresh_token)
     if known is None or known.revoked_at is not None or known.expires_at <= now:
         return None
     if known.used_at is not None:
@@ -146,6 +160,6 @@ async def refresh_session(
 
 async def sign_out(session: AsyncSession, *, refresh_token: str, now: datetime) -> None:
     """End the session that a refresh token belongs to; an unknown token is no error."""
-    known = await session.scalar(refresh_token_by_hash(hash_refresh_token(refresh_token)))
+    known = await _hold(session, refresh_token)
     if known is not None:
         await session.execute(revoke_family(known.family, at=now))

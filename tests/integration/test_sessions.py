@@ -1,13 +1,24 @@
 """Signing in, refreshing and signing out, one at a time and at the same time."""
 
+import asyncio
+
 import pytest
 from argon2 import PasswordHasher
+from sqlalchemy import text
 
-from services.accounts import check_credentials, create_user
+from services.accounts import (
+    check_credentials,
+    create_user,
+    refresh_session,
+    sign_out,
+    start_session,
+)
 from services.errors import RefusedError
 from services.passwords import Passwords
-from tests.conftest import NOW
+from services.tokens import Tokens
+from tests.conftest import NOW, SECRET
 
+TOKENS = Tokens(secret=SECRET)
 CHEAP = {"time_cost": 1, "memory_cost": 8, "parallelism": 1}
 
 
@@ -63,3 +74,62 @@ async def test_an_unknown_user_costs_as_many_hashes_as_a_known_one(database, ann
         return len(hasher.in_use)
 
     assert await hashes("ann") == await hashes("nobody") == await hashes("not a name!") == 2
+
+
+async def signed_in(database, user_id):
+    async with database.writing() as session:
+        return await start_session(session, TOKENS, user_id=user_id, now=NOW)
+
+
+async def refreshed(database, token):
+    """Trade a token in a transaction of its own; null when it was refused."""
+    async with database.writing() as session:
+        return await refresh_session(session, TOKENS, refresh_token=token, now=NOW)
+
+
+async def signed_out(database, token):
+    async with database.writing() as session:
+        await sign_out(session, refresh_token=token, now=NOW)
+
+
+async def someone_waits(database):
+    """Tell whether a transaction waits for another; SQLite lets only one write, so always."""
+    if database.is_sqlite:
+        return True
+    async with database.reading() as session:
+        waiting = text(
+            "SELECT count(*) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        )
+        return await session.scalar(waiting) > 0
+
+
+@pytest.mark.parametrize("act", [signed_out, refreshed])
+async def test_ending_a_session_ends_the_token_that_a_refresh_is_just_making(database, ann, act):
+    first = await signed_in(database, ann)
+    second = await refreshed(database, first.refresh_token)
+    async with database.writing() as session:
+        third = await refresh_session(session, TOKENS, refresh_token=second.refresh_token, now=NOW)
+        # A sign-out, or the replay of a used token, comes while the new token is not yet visible.
+        ending = asyncio.create_task(act(database, first.refresh_token))
+        while not await someone_waits(database):
+            await asyncio.sleep(0)
+    assert await ending is None
+    assert await refreshed(database, third.refresh_token) is None
+
+
+async def test_of_two_refreshes_at_a_time_at_most_one_succeeds_and_the_session_ends(database, ann):
+    first = await signed_in(database, ann)
+    outcomes = await asyncio.gather(*(refreshed(database, first.refresh_token) for _ in range(4)))
+    (only,) = [outcome for outcome in outcomes if outcome is not None]
+    assert await refreshed(database, only.refresh_token) is None
+
+
+async def test_a_session_goes_on_through_one_refresh_after_another(database, ann):
+    session = await signed_in(database, ann)
+    for _ in range(3):
+        session = await refreshed(database, session.refresh_token)
+    assert session.user_id == ann
+    await signed_out(database, session.refresh_token)
+    await signed_out(database, "no such token")
+    assert await refreshed(database, session.refresh_token) is None
