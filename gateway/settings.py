@@ -32,9 +32,11 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    database_url: Annotated[str, Field(description="sqlite:///file or postgresql://…")] = (
-        "sqlite:///folioql.db"
-    )
+    database_url: Annotated[
+        str,
+        # It may hold a password.
+        Field(repr=False, description="sqlite:///file or postgresql://…"),
+    ] = "sqlite:///folioql.db"
     host: Annotated[str, Field(description="Address to listen on.")] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535, description="Port to listen on.")] = 8000
     secret: Annotated[
