@@ -72,6 +72,7 @@ class Settings(BaseModel):
         int, Field(ge=1_000, description="Largest accepted request body.")
     ] = 1_000_000
     max_depth: Annotated[int, Field(ge=3, description="Deepest accepted document.")] = 20
+    max_fields: Annotated[int, Field(ge=10, description="Most fields of a document.")] = 500
     max_tokens: Annotated[int, Field(ge=100, description="Longest accepted document.")] = 5_000
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Field(description="Least level to log.")

@@ -6,6 +6,7 @@ from resolvers.ids import encode_id
 
 BEYOND = "dDE6MDo5OTk5OTk5OTk5OTk5OTk5OTk5OTphOWI5ZjU3Yg"
 
+INVALID = "GRAPHQL_VALIDATION_FAILED"
 TRADE = """mutation($input: RecordTradeInput!) { recordTrade(input: $input) {
   trade { id } userErrors { code message field } } }"""
 
@@ -119,13 +120,20 @@ async def test_a_value_that_is_no_decimal_is_refused_before_anything_runs(ann, v
         (b'\xff\xfe{"query": "x"}', 400, "BAD_REQUEST"),
         (b"[" * 100_000, 400, "BAD_REQUEST"),
         (b'{"query": "{ viewer {"}', 400, "GRAPHQL_PARSE_FAILED"),
-        (b'{"query": "{ nope }"}', 200, "GRAPHQL_VALIDATION_FAILED"),
+        (b'{"query": "{ nope }"}', 200, INVALID),
         (
             b'{"query": "fragment F on Query { viewer { id } }"}',
             200,
-            "GRAPHQL_VALIDATION_FAILED",
+            INVALID,
         ),
         (b'{"query": "query A { __typename } query B { __typename }"}', 400, "BAD_REQUEST"),
+        (b'{"query": "{ node(id: 1) @skip(if: ' + b"9" * 5000 + b') { id } }"}', 200, INVALID),
+        (
+            b'{"query": "{ searchInstruments(text: 1, first: ' + b"9" * 5000 + b') { symbol } }"}',
+            200,
+            INVALID,
+        ),
+        (b'{"query": "{ ' + b"a " * 501 + b'}"}', 200, "MAX_FIELDS_LIMIT"),
         (b'{"query": "{ ' + b"a " * 6000 + b'}"}', 200, "MAX_TOKENS_LIMIT"),
         (b'{"query": "' + b"{a" * 30 + b"}" * 30 + b'"}', 200, "MAX_DEPTH_LIMIT"),
         (
