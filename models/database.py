@@ -24,7 +24,7 @@ DRIVERS["postgres"] = DRIVERS["postgresql"]
 
 BUSY_TIMEOUT_SECONDS = 30
 CHUNK = 500
-"""Rows a single INSERT writes at most: SQLite bounds the parameters of one statement."""
+"""Rows a statement writes, or terms it has, at most: SQLite bounds parameters and their nesting."""
 
 
 class UnsupportedDatabaseError(ValueError):
