@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import Select, String, Update, func, select, update
+from sqlalchemy import Delete, Select, String, Update, delete, func, select, update
 from sqlmodel import Column, Field, ForeignKey, col
 
 from models.base import Base
@@ -83,3 +83,15 @@ def revoke_family(family: str, *, at: datetime) -> Update:
         .where(col(RefreshToken.family) == family, col(RefreshToken.revoked_at).is_(None))
         .values(revoked_at=at)
     )
+
+
+def forget_expired_tokens(user_id: int, *, now: datetime, limit: int) -> Delete:
+    """Delete a user's oldest expired refresh tokens, but none that another transaction holds."""
+    expired = (
+        select(col(RefreshToken.id))
+        .where(col(RefreshToken.user_id) == user_id, col(RefreshToken.expires_at) <= now)
+        .order_by(col(RefreshToken.id))
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    return delete(RefreshToken).where(col(RefreshToken.id).in_(expired))

@@ -9,9 +9,11 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.database import Database
+from models.idempotency import forget_keys
 from models.users import (
     RefreshToken,
     User,
+    forget_expired_tokens,
     lock_family,
     refresh_token_by_hash,
     revoke_family,
@@ -19,12 +21,14 @@ from models.users import (
 )
 from services.checks import Checks
 from services.errors import MistakeCode, refuse
+from services.idempotency import KEY_LIFETIME
 from services.passwords import Passwords
 from services.tokens import Tokens, hash_refresh_token, new_refresh_token
 
 USERNAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{2,63}")
 MIN_PASSWORD = 8
 MAX_PASSWORD = 256
+FORGOTTEN_AT_A_TIME = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +115,14 @@ async def start_session(
     now: datetime,
     family: str | None = None,
 ) -> SignedIn:
-    """Issue an access token and a refresh token, of a new family unless one goes on."""
+    """Issue an access token and a refresh token, of a new family unless one goes on.
+
+    What has expired of the user's goes at the same time, some of it if it is much.
+    """
+    tokens_gone = forget_expired_tokens(user_id, now=now, limit=FORGOTTEN_AT_A_TIME)
+    keys_gone = forget_keys(user_id, before=now - KEY_LIFETIME, limit=FORGOTTEN_AT_A_TIME)
+    for statement in (tokens_gone, keys_gone):
+        await session.execute(statement, execution_options={"synchronize_session": False})
     refresh_token = new_refresh_token()
     refresh_expires_at = now + tokens.refresh_lifetime
     session.add(

@@ -1,11 +1,13 @@
 """Signing in, refreshing and signing out, one at a time and at the same time."""
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 from argon2 import PasswordHasher
 from sqlalchemy import text
 
+from models.idempotency import IdempotencyKey
 from services.accounts import (
     check_credentials,
     create_user,
@@ -14,6 +16,7 @@ from services.accounts import (
     start_session,
 )
 from services.errors import RefusedError
+from services.idempotency import Request, remember
 from services.passwords import Passwords
 from services.tokens import Tokens
 from tests.conftest import NOW, SECRET
@@ -76,15 +79,15 @@ async def test_an_unknown_user_costs_as_many_hashes_as_a_known_one(database, ann
     assert await hashes("ann") == await hashes("nobody") == await hashes("not a name!") == 2
 
 
-async def signed_in(database, user_id):
+async def signed_in(database, user_id, *, at=NOW):
     async with database.writing() as session:
-        return await start_session(session, TOKENS, user_id=user_id, now=NOW)
+        return await start_session(session, TOKENS, user_id=user_id, now=at)
 
 
-async def refreshed(database, token):
+async def refreshed(database, token, *, at=NOW):
     """Trade a token in a transaction of its own; null when it was refused."""
     async with database.writing() as session:
-        return await refresh_session(session, TOKENS, refresh_token=token, now=NOW)
+        return await refresh_session(session, TOKENS, refresh_token=token, now=at)
 
 
 async def signed_out(database, token):
@@ -133,3 +136,47 @@ async def test_a_session_goes_on_through_one_refresh_after_another(database, ann
     await signed_out(database, session.refresh_token)
     await signed_out(database, "no such token")
     assert await refreshed(database, session.refresh_token) is None
+
+
+async def kept(database, table):
+    async with database.reading() as session:
+        return await session.scalar(text(f"SELECT count(*) FROM {table}"))
+
+
+async def test_a_new_session_forgets_the_users_expired_tokens_and_nobody_elses(
+    database, ann, clock
+):
+    async with database.writing() as session:
+        ben = await create_user(session, "ben", password_hash="x", base_currency="USD", now=clock())
+    for user_id in (ann, ann, ben.id):
+        await signed_in(database, user_id, at=clock())
+    clock.now += TOKENS.refresh_lifetime - timedelta(seconds=1)
+    await signed_in(database, ann, at=clock())
+    assert await kept(database, "refresh_tokens") == 4
+    clock.now += timedelta(seconds=1)
+    last = await signed_in(database, ann, at=clock())
+    assert await kept(database, "refresh_tokens") == 3
+    assert await refreshed(database, last.refresh_token, at=clock())
+
+
+async def test_a_new_session_forgets_the_users_idempotency_keys_after_a_month(database, ann, clock):
+    async with database.writing() as session:
+        for key in ("one", "two"):
+            request = Request(user_id=ann, key=key, operation="test", content="")
+            remember(session, request, result_id=1, now=clock())
+    clock.now += timedelta(days=30)
+    await signed_in(database, ann, at=clock())
+    assert await kept(database, "idempotency_keys") == 2
+    clock.now += timedelta(seconds=1)
+    await signed_in(database, ann, at=clock())
+    assert await kept(database, "idempotency_keys") == 0
+
+
+async def test_much_that_has_expired_goes_bit_by_bit(database, ann, clock):
+    row = {"user_id": ann, "fingerprint": "", "result_id": 1, "created_at": clock()}
+    async with database.writing() as session:
+        session.add_all(IdempotencyKey(key=str(number), **row) for number in range(1001))
+    clock.now += timedelta(days=31)
+    for left in (1, 0):
+        await signed_in(database, ann, at=clock())
+        assert await kept(database, "idempotency_keys") == left
