@@ -17,7 +17,11 @@ def _refuse(name: str, hint: str) -> GraphQLError:
 
 
 def parse_decimal(value: object) -> Decimal:
-    """Read a decimal from text or a whole number; a float has already lost digits."""
+    """Read a decimal from text or a whole number; a float has already lost digits.
+
+    1.0, 1.00 and 10e-1 come out as the same 1, so that an input sent again in other digits is
+    known for the same.
+    """
     if isinstance(value, bool) or not isinstance(value, (str, int)):
         raise _refuse("Decimal", 'write it as a string, such as "175.50".')
     text = str(value).strip()
@@ -32,7 +36,7 @@ def parse_decimal(value: object) -> Decimal:
     if abs(number.adjusted()) > MAX_DIGITS:
         # A few characters of exponent would be gigabytes of digits once written out.
         raise _refuse("Decimal", f"at most {MAX_DIGITS} digits on either side of the point.")
-    return number
+    return Decimal(plain(number))
 
 
 def parse_date(value: object) -> date:

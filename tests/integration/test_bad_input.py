@@ -74,6 +74,29 @@ async def test_a_wrong_field_is_named_with_its_code(ann, wrong, code, field):
     assert await refused(ann, **wrong) == [(code, [field])]
 
 
+async def test_a_key_knows_its_input_by_the_numbers_and_not_by_their_digits(ann):
+    async def record(quantity):
+        trade = {
+            "portfolioId": ann.portfolio,
+            "symbol": "AAPL",
+            "side": "BUY",
+            "quantity": quantity,
+            "price": "1",
+            "occurredAt": "2024-03-01T15:00:00Z",
+            "idempotencyKey": "a key",
+        }
+        answer = await ann.data(
+            "mutation($input: RecordTradeInput!) { recordTrade(input: $input) "
+            "{ replayed userErrors { code } } }",
+            {"input": trade},
+        )
+        return answer["recordTrade"]
+
+    assert await record("1.0") == {"replayed": False, "userErrors": []}
+    assert await record("1.00") == {"replayed": True, "userErrors": []}
+    assert (await record("1.01"))["userErrors"] == [{"code": "IDEMPOTENCY_CONFLICT"}]
+
+
 async def test_all_wrong_fields_are_told_at_once(ann):
     assert await refused(ann, quantity="-1", price="-1", occurredAt="2030-01-01T00:00:00Z") == [
         ("IN_FUTURE", ["occurredAt"]),

@@ -19,3 +19,8 @@ def test_an_absurd_exponent_is_refused(text):
 )
 def test_a_number_is_read_as_what_it_is(text, number):
     assert parse_decimal(text) == number
+
+
+@pytest.mark.parametrize("text", ["1", "1.0", "1.00", "10e-1", "+1", 1])
+def test_a_number_is_the_same_however_it_is_written(text):
+    assert repr(parse_decimal(text)) == "Decimal('1')"
