@@ -241,26 +241,34 @@ class Market:
         of: type[V],
         load: Callable[[list[Any]], Awaitable[dict[Any, V]]],
     ) -> dict[Any, V]:
-        """Answer questions about days through the cache; a past day's answer lasts longer."""
-        if not questions:
-            return {}
+        """Answer questions about days through the cache; a past day's answer lasts longer.
+
+        The two are kept apart, or what was said of a day while it ran would count as its last word.
+        """
         by_key = {repr(question): question for question in questions}
 
         async def load_keys(keys: list[str]) -> dict[str, V]:
             answers = await load([by_key[key] for key in keys])
             return {key: answers[by_key[key]] for key in keys if by_key[key] in answers}
 
-        today = self._clock().date()
-        current = any(question.day >= today for question in questions)
-        entries = await self._cache.get_many(
-            kind,
-            list(by_key),
-            of=of,
-            load=load_keys,
-            policy=POLICIES["today" if current else "past"],
+        now = self._clock().date()
+        keys: dict[str, list[str]] = {"today": [], "past": []}
+        for key, question in by_key.items():
+            keys["today" if question.day >= now else "past"].append(key)
+        groups = await asyncio.gather(
+            *(
+                self._cache.get_many(
+                    f"{kind}:{age}", group, of=of, load=load_keys, policy=POLICIES[age]
+                )
+                for age, group in keys.items()
+                if group
+            )
         )
         return {
-            by_key[key]: entry.value for key, entry in entries.items() if entry.value is not None
+            by_key[key]: entry.value
+            for entries in groups
+            for key, entry in entries.items()
+            if entry.value is not None
         }
 
     async def bars(self, symbol: str, *, first: date, last: date) -> list[Bar]:

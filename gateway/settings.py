@@ -34,9 +34,11 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    database_url: Annotated[str, Field(description="sqlite:///file or postgresql://…")] = (
-        "sqlite:///folioql.db"
-    )
+    database_url: Annotated[
+        str,
+        # It may hold a password.
+        Field(repr=False, description="sqlite:///file or postgresql://…"),
+    ] = "sqlite:///folioql.db"
     cache_url: Annotated[
         SecretStr, Field(description="redis://host, where replicas share market data.")
     ] = SecretStr("")
@@ -75,6 +77,7 @@ class Settings(BaseModel):
         int, Field(ge=1_000, description="Largest accepted request body.")
     ] = 1_000_000
     max_depth: Annotated[int, Field(ge=3, description="Deepest accepted document.")] = 20
+    max_fields: Annotated[int, Field(ge=10, description="Most fields of a document.")] = 500
     max_tokens: Annotated[int, Field(ge=100, description="Longest accepted document.")] = 5_000
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Field(description="Least level to log.")
