@@ -14,8 +14,8 @@ from gateway.documents import Documents
 from gateway.schema import schema
 from gateway.settings import Settings
 from gateway.web.explorer import DOCUMENTS, FILES, MEDIA_TYPES, accepts_gzip, default_tabs
+from tests.conftest import SECRET
 
-SECRET = "a secret that is only good for tests, and long"
 NAMES = sorted(path.stem for path in DOCUMENTS.glob("*.graphql"))
 PACKED = sorted(name for name in MEDIA_TYPES if name != "NOTICES.txt")
 BROWSER = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
