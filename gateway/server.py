@@ -1,13 +1,11 @@
 """Serves the application, in this process or in several that share one socket."""
 
-import sys
 from functools import partial
 from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
 from pydantic import SecretStr
-from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
 from gateway.app import create_app
@@ -43,7 +41,4 @@ def serve(settings: Settings, *, workers: int) -> None:
         return
     # uvicorn.run would start several from an import string only, so without these settings.
     config = uvicorn.Config(**options)
-    supervisor = Multiprocess(config, sockets=[config.bind_socket()])
-    supervisor.run()
-    if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
-        sys.exit(STARTUP_FAILURE)
+    Multiprocess(config, sockets=[config.bind_socket()]).run()
