@@ -2,6 +2,7 @@
 
 import re
 import uuid
+from urllib.parse import parse_qs
 
 import httpx2
 import pytest
@@ -94,27 +95,36 @@ def test_a_header_typed_by_hand_is_sent_as_it_is(explorer):
     assert asked.value.headers["x-mine"] == "yes"
 
 
-def test_the_token_is_renewed_shortly_before_it_expires(explorer):
-    granted = []
-
-    def shorten(route):
-        response = route.fetch()
-        granted.append((route.request.post_data, response.json()))
-        lifetime = 4 if len(granted) == 1 else 900
-        route.fulfill(response=response, json=response.json() | {"expires_in": lifetime})
-
-    explorer.page.route("**/auth/token", shorten)
-    with explorer.page.expect_request(
-        lambda request: "grant_type=refresh_token" in (request.post_data or "")
-    ) as renewal:
+def test_the_token_is_renewed_a_minute_before_it_expires(unopened):
+    explorer, clock = unopened, unopened.page.clock
+    clock.install()
+    explorer.open()
+    with explorer.page.expect_response("**/auth/token") as first:
         explorer.sign_in()
-    renewal.value.response().finished()
-    assert granted[0][1]["refresh_token"] in granted[1][0]
-    explorer.page.wait_for_function("document.querySelector('[role=status]') !== null")
+    granted = first.value.json()
+
+    def mark(route):
+        response = route.fetch()
+        # Tokens of the same second are the same: only a mark tells this one.
+        route.fulfill(response=response, json=response.json() | {"access_token": "renewed"})
+
+    explorer.page.route("**/auth/token", mark)
+    clock.fast_forward("13:00")
     with explorer.asking() as asked:
         explorer.run()
-    assert asked.value.headers["authorization"] == f"Bearer {granted[1][1]['access_token']}"
-    assert granted[0][1]["access_token"] != granted[1][1]["access_token"]
+    assert asked.value.headers["authorization"] == f"Bearer {granted['access_token']}"
+    with explorer.page.expect_response("**/auth/token") as second:
+        clock.fast_forward("01:00")
+    assert second.value.status == 200
+    assert parse_qs(second.value.request.post_data) == {
+        "grant_type": ["refresh_token"],
+        "refresh_token": [granted["refresh_token"]],
+    }
+    explorer.button("Headers").click()
+    expect(explorer.page.locator(".graphiql-editor-tool")).to_contain_text("Bearer renewed")
+    with explorer.asking() as asked:
+        explorer.run()
+    assert asked.value.headers["authorization"] == "Bearer renewed"
 
 
 def test_no_token_is_left_in_the_browsers_storage(explorer):
