@@ -54,6 +54,13 @@ def test_serving_without_a_secret_is_refused(tmp_path):
     assert "FOLIOQL_SECRET is not set" in errors
 
 
+@pytest.mark.parametrize("count", ["0", "-1"])
+def test_serving_with_no_worker_is_refused(tmp_path, count):
+    code, _, errors = folioql("serve", "--workers", count, folder=tmp_path)
+    assert code == 2
+    assert f"Invalid value for '--workers': {count} is not in the range x>=1." in errors
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
