@@ -14,6 +14,7 @@ FLAGS = [
     "--disable-gpu",
     "--disable-quic",
     "--no-first-run",
+    "--renderer-process-limit=1",  # pages one after the other share what is compiled
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
