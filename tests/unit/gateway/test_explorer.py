@@ -94,7 +94,11 @@ async def opened(client):
 def test_a_document_of_the_explorer_is_valid_with_its_variables(tab):
     defaults = Settings()
     documents = Documents(
-        schema, max_tokens=defaults.max_tokens, max_depth=defaults.max_depth, introspection=True
+        schema,
+        max_tokens=defaults.max_tokens,
+        max_depth=defaults.max_depth,
+        max_fields=defaults.max_fields,
+        introspection=True,
     )
     operation = documents.operation(tab["query"], name=None)
     (definition,) = operation.document.definitions
