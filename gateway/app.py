@@ -58,6 +58,7 @@ def create_app(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
             schema,
             max_tokens=settings.max_tokens,
             max_depth=settings.max_depth,
+            max_fields=settings.max_fields,
             introspection=settings.introspection,
         ),
     )

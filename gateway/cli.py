@@ -56,45 +56,42 @@ def main() -> None:
     """FolioQL: one GraphQL endpoint over portfolios, trades, quotes and company profiles."""
 
 
-def _serve(settings: "Settings") -> None:
-    import uvicorn
+workers_option = click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="How many processes answer.",
+)
 
-    from gateway.app import create_app
+
+def _serve(settings: "Settings", *, workers: int) -> None:
+    from gateway.server import serve
     from gateway.settings import SettingsError
-    from gateway.telemetry import configure_logging
 
     try:
-        application = create_app(settings)
+        serve(settings, workers=workers)
     except SettingsError as error:
         raise click.ClickException(str(error)) from error
-    configure_logging(settings.log_level)
-    uvicorn.run(
-        application,
-        host=settings.host,
-        port=settings.port,
-        log_config=None,
-        access_log=False,
-        ws="websockets-sansio",
-        ws_max_size=2_000_000,
-        timeout_graceful_shutdown=5,
-    )
 
 
 @main.command()
-def serve() -> None:
+@workers_option
+def serve(workers: int) -> None:
     """Serve the API. The database must be migrated."""
-    _serve(settings_or_exit())
+    _serve(settings_or_exit(), workers=workers)
 
 
 @main.command()
-def demo() -> None:
+@workers_option
+def demo(workers: int) -> None:
     """Migrate, add the demo data, and serve with the simulated market."""
     settings = settings_or_exit(demo=True)
     asyncio.run(_prepare_demo(settings))
     click.echo(
         f"FolioQL demo: http://{settings.host}:{settings.port}/graphql  (demo / demo123)", err=True
     )
-    _serve(settings)
+    _serve(settings, workers=workers)
 
 
 async def _prepare_demo(settings: "Settings") -> None:

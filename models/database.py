@@ -24,7 +24,7 @@ DRIVERS["postgres"] = DRIVERS["postgresql"]
 
 BUSY_TIMEOUT_SECONDS = 30
 CHUNK = 500
-"""Rows a single INSERT writes at most: SQLite bounds the parameters of one statement."""
+"""Rows a statement writes, or terms it has, at most: SQLite bounds parameters and their nesting."""
 
 
 class UnsupportedDatabaseError(ValueError):
@@ -93,7 +93,8 @@ class Database:
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self.statements = 0
         self.metadata = metadata  # complete: a table that is not imported breaks foreign keys
-        options: dict[str, Any] = {} if self.is_sqlite else {"pool_pre_ping": True}
+        # An error of the database ends up in a log, where what people store does not belong.
+        options: dict[str, Any] = {"hide_parameters": True, "pool_pre_ping": not self.is_sqlite}
         if not (self.is_sqlite and self.url.database in (None, "", ":memory:")):
             options |= {"pool_size": pool_size, "max_overflow": pool_size}
         self.engine: AsyncEngine = create_async_engine(self.url, echo=echo, **options)

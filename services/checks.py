@@ -46,6 +46,8 @@ class Checks:
             bound = "zero or more" if zero else "more than zero"
             self.note(MistakeCode.OUT_OF_RANGE, f"Must be {bound}, not {value}.", field)
             return Decimal(1)
+        if not value:
+            return Decimal(0)  # whatever its exponent
         if value.adjusted() >= MAX_INTEGER_DIGITS:
             self.note(
                 MistakeCode.OUT_OF_RANGE,
@@ -53,9 +55,11 @@ class Checks:
                 field,
             )
             return Decimal(1)
-        value = Decimal(plain(value))
+        # An absurd exponent is not written out: it would be gigabytes of digits.
+        tiny = value.adjusted() < -places
+        value = Decimal(1) if tiny else Decimal(plain(value))
         exponent = value.as_tuple().exponent
-        if isinstance(exponent, int) and -exponent > places:
+        if tiny or (isinstance(exponent, int) and -exponent > places):
             self.note(MistakeCode.OUT_OF_RANGE, f"Must have at most {places} decimals.", field)
         return value
 

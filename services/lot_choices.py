@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from analytics.lots import Holding, Method, fold
 from analytics.money import ZERO, total
+from models.base import row_key
 from models.portfolios import Portfolio
 from models.transactions import Transaction
 from services.entries import events_of, in_order, pool_of, terms_of
@@ -30,16 +31,17 @@ async def check_lots(
     terms = terms_of(portfolios, method=Method.SPECIFIC)
     holdings = fold(events_of(ledger, terms=terms), method=Method.SPECIFIC)
     # Of a transfer it is the arriving half that moves the lots.
-    moved = {entry.origin_id: entry.id for entry in ledger if entry.origin_id is not None}
+    moved = {entry.origin_id: row_key(entry.id) for entry in ledger if entry.origin_id}
     for entry in choosing:
-        taken = _taken(holdings.get(pool_of(entry), Holding()), moved.get(entry.id, entry.id))
-        for key, units in entry.lots or ():
-            if taken.get(int(key), ZERO) < Decimal(units):
+        key = row_key(entry.id)
+        taken = _taken(holdings.get(pool_of(entry), Holding()), moved.get(key, key))
+        for lot, units in entry.lots or ():
+            if taken.get(int(lot), ZERO) < Decimal(units):
                 message = f"At that time there are no {units} units of that lot."
                 raise refuse(MistakeCode.INVALID, message, "lots")
 
 
-def _taken(holding: Holding, event_id: int | None) -> dict[int, Decimal]:
+def _taken(holding: Holding, event_id: int) -> dict[int, Decimal]:
     """Return the units that an event took of each lot."""
     parts = [
         (closing.lot_fill_id, abs(closing.quantity))

@@ -94,8 +94,9 @@ async def apply_change(
 ) -> None:
     """Bring the projection up to date after entries were added or voided, and bump versions.
 
-    Raises RefusedError when an entry names lots that are not there, and OversoldError when a sale finds fewer units than it needs, or fewer than before the
-    change; a ``lenient`` change keeps such a sale, and its gain is then unknown.
+    Raises RefusedError when an entry names lots that are not there, and OversoldError when a sale
+    finds fewer units than it needs, or fewer than before the change; a ``lenient`` change keeps
+    such a sale, and its gain is then unknown.
     """
     portfolios = await _owned(session, owner_id)
     await check_lots(session, list(portfolios.values()), added)
