@@ -1,4 +1,4 @@
-"""The command line: folioql serve, demo, migrate, schema, import, verify, doctor."""
+"""The command line: folioql serve, demo, migrate, schema, import, export, verify, doctor."""
 
 import asyncio
 import sys
@@ -227,6 +227,30 @@ async def import_(
         click.echo(f"{counts}. Nothing was changed{': a dry run' if dry_run else ''}.")
     if report.count(Fate.REFUSED) and not skip_refused:
         sys.exit(1)
+
+
+@main.command()
+@click.option("--portfolio", required=True, help="Name of the portfolio.")
+@click.option("--user", default="demo", show_default=True, help="Whose portfolio it is.")
+@click.option(
+    "--format", "written", type=click.Choice(["csv", "json"]), default="csv", show_default=True
+)
+@asynchronous
+async def export(portfolio: str, user: str, written: str) -> None:
+    """Write a portfolio's ledger to standard output, as a file that `import` reads."""
+    from models.database import Database
+    from services.errors import RefusedError
+    from services.exports import as_csv, as_json, export_named
+
+    database = Database(settings_or_exit(demo=True).database_url)
+    try:
+        await migrated_or_exit(database)
+        drafts = await export_named(database, username=user, portfolio=portfolio)
+    except RefusedError as error:
+        raise click.ClickException(str(error)) from error
+    finally:
+        await database.close()
+    click.echo(as_csv(drafts) if written == "csv" else as_json(drafts), nl=False)
 
 
 @main.command()

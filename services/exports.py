@@ -18,13 +18,16 @@ from analytics.lots import Passage, fold
 from analytics.money import EXACT, plain
 from datasources.brokers.folioql import COLUMNS
 from models.base import row_key
+from models.database import Database
 from models.drafts import Draft
 from models.instruments import instruments_by_id
-from models.portfolios import Portfolio, portfolios_by_owner
+from models.portfolios import Portfolio, portfolio_by_name, portfolios_by_owner
 from models.transactions import Kind, Transaction
+from models.users import user_by_name
 from services.drafts import RATE_PLACES, draft_of
 from services.entries import Terms, events_of, in_order, terms_of
 from services.entry_ids import own_id
+from services.errors import MistakeCode, refuse
 from services.projection import ledger_entries
 
 
@@ -64,6 +67,19 @@ async def export_drafts(session: AsyncSession, portfolio: Portfolio) -> list[Dra
         )
         for draft in drafts
     ]
+
+
+async def export_named(database: Database, *, username: str, portfolio: str) -> list[Draft]:
+    """Export a portfolio by its owner's name and its own; raises RefusedError."""
+    async with database.snapshot() as session:
+        user = await session.scalar(user_by_name(username))
+        if user is None:
+            raise refuse(MistakeCode.NOT_FOUND, f"There is no user {username!r}.", "user")
+        row = await session.scalar(portfolio_by_name(owner_id=row_key(user.id), name=portfolio))
+        if row is None:
+            message = f"{username} has no portfolio {portfolio!r}."
+            raise refuse(MistakeCode.NOT_FOUND, message, "portfolio")
+        return await export_drafts(session, row)
 
 
 def _arrivals(
