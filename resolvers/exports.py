@@ -40,9 +40,10 @@ async def export_of(
     async with info.context.services.database.snapshot() as session:
         drafts = await export_drafts(session, row)
     as_table = written is ExportFormat.CSV
+    ending = "csv" if as_table else "json"
     stem = "".join(sign if sign.isalnum() else "-" for sign in row.name.lower())
     return TransactionExport(
-        file_name=f"{stem}.{written.value.lower()}",
+        file_name=f"{stem}.{ending}",
         media_type="text/csv" if as_table else "application/json",
         content=as_csv(drafts) if as_table else as_json(drafts),
         row_count=len(drafts),
