@@ -30,6 +30,9 @@ from models.portfolios import Portfolio
 from models.types import ExactDecimal, Identifier, UtcDateTime
 
 
+OPTIONAL_JSON: Any = JSON(none_as_null=True)
+
+
 class Kind(Enum):
     """What a transaction is; the order is the one in which entries of one moment count."""
 
@@ -168,8 +171,8 @@ class Transaction(Base, table=True):
     ratio_new: Decimal | None = Field(default=None, sa_type=ExactDecimal)
     ratio_old: Decimal | None = Field(default=None, sa_type=ExactDecimal)
     cost_share: Decimal | None = Field(default=None, sa_type=ExactDecimal)
-    lots: list[list[str]] | None = Field(default=None, sa_type=JSON)
-    lot_rates: dict[str, str] | None = Field(default=None, sa_type=JSON)
+    lots: list[list[str]] | None = Field(default=None, sa_type=OPTIONAL_JSON)
+    lot_rates: dict[str, str] | None = Field(default=None, sa_type=OPTIONAL_JSON)
     note: str | None = Field(default=None, sa_type=String)
     external_id: str | None = Field(default=None, sa_type=String)
     created_at: datetime = Field(sa_type=UtcDateTime)
