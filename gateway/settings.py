@@ -69,6 +69,9 @@ class Settings(BaseModel):
     max_body_bytes: Annotated[
         int, Field(ge=1_000, description="Largest accepted request body.")
     ] = 1_000_000
+    max_upload_bytes: Annotated[
+        int, Field(ge=1_000, description="Largest accepted request with a file.")
+    ] = 50_000_000
     max_depth: Annotated[int, Field(ge=3, description="Deepest accepted document.")] = 20
     max_tokens: Annotated[int, Field(ge=100, description="Longest accepted document.")] = 5_000
     log_level: Annotated[

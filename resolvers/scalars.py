@@ -8,6 +8,7 @@ import strawberry
 from graphql import GraphQLError
 
 from analytics.money import plain
+from resolvers.uploads import Upload, no_upload_out, parse_upload
 
 MAX_DIGITS = 60
 
@@ -116,5 +117,12 @@ SCALARS: dict[object, Any] = {
         serialize=str,
         parse_value=_text,
         specified_by_url="https://datatracker.ietf.org/doc/html/rfc20",
+    ),
+    Upload: strawberry.scalar(
+        name="Upload",
+        description="A file, sent in a multipart request with null in its place.",
+        serialize=no_upload_out,
+        parse_value=parse_upload,
+        specified_by_url="https://github.com/jaydenseric/graphql-multipart-request-spec",
     ),
 }

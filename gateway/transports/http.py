@@ -14,20 +14,12 @@ from gateway.documents import RefusedDocumentError
 from gateway.failures import failed
 from gateway.transports import execution
 from gateway.transports.execution import Executor, MalformedRequestError, is_subscription
+from gateway.transports.uploads import MULTIPART, RefusedRequestError, read_upload
 from resolvers.context import Services
 
 JSON = "application/json"
 GRAPHQL = "application/graphql-response+json"
 EVENTS = "text/event-stream"
-
-
-class RefusedRequestError(Exception):
-    """A request is refused before anything is executed."""
-
-    def __init__(self, status: int, message: str, *, code: str = "BAD_REQUEST") -> None:
-        super().__init__(message)
-        self.status = status
-        self.code = code
 
 
 def encode(value: Any) -> bytes:
@@ -44,11 +36,13 @@ class GraphQLOverHttp:
         *,
         services: Services,
         max_body_bytes: int,
+        max_upload_bytes: int,
         explorer: Callable[[], Response] | None,
     ) -> None:
         self._executor = executor
         self._services = services
         self._max_body_bytes = max_body_bytes
+        self._max_upload_bytes = max_upload_bytes
         self._explorer = explorer
 
     async def respond(self, request: Request) -> Response:
@@ -83,8 +77,21 @@ class GraphQLOverHttp:
                 return self._checked(body | {"variables": self._decoded(variables.encode())})
             return self._checked(body)
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if kind == MULTIPART:
+            # Nobody but a user may make us take in a large body.
+            if (
+                context_for(
+                    self._services,
+                    authorization=request.headers.get("authorization"),
+                    request_id=request.state.request_id,
+                ).principal
+                is None
+            ):
+                raise RefusedRequestError(401, "Sign in first.", code="UNAUTHENTICATED")
+            return self._checked(await read_upload(request, max_bytes=self._max_upload_bytes))
         if kind != JSON:
-            message = f"Send {JSON}, not {kind or 'a body without a content type'}."
+            what = kind or "a body without a content type"
+            message = f"Send {JSON}, or {MULTIPART} for files, not {what}."
             raise RefusedRequestError(415, message)
         declared = request.headers.get("content-length", "")
         if declared.isdigit() and int(declared) > self._max_body_bytes:

@@ -134,7 +134,7 @@ def test_a_killed_import_leaves_all_of_it_or_nothing(seeded):
     file.write_text("date,type,price\n" + rows)
     code = (
         "import os, signal, sys\n"
-        "import services.imports as imports\n"
+        "import services.batches as imports\n"
         "original = imports.book\n"
         "async def book(*args, **kwargs):\n"
         "    await original(*args, **kwargs)\n"
