@@ -253,7 +253,9 @@ class Closing:
     @property
     def holding_days(self) -> int | None:
         """Return the days between opening and closing; null if the acquisition is missing."""
-        return None if self.opened_at is None else (self.closed_at - self.opened_at).days
+        if self.opened_at is None:
+            return None
+        return (self.closed_at.date() - self.opened_at.date()).days
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
