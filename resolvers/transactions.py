@@ -1,7 +1,7 @@
 """Transactions: the ledger's entries as a client reads them."""
 
 import dataclasses
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
 from typing import TYPE_CHECKING, Annotated, Any
@@ -136,6 +136,14 @@ class TradeSide(Enum):
     COVER = strawberry.enum_value("COVER", description=_KINDS[Kind.COVER])
 
 
+@strawberry.enum(description="Whose exchange rate an entry counts by.")
+class ExchangeRateSource(Enum):
+    """Whose exchange rate an entry counts by, as `models.transactions.RateSource` has it."""
+
+    BOOKED = strawberry.enum_value("BOOKED", description="The booking's own.")
+    MARKET = strawberry.enum_value("MARKET", description="The market's of its day.")
+
+
 async def histories(
     parents: "list[Transaction]", info: Info[Context, None]
 ) -> list[list[TransactionChange]]:
@@ -167,6 +175,13 @@ class Transaction(Node):
     exchange_rate: Decimal | None = strawberry.field(
         description="Units of the portfolio's base currency for one unit of the entry's, by which "
         "it counts: the booking's own or the market's of its day. Null if none was known."
+    )
+    exchange_rate_source: ExchangeRateSource | None = strawberry.field(
+        description="Whose rate it is; null where none was needed or known."
+    )
+    exchange_rate_date: date | None = strawberry.field(
+        description="The day the market's rate is of: that of the entry or the last one before, "
+        "never a later one. Null for any other rate."
     )
     note: str | None = strawberry.field(description="The owner's words, if any.")
     external_id: str | None = strawberry.field(
@@ -343,6 +358,10 @@ def transaction_of(booked: Booked) -> Entry:
         "cash_effect": money(effects[row.settlement_currency], row.settlement_currency),
         "cash_effects": [money(part, currency) for currency, part in effects.items()],
         "exchange_rate": row.rate,
+        "exchange_rate_source": None
+        if row.rate_source is None
+        else ExchangeRateSource(row.rate_source),
+        "exchange_rate_date": row.rate_day,
         "note": row.note,
         "external_id": row.external_id,
         "voided_at": row.voided_at,
