@@ -21,10 +21,11 @@ from resolvers.gains import (
 )
 from resolvers.ids import encode_id
 from resolvers.loaders import PageKey
+from resolvers.lots import FeePolicy, LotMethod, method_of
 from resolvers.paging import cut_of
-from resolvers.positions import FeePolicy, LotMethod, Position, method_of, position_of
+from resolvers.positions import Position, position_of
 from resolvers.scalars import CurrencyCode, Ratio
-from resolvers.transactions import (
+from resolvers.transaction_pages import (
     TradeConnection,
     TransactionConnection,
     TransactionFilter,
