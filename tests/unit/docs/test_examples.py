@@ -1,4 +1,4 @@
-"""The GraphQL examples of the documentation: each must be valid against the schema."""
+"""The documentation: its examples are valid, its tables complete, its links lead somewhere."""
 
 import re
 from pathlib import Path
@@ -7,6 +7,8 @@ import pytest
 from graphql import parse, validate
 
 from gateway.schema import schema
+from gateway.settings import Settings
+from models.transactions import Kind
 
 ROOT = Path(__file__).parents[3]
 PAGES = [ROOT / "README.md", ROOT / "examples" / "README.md", *sorted(ROOT.glob("docs/**/*.md"))]
@@ -25,3 +27,23 @@ def test_the_documentation_has_examples():
 @pytest.mark.parametrize("text", EXAMPLES)
 def test_an_example_is_valid(text):
     assert validate(schema._schema, parse(text)) == []
+
+
+def test_the_ledger_page_has_a_row_for_every_kind_of_entry():
+    page = (ROOT / "docs" / "ledger.md").read_text(encoding="utf-8")
+    assert sorted(re.findall(r"^\| `([A-Z_]+)` \| `", page, re.MULTILINE)) == sorted(
+        kind.value for kind in Kind
+    )
+
+
+def test_the_configuration_page_has_a_row_for_every_setting():
+    page = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"^\| `FOLIOQL_([A-Z_]+)` \|", page, re.MULTILINE)) == {
+        name.upper() for name in Settings.model_fields if name != "demo"
+    }
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_page_links_to_files_that_are_there(page):
+    links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
+    assert [link for link in links if not (page.parent / link).exists()] == []
