@@ -1,9 +1,9 @@
 """The database: engine, sessions for reading and for writing, and whether it is migrated."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, Table, event, text
 from sqlalchemy.dialects import postgresql, sqlite
@@ -23,8 +23,10 @@ DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
 DRIVERS["postgres"] = DRIVERS["postgresql"]
 
 BUSY_TIMEOUT_SECONDS = 30
+T = TypeVar("T")
+
 CHUNK = 500
-"""Rows a single INSERT writes at most: SQLite bounds the parameters of one statement."""
+"""Rows or keys that one statement names at most: databases bound its parameters and its depth."""
 
 
 class UnsupportedDatabaseError(ValueError):
@@ -142,6 +144,12 @@ class Database:
         return Path(name) if self.is_sqlite and name and name != ":memory:" else None
 
 
+def chunks(values: Sequence[T]) -> Iterator[Sequence[T]]:
+    """Cut values into parts that one statement can name."""
+    for start in range(0, len(values), CHUNK):
+        yield values[start : start + CHUNK]
+
+
 async def upsert(session: AsyncSession, table: type[Base], rows: Sequence[dict[str, Any]]) -> None:
     """Insert rows, or overwrite those with the same primary key; later rows must not repeat one."""
     if not rows:
@@ -150,8 +158,8 @@ async def upsert(session: AsyncSession, table: type[Base], rows: Sequence[dict[s
     insert = sqlite.insert if dialect == "sqlite" else postgresql.insert
     target: Table = table.__table__  # type: ignore[attr-defined]
     keys = [column.name for column in target.primary_key]
-    for start in range(0, len(rows), CHUNK):
-        statement = insert(target).values(list(rows[start : start + CHUNK]))
+    for chunk in chunks(rows):
+        statement = insert(target).values(list(chunk))
         changes = {
             column.name: statement.excluded[column.name]
             for column in target.columns

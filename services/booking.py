@@ -10,11 +10,13 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from analytics.money import ONE, plain
 from datasources.market import Market
 from models.base import row_key
+from models.database import chunks
 from models.drafts import Draft
 from models.instruments import Instrument
 from models.market import InstrumentMatch, Rate, RateQuestion
@@ -23,7 +25,9 @@ from models.transactions import (
     Kind,
     RateSource,
     Transaction,
+    booked_since,
     external_ids,
+    newest_key,
     splits_on,
 )
 from models.users import user_for_update
@@ -282,8 +286,8 @@ async def taken_external_ids(
     """Return which of the drafts' external ids the portfolio already has."""
     wanted = sorted({draft.external_id for draft in drafts if draft.external_id is not None})
     taken: set[str] = set()
-    for start in range(0, len(wanted), 1000):
-        rows = await session.scalars(external_ids(portfolio_id, wanted[start : start + 1000]))
+    for chunk in chunks(wanted):
+        rows = await session.scalars(external_ids(portfolio_id, list(chunk)))
         taken.update(row for row in rows if row is not None)
     return taken
 
@@ -358,25 +362,22 @@ async def book(
         raise OutdatedError
     instruments = await instruments_for(session, prepared, places, now=now)
     portfolio_id = row_key(portfolio.id)
-    entries = [
-        Transaction(
-            portfolio_id=portfolio_id,
-            created_at=now,
-            **columns_of(
-                prepared.settled[place],
-                base_currency=portfolio.base_currency,
-                instruments=instruments,
-            ),
+    rows = [
+        {"portfolio_id": portfolio_id, "created_at": now}
+        | columns_of(
+            prepared.settled[place],
+            base_currency=portfolio.base_currency,
+            instruments=instruments,
         )
         for place in places
     ]
-    repeated = await repeated_splits(session, portfolio_id, entries)
+    splits = [Transaction(**row) for row in rows if row["kind"] == Kind.SPLIT.value]
+    repeated = await repeated_splits(session, portfolio_id, splits)
     if repeated:
         day = repeated[0].occurred_at.date()
         message = f"A split of that day ({day}) is booked already: it would count twice."
         raise refuse(MistakeCode.ALREADY_EXISTS, message, "occurredAt")
-    session.add_all(entries)
-    await session.flush()
+    entries = await _write(session, portfolio_id, rows)
     try:
         await apply_change(session, owner_id=portfolio.owner_id, added=entries, lenient=lenient)
     except OversoldError as error:
@@ -385,6 +386,21 @@ async def book(
         what = "Not enough units" if place is not None else "This would break a later entry"
         raise EntryOversoldError(place, oversold_mistake(error, what=what)) from error
     return entries
+
+
+async def _write(
+    session: AsyncSession, portfolio_id: int, rows: Sequence[dict[str, Any]]
+) -> list[Transaction]:
+    """Insert transactions all at once and return them in the same order.
+
+    Rows inserted together get ascending keys, all above those that were there: reading them back
+    is many times faster than to ask for the key of each while inserting.
+    """
+    if not rows:
+        return []
+    newest = await session.scalar(newest_key())
+    await session.execute(insert(Transaction), rows)
+    return list(await session.scalars(booked_since(portfolio_id, newest or 0)))
 
 
 async def book_one(
