@@ -362,7 +362,7 @@ async def book(
         raise OutdatedError
     instruments = await instruments_for(session, prepared, places, now=now)
     portfolio_id = row_key(portfolio.id)
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"portfolio_id": portfolio_id, "created_at": now}
         | columns_of(
             prepared.settled[place],
