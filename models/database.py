@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, Table, event, text
+from sqlalchemy import Connection, Engine, Table, event, insert, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.ext.asyncio import (
@@ -150,16 +150,25 @@ def chunks(values: Sequence[T]) -> Iterator[Sequence[T]]:
         yield values[start : start + CHUNK]
 
 
+async def insert_all(
+    session: AsyncSession, table: type[Base], rows: Sequence[dict[str, Any]]
+) -> None:
+    """Insert rows that all have the same columns, in order and in one go."""
+    if rows:
+        # Without nulls spelled out the rows would be cut into runs that leave out the same ones.
+        await session.execute(insert(table), rows, execution_options={"render_nulls": True})
+
+
 async def upsert(session: AsyncSession, table: type[Base], rows: Sequence[dict[str, Any]]) -> None:
     """Insert rows, or overwrite those with the same primary key; later rows must not repeat one."""
     if not rows:
         return
     dialect = session.get_bind().dialect.name
-    insert = sqlite.insert if dialect == "sqlite" else postgresql.insert
+    dialect_insert = sqlite.insert if dialect == "sqlite" else postgresql.insert
     target: Table = table.__table__  # type: ignore[attr-defined]
     keys = [column.name for column in target.primary_key]
     for chunk in chunks(rows):
-        statement = insert(target).values(list(chunk))
+        statement = dialect_insert(target).values(list(chunk))
         changes = {
             column.name: statement.excluded[column.name]
             for column in target.columns

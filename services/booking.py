@@ -10,13 +10,12 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from analytics.money import ONE, plain
 from datasources.market import Market
 from models.base import row_key
-from models.database import chunks
+from models.database import chunks, insert_all
 from models.drafts import Draft
 from models.instruments import Instrument
 from models.market import InstrumentMatch, Rate, RateQuestion
@@ -396,10 +395,8 @@ async def _write(
     Rows inserted together get ascending keys, all above those that were there: reading them back
     is many times faster than to ask for the key of each while inserting.
     """
-    if not rows:
-        return []
     newest = await session.scalar(newest_key())
-    await session.execute(insert(Transaction), rows)
+    await insert_all(session, Transaction, rows)
     return list(await session.scalars(booked_since(portfolio_id, newest or 0)))
 
 

@@ -10,7 +10,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -18,7 +18,7 @@ from analytics.ledger import Totals, cash_of, sum_totals
 from analytics.lots import Pool, Shortfall
 from analytics.money import ZERO, total
 from models.base import row_key
-from models.database import chunks, upsert
+from models.database import chunks, insert_all, upsert
 from models.portfolios import (
     CashBalance,
     Portfolio,
@@ -197,8 +197,7 @@ async def _write_lots(
     ]
     if gone:
         await session.execute(delete_lot(), gone)
-    if fresh:
-        await session.execute(insert(Lot), fresh)
+    await insert_all(session, Lot, fresh)
 
 
 def _check_covered(states: Mapping[Pool, InstrumentState], rows: Mapping[Pool, Position]) -> None:
