@@ -28,6 +28,7 @@ WEIGHTS = {
     Kind.DELIVERY_OUT: 4,
     Kind.SPLIT: 1,
 }
+COLUMNS = ("date", "type", "symbol", "quantity", "price", "fee", "tax", "currency", "id")
 CASH = frozenset({Kind.DEPOSIT, Kind.WITHDRAWAL, Kind.FEE, Kind.INTEREST})
 TAKING = frozenset({Kind.SELL, Kind.DELIVERY_OUT})
 
@@ -42,7 +43,7 @@ BUSIEST, QUIETEST = symbol_of(0), symbol_of(INSTRUMENTS - 1)
 
 def drafts_of(size: int, *, seed: int = 1) -> list[Draft]:
     """Return bookings over twelve years, oldest first; some instruments are far busier."""
-    chance = Random(seed)  # noqa: S311  # not a secret
+    chance = Random(seed)
     held = dict.fromkeys((symbol_of(rank) for rank in range(INSTRUMENTS)), 0)
     split_on: set[tuple[str, date]] = set()
     symbols = chance.choices(
@@ -90,13 +91,12 @@ def _draft(
 def csv_of(drafts: Iterable[Draft]) -> str:
     """Write the drafts that FolioQL's own CSV has columns for."""
     table = io.StringIO()
-    writer = csv.writer(table)
-    writer.writerow("date type symbol quantity price fee tax currency id".split())
+    writer = csv.DictWriter(table, COLUMNS)
+    writer.writeheader()
     for draft in drafts:
         if draft.kind in TRADES or (draft.amount is not None and draft.quantity is None):
-            price = draft.price if draft.amount is None else draft.amount
-            writer.writerow(
-                [draft.occurred_at.isoformat(), draft.kind.value, draft.symbol, draft.quantity]
-                + [price, draft.fee, draft.tax, draft.currency, draft.external_id]
-            )
+            row = {name: getattr(draft, name) for name in COLUMNS if hasattr(draft, name)}
+            row |= {"date": draft.occurred_at.isoformat(), "type": draft.kind.value}
+            row |= {"price": draft.price or draft.amount, "id": draft.external_id}
+            writer.writerow(row)
     return table.getvalue()
