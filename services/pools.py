@@ -9,7 +9,7 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from analytics.lots import Pool
+from analytics.events import Pool
 from models.database import chunks
 from models.transactions import Transaction, ledger_of_instruments, links
 

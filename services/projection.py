@@ -14,8 +14,9 @@ from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from analytics.events import Pool
+from analytics.holdings import Shortfall
 from analytics.ledger import Totals, cash_of, sum_totals
-from analytics.lots import Pool, Shortfall
 from analytics.money import ZERO, total
 from models.base import row_key
 from models.database import chunks, insert_all, upsert
