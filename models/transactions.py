@@ -325,6 +325,20 @@ def ledger(portfolio_ids: list[int], *, until: datetime | None = None) -> Select
     return statement
 
 
+def newest_key() -> Select[int | None]:
+    """Select the highest key of all transactions."""
+    return select(func.max(col(Transaction.id)))
+
+
+def booked_since(portfolio_id: int, key: int) -> Select[Transaction]:
+    """Select a portfolio's transactions with higher keys, in the order they were booked."""
+    return (
+        select(Transaction)
+        .where(col(Transaction.portfolio_id) == portfolio_id, col(Transaction.id) > key)
+        .order_by(col(Transaction.id))
+    )
+
+
 def ledger_since(portfolio_ids: list[int], moment: datetime) -> Select[Transaction]:
     """Select what counts of ledgers from a moment on."""
     return select(Transaction).where(

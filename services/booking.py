@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from analytics.money import ONE, plain
 from datasources.market import Market
 from models.base import row_key
-from models.database import batched
+from models.database import chunks, insert_all
 from models.drafts import Draft
 from models.instruments import Instrument
 from models.market import InstrumentMatch, Rate, RateQuestion
@@ -24,8 +24,10 @@ from models.transactions import (
     Kind,
     RateSource,
     Transaction,
+    booked_since,
     entries_by_key,
     external_ids,
+    newest_key,
     splits_on,
 )
 from models.users import user_for_update
@@ -295,12 +297,12 @@ async def keys_of_ids(
     Those without one are known by the id they are exported by.
     """
     found: dict[str, int] = {}
-    for texts in batched(sorted(wanted)):
-        for text, key in await session.execute(external_ids(portfolio_id, texts)):
+    for texts in chunks(sorted(wanted)):
+        for text, key in await session.execute(external_ids(portfolio_id, list(texts))):
             found[text or ""] = key or 0
     own = {text: one for text in wanted if (one := read_own_id(text)) is not None}
-    for keys in batched(sorted({one.key for one in own.values()})):
-        rows = await session.scalars(entries_by_key(portfolio_id, keys))
+    for keys in chunks(sorted({one.key for one in own.values()})):
+        rows = await session.scalars(entries_by_key(portfolio_id, list(keys)))
         entries = {row_key(row.id): row for row in rows}
         found |= {
             text: one.key
@@ -401,25 +403,22 @@ async def book(
         raise OutdatedError
     instruments = await instruments_for(session, prepared, places, now=now)
     portfolio_id = row_key(portfolio.id)
-    entries = [
-        Transaction(
-            portfolio_id=portfolio_id,
-            created_at=now,
-            **columns_of(
-                prepared.settled[place],
-                base_currency=portfolio.base_currency,
-                instruments=instruments,
-            ),
+    rows: list[dict[str, Any]] = [
+        {"portfolio_id": portfolio_id, "created_at": now}
+        | columns_of(
+            prepared.settled[place],
+            base_currency=portfolio.base_currency,
+            instruments=instruments,
         )
         for place in places
     ]
-    repeated = await repeated_splits(session, portfolio_id, entries)
+    splits = [Transaction(**row) for row in rows if row["kind"] == Kind.SPLIT.value]
+    repeated = await repeated_splits(session, portfolio_id, splits)
     if repeated:
         day = repeated[0].occurred_at.date()
         message = f"A split of that day ({day}) is booked already: it would count twice."
         raise refuse(MistakeCode.ALREADY_EXISTS, message, "occurredAt")
-    session.add_all(entries)
-    await session.flush()
+    entries = await _write(session, portfolio_id, rows)
     drafts = [prepared.settled[place].draft for place in places]
     await _name_lots(session, portfolio_id, drafts, entries)
     try:
@@ -430,6 +429,19 @@ async def book(
         what = "Not enough units" if place is not None else "This would break a later entry"
         raise EntryOversoldError(place, oversold_mistake(error, what=what)) from error
     return entries
+
+
+async def _write(
+    session: AsyncSession, portfolio_id: int, rows: Sequence[dict[str, Any]]
+) -> list[Transaction]:
+    """Insert transactions all at once and return them in the same order.
+
+    Rows inserted together get ascending keys, all above those that were there: reading them back
+    is many times faster than to ask for the key of each while inserting.
+    """
+    newest = await session.scalar(newest_key())
+    await insert_all(session, Transaction, rows)
+    return list(await session.scalars(booked_since(portfolio_id, newest or 0)))
 
 
 async def book_one(

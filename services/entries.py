@@ -5,19 +5,10 @@ from dataclasses import dataclass, field, replace
 from datetime import date, time
 from decimal import Decimal
 
+from analytics.events import Amounts, Conversion, Event, Fill, Method, Move, Pool, Repayment
+from analytics.holdings import Holding
 from analytics.ledger import Movement, Nature, Totals, cash_of, flow_totals, sum_totals
-from analytics.lots import (
-    Amounts,
-    Conversion,
-    Event,
-    Fill,
-    Holding,
-    Method,
-    Move,
-    Pool,
-    Repayment,
-    fold,
-)
+from analytics.lots import fold
 from analytics.money import EXACT, ONE, ZERO, convert_known, exact, settle, total_known
 from models.base import row_key
 from models.portfolios import Portfolio

@@ -14,7 +14,8 @@ from decimal import Decimal
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from analytics.lots import Passage, fold
+from analytics.holdings import Passage
+from analytics.lots import fold
 from analytics.money import EXACT, plain
 from datasources.brokers.folioql import COLUMNS
 from models.base import row_key
