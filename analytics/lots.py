@@ -256,12 +256,17 @@ class Closing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Passage:
-    """Units that came in (positive) or went out without cash, at cost or at their stated value."""
+    """Units that came in (positive) or went out without cash, at cost or at their stated value.
+
+    Units of a move name the lot they are of.
+    """
 
     event_id: int
     at: datetime
     quantity: Decimal
     worth: Amounts
+    lot_fill_id: int | None = None
+    opened_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -589,6 +594,8 @@ class _Accounts:
                     at=move.at,
                     quantity=lot.quantity.copy_negate(),
                     worth=Amounts().minus(lot.paid),
+                    lot_fill_id=lot.fill_id,
+                    opened_at=lot.opened_at,
                 )
             )
             if move.target is None:
@@ -596,7 +603,14 @@ class _Accounts:
             target, arrived = self[move.target], _rebased(lot, move.base_rates)
             target.add(target.offset(move, arrived))
             target.passages.append(
-                Passage(event_id=move.id, at=move.at, quantity=arrived.quantity, worth=arrived.paid)
+                Passage(
+                    event_id=move.id,
+                    at=move.at,
+                    quantity=arrived.quantity,
+                    worth=arrived.paid,
+                    lot_fill_id=lot.fill_id,
+                    opened_at=lot.opened_at,
+                )
             )
 
     def _convert(self, event: Conversion) -> None:

@@ -1,6 +1,6 @@
 """Loaders, named by access path: each batch is one statement on a short session of its own."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from typing import TypeVar
@@ -50,7 +50,7 @@ from models.transactions import (
 from models.users import User, users_by_id
 from resolvers.batching import Loader
 from services.combined import combined_state, days_of
-from services.entries import LedgerState, ledger_states, terms_of
+from services.entries import LedgerState, Terms, ledger_states, terms_of
 from services.projection import ledger_entries
 
 T = TypeVar("T")
@@ -92,6 +92,14 @@ class Projection:
     positions: tuple[Held, ...] = ()
     cash: tuple[CashBalance, ...] = ()
     totals: PortfolioTotals | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """The entries of portfolios and of what they are tied to, and the terms they are read by."""
+
+    entries: tuple[Transaction, ...] = ()
+    terms: Mapping[int, Terms] = field(default_factory=dict)
 
 
 def end_of(day: date) -> datetime:
@@ -137,6 +145,7 @@ class Loaders:
         self.ledger_states: Loader[StateKey, LedgerState] = Loader(
             self._ledger_states, default=LedgerState
         )
+        self.ledgers: Loader[StateKey, Ledger] = Loader(self._ledgers, default=Ledger)
         self.revisions: Loader[int, list[Revision]] = Loader(self._revisions, default=list)
         self.transactions: Loader[int, Booked | None] = Loader(self._transactions, default=_nothing)
         self.transaction_pages: Loader[PageKey, list[Booked]] = Loader(
@@ -286,6 +295,16 @@ class Loaders:
                 for place, question in questions.items()
             },
         )
+
+    async def _ledgers(self, keys: list[StateKey]) -> dict[StateKey, Ledger]:
+        """Read the whole ledgers of portfolios at once; all of them share one answer."""
+        portfolios = [key.portfolio for key in keys]
+        async with self._database.reading() as session:
+            entries = await ledger_entries(session, portfolios)
+            owned = await session.scalars(
+                portfolios_by_owner(sorted({row.owner_id for row in portfolios}))
+            )
+            return dict.fromkeys(keys, Ledger(tuple(entries), terms_of(owned)))
 
     async def _revisions(self, ids: list[int]) -> dict[int, list[Revision]]:
         async with self._database.reading() as session:

@@ -23,6 +23,7 @@ from resolvers.loaders import PageKey
 from resolvers.paging import cut_of
 from resolvers.positions import FeePolicy, LotMethod, Position, method_of, position_of
 from resolvers.scalars import CurrencyCode, Ratio
+from resolvers.statements import PeriodStatement, statements_of_scopes
 from resolvers.transactions import (
     TradeConnection,
     TransactionConnection,
@@ -248,6 +249,11 @@ class Portfolio(Node):
         realized_gains_of_scopes,
         description="Its closed lots with what they brought, newest first; with `from` and `to` "
         "those closed on these days. By its lot method unless `lotMethod` asks for another.",
+    )
+    statement: PeriodStatement = batched(
+        statements_of_scopes,
+        description="What became of its value from one day to another, both included, in the base "
+        "currency or another.",
     )
     trades: TradeConnection = batched(
         trades_of_portfolios,
