@@ -43,11 +43,12 @@ class DateRangeInput:
 @strawberry.type(
     description="What became of a portfolio's value over a period: `startValue + inflows - "
     "outflows + realizedGain + unrealizedGain + income - fees - taxes + currencyGain = endValue`. "
-    "The server checks it each time, to the last digit; the lines below are rounded so that they "
-    "still add up. Cost is re-based: units held at the start cost what they were worth then. Units that "
-    "come in or go out without cash are flows at the market value of that day, whatever they had "
-    "cost, or at the value that was stated when they left. Figures of other days than the ends "
-    "are converted at the rates of their own days."
+    "The server checks it each time, to the last digit; the lines below are rounded so "
+    "that they still add up. Cost is re-based: units held at the start cost what they "
+    "were worth then. Units that come in or go out without cash are flows at the market "
+    "value of that day, whatever they had cost, or at the value that was stated when they "
+    "left. Figures of other days than the ends are converted at the rates of their own "
+    "days."
 )
 class PeriodStatement:
     """What became of a portfolio's value over a period."""
