@@ -12,9 +12,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from decimal import Decimal
 
+from analytics.events import Amounts, Event, Fill, Method, Pool
 from analytics.gains import Split, split_realized, split_unrealized
+from analytics.holdings import Holding, Lot
 from analytics.ledger import Levy, Movement, Nature
-from analytics.lots import Amounts, Event, Fill, Holding, Lot, Method, Pool, fold
+from analytics.lots import fold
 from analytics.money import ZERO, convert_known, exact, round_to, total, total_known
 from analytics.valuation import Missing, Reason, market_value
 

@@ -1,11 +1,11 @@
 """The database: engine, sessions for reading and for writing, and whether it is migrated."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, Table, event, text
+from sqlalchemy import Connection, Engine, Table, event, insert, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.ext.asyncio import (
@@ -23,8 +23,10 @@ DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
 DRIVERS["postgres"] = DRIVERS["postgresql"]
 
 BUSY_TIMEOUT_SECONDS = 30
+T = TypeVar("T")
+
 CHUNK = 500
-"""Rows a single INSERT writes at most: SQLite bounds the parameters of one statement."""
+"""Rows or keys that one statement names at most: databases bound its parameters and its depth."""
 
 
 class UnsupportedDatabaseError(ValueError):
@@ -84,7 +86,8 @@ class Database:
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self.statements = 0
         self.metadata = metadata  # complete: a table that is not imported breaks foreign keys
-        options: dict[str, Any] = {} if self.is_sqlite else {"pool_pre_ping": True}
+        # An error of the database ends up in a log, where what people store does not belong.
+        options: dict[str, Any] = {"hide_parameters": True, "pool_pre_ping": not self.is_sqlite}
         if not (self.is_sqlite and self.url.database in (None, "", ":memory:")):
             options |= {"pool_size": pool_size, "max_overflow": pool_size}
         self.engine: AsyncEngine = create_async_engine(self.url, echo=echo, **options)
@@ -142,16 +145,31 @@ class Database:
         return Path(name) if self.is_sqlite and name and name != ":memory:" else None
 
 
+def chunks(values: Sequence[T]) -> Iterator[Sequence[T]]:
+    """Cut values into parts that one statement can name."""
+    for start in range(0, len(values), CHUNK):
+        yield values[start : start + CHUNK]
+
+
+async def insert_all(
+    session: AsyncSession, table: type[Base], rows: Sequence[dict[str, Any]]
+) -> None:
+    """Insert rows that all have the same columns, in order and in one go."""
+    if rows:
+        # Without nulls spelled out the rows would be cut into runs that leave out the same ones.
+        await session.execute(insert(table), rows, execution_options={"render_nulls": True})
+
+
 async def upsert(session: AsyncSession, table: type[Base], rows: Sequence[dict[str, Any]]) -> None:
     """Insert rows, or overwrite those with the same primary key; later rows must not repeat one."""
     if not rows:
         return
     dialect = session.get_bind().dialect.name
-    insert = sqlite.insert if dialect == "sqlite" else postgresql.insert
+    dialect_insert = sqlite.insert if dialect == "sqlite" else postgresql.insert
     target: Table = table.__table__  # type: ignore[attr-defined]
     keys = [column.name for column in target.primary_key]
-    for start in range(0, len(rows), CHUNK):
-        statement = insert(target).values(list(rows[start : start + CHUNK]))
+    for chunk in chunks(rows):
+        statement = dialect_insert(target).values(list(chunk))
         changes = {
             column.name: statement.excluded[column.name]
             for column in target.columns

@@ -10,7 +10,7 @@ import strawberry
 from strawberry.types import Info
 
 from analytics.gains import split_realized
-from analytics.lots import Closing, Holding
+from analytics.holdings import Closing, Holding
 from analytics.money import ONE, total_known
 from models import instruments, portfolios
 from resolvers import figures
@@ -20,8 +20,7 @@ from resolvers.figures import Ask, facts_of
 from resolvers.ids import encode_id
 from resolvers.instruments import Instrument, instrument_of
 from resolvers.loaders import state_key
-from resolvers.paging import PageInfo, cut_of, page_of_list
-from resolvers.positions import (
+from resolvers.lots import (
     LOT,
     FeePolicy,
     GainSplit,
@@ -32,7 +31,8 @@ from resolvers.positions import (
     lots_of_holdings,
     method_of,
 )
-from resolvers.transactions import CURSOR, TOTAL_COUNT, Transaction, transaction_of
+from resolvers.paging import CURSOR, TOTAL_COUNT, PageInfo, cut_of, page_of_list
+from resolvers.transactions import Transaction, transaction_of
 from resolvers.values import Money, bad_input, check_day, money, money_or_none
 from services.entries import InstrumentState
 

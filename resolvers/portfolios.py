@@ -10,6 +10,7 @@ from models import portfolios
 from resolvers import figures
 from resolvers.batching import batched
 from resolvers.context import Context
+from resolvers.exports import ExportFormat, TransactionExport, export_of
 from resolvers.figures import Ask, facts_of, valuations_of
 from resolvers.gains import (
     LotConnection,
@@ -20,11 +21,12 @@ from resolvers.gains import (
 )
 from resolvers.ids import encode_id
 from resolvers.loaders import PageKey
+from resolvers.lots import FeePolicy, LotMethod, method_of
 from resolvers.paging import cut_of
-from resolvers.positions import FeePolicy, LotMethod, Position, method_of, position_of
+from resolvers.positions import Position, position_of
 from resolvers.scalars import CurrencyCode, Ratio
 from resolvers.statements import PeriodStatement, statements_of_scopes
-from resolvers.transactions import (
+from resolvers.transaction_pages import (
     TradeConnection,
     TransactionConnection,
     TransactionFilter,
@@ -207,6 +209,15 @@ async def trades_of_portfolios(
     return [trade_connection(page) for page in await pages_of(info.context, keys)]
 
 
+async def exports_of_portfolios(
+    parents: "list[Portfolio]",
+    info: Info[Context, None],
+    format: ExportFormat = ExportFormat.CSV,
+) -> list[TransactionExport]:
+    """Export the ledgers of a level of portfolios, one after the other."""
+    return [await export_of(parent.row, info, written=format) for parent in parents]
+
+
 @strawberry.type(description="A ledger of one owner in one base currency.")
 class Portfolio(Node):
     """A ledger of one owner in one base currency."""
@@ -259,6 +270,10 @@ class Portfolio(Node):
         trades_of_portfolios,
         description="Its trades, newest first. Pages of 20 unless `first` or `last` says "
         "otherwise, at most 100.",
+    )
+    transactions_export: TransactionExport = batched(
+        exports_of_portfolios,
+        description="Its whole ledger as a file, without voided entries and histories.",
     )
     transactions: TransactionConnection = batched(
         transactions_of_portfolios,

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from analytics.money import ONE, plain
 from datasources.market import Market
 from models.base import row_key
+from models.database import chunks, insert_all
 from models.drafts import Draft
 from models.instruments import Instrument
 from models.market import InstrumentMatch, Rate, RateQuestion
@@ -23,10 +24,14 @@ from models.transactions import (
     Kind,
     RateSource,
     Transaction,
+    booked_since,
+    entries_by_key,
     external_ids,
+    newest_key,
     splits_on,
 )
 from models.users import user_for_update
+from services.entry_ids import read_own_id
 from services.errors import Mistake, MistakeCode, RefusedError, portfolio_not_found, refuse
 from services.instruments import create_missing, find_missing, known_instruments, symbols_of_isins
 from services.projection import OversoldError, apply_change
@@ -280,12 +285,52 @@ async def taken_external_ids(
     session: AsyncSession, portfolio_id: int, drafts: Sequence[Draft]
 ) -> set[str]:
     """Return which of the drafts' external ids the portfolio already has."""
-    wanted = sorted({draft.external_id for draft in drafts if draft.external_id is not None})
-    taken: set[str] = set()
-    for start in range(0, len(wanted), 1000):
-        rows = await session.scalars(external_ids(portfolio_id, wanted[start : start + 1000]))
-        taken.update(row for row in rows if row is not None)
-    return taken
+    wanted = {draft.external_id for draft in drafts if draft.external_id is not None}
+    return set(await keys_of_ids(session, portfolio_id, wanted))
+
+
+async def keys_of_ids(
+    session: AsyncSession, portfolio_id: int, wanted: Collection[str]
+) -> dict[str, int]:
+    """Return the entries that a portfolio has under external ids, by id.
+
+    Those without one are known by the id they are exported by.
+    """
+    found: dict[str, int] = {}
+    for texts in chunks(sorted(wanted)):
+        for text, key in await session.execute(external_ids(portfolio_id, list(texts))):
+            found[text or ""] = key or 0
+    own = {text: one for text in wanted if (one := read_own_id(text)) is not None}
+    for keys in chunks(sorted({one.key for one in own.values()})):
+        rows = await session.scalars(entries_by_key(portfolio_id, list(keys)))
+        entries = {row_key(row.id): row for row in rows}
+        found |= {
+            text: one.key
+            for text, one in own.items()
+            if one.key in entries and one.names(entries[one.key])
+        }
+    return found
+
+
+async def _name_lots(
+    session: AsyncSession,
+    portfolio_id: int,
+    drafts: Sequence[Draft],
+    entries: Sequence[Transaction],
+) -> None:
+    """Let new entries name their lots by key, where their drafts name them by external id."""
+    wanted = {name for draft in drafts for name, _ in draft.lot_ids}
+    if not wanted:
+        return
+    keys = await keys_of_ids(session, portfolio_id, wanted)
+    keys |= {entry.external_id: row_key(entry.id) for entry in entries if entry.external_id}
+    for draft, entry in zip(drafts, entries, strict=True):
+        unknown = [name for name, _ in draft.lot_ids if name not in keys]
+        if unknown:
+            message = f"There is no entry with the id {unknown[0]!r} that opened a lot."
+            raise refuse(MistakeCode.NOT_FOUND, message, "lots")
+        if draft.lot_ids:
+            entry.lots = [[str(keys[name]), plain(units)] for name, units in draft.lot_ids]
 
 
 class EntryOversoldError(Exception):
@@ -358,25 +403,24 @@ async def book(
         raise OutdatedError
     instruments = await instruments_for(session, prepared, places, now=now)
     portfolio_id = row_key(portfolio.id)
-    entries = [
-        Transaction(
-            portfolio_id=portfolio_id,
-            created_at=now,
-            **columns_of(
-                prepared.settled[place],
-                base_currency=portfolio.base_currency,
-                instruments=instruments,
-            ),
+    rows: list[dict[str, Any]] = [
+        {"portfolio_id": portfolio_id, "created_at": now}
+        | columns_of(
+            prepared.settled[place],
+            base_currency=portfolio.base_currency,
+            instruments=instruments,
         )
         for place in places
     ]
-    repeated = await repeated_splits(session, portfolio_id, entries)
+    splits = [Transaction(**row) for row in rows if row["kind"] == Kind.SPLIT.value]
+    repeated = await repeated_splits(session, portfolio_id, splits)
     if repeated:
         day = repeated[0].occurred_at.date()
         message = f"A split of that day ({day}) is booked already: it would count twice."
         raise refuse(MistakeCode.ALREADY_EXISTS, message, "occurredAt")
-    session.add_all(entries)
-    await session.flush()
+    entries = await _write(session, portfolio_id, rows)
+    drafts = [prepared.settled[place].draft for place in places]
+    await _name_lots(session, portfolio_id, drafts, entries)
     try:
         await apply_change(session, owner_id=portfolio.owner_id, added=entries, lenient=lenient)
     except OversoldError as error:
@@ -385,6 +429,19 @@ async def book(
         what = "Not enough units" if place is not None else "This would break a later entry"
         raise EntryOversoldError(place, oversold_mistake(error, what=what)) from error
     return entries
+
+
+async def _write(
+    session: AsyncSession, portfolio_id: int, rows: Sequence[dict[str, Any]]
+) -> list[Transaction]:
+    """Insert transactions all at once and return them in the same order.
+
+    Rows inserted together get ascending keys, all above those that were there: reading them back
+    is many times faster than to ask for the key of each while inserting.
+    """
+    newest = await session.scalar(newest_key())
+    await insert_all(session, Transaction, rows)
+    return list(await session.scalars(booked_since(portfolio_id, newest or 0)))
 
 
 async def book_one(

@@ -5,19 +5,10 @@ from dataclasses import dataclass, field, replace
 from datetime import date, time
 from decimal import Decimal
 
+from analytics.events import Amounts, Conversion, Event, Fill, Method, Move, Pool, Repayment
+from analytics.holdings import Holding
 from analytics.ledger import Levy, Movement, Nature, Totals, cash_of, flow_totals, sum_totals
-from analytics.lots import (
-    Amounts,
-    Conversion,
-    Event,
-    Fill,
-    Holding,
-    Method,
-    Move,
-    Pool,
-    Repayment,
-    fold,
-)
+from analytics.lots import fold
 from analytics.money import EXACT, ONE, ZERO, convert_known, exact, settle, total_known
 from models.base import row_key
 from models.portfolios import Portfolio
@@ -230,6 +221,13 @@ def _trade(entry: Transaction, terms: Terms) -> Event:
 
 
 def _arrival(entry: Transaction, _terms: Terms) -> Event:
+    if Kind(entry.kind) is Kind.TRANSFER_IN:
+        # What the units cost has their fees within, and these were paid elsewhere.
+        within = _fees(entry)
+        outlay = replace(
+            _gross_outlay(entry, gross_of(entry)), fees=within.fees, fees_base=within.fees_base
+        )
+        return replace(_fill(entry, sign=1, outlay=outlay, passing=True), fees_paid=True)
     return _fill(entry, sign=1, outlay=_outlay(entry, gross_of(entry)), passing=True)
 
 
@@ -380,7 +378,8 @@ def movements_of(entry: Transaction) -> list[Movement]:
         parts.append((Nature.TRADE, None, gross.copy_negate(), None, None))
     withheld = Nature.CHARGE if kind in INCOME else costs
     fee, tax = entry.fee.copy_negate(), entry.tax.copy_negate()
-    parts.append((costs, Levy.FEE, fee, entry.fee_currency, entry.fee_rate))
+    if kind is not Kind.TRANSFER_IN:
+        parts.append((costs, Levy.FEE, fee, entry.fee_currency, entry.fee_rate))
     parts.append((withheld, Levy.TAX, tax, entry.tax_currency, entry.tax_rate))
     return [
         replace(_movement(entry, part, amount=amount, currency=currency, rate=rate), levy=levy)

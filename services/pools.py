@@ -9,7 +9,8 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from analytics.lots import Pool
+from analytics.events import Pool
+from models.database import chunks
 from models.transactions import Transaction, ledger_of_instruments, links
 
 
@@ -39,6 +40,7 @@ async def entries_of(
     session: AsyncSession, pools: Collection[Pool], *, until: datetime | None = None
 ) -> list[Transaction]:
     """Return what counts of the ledgers about some pools, up to and including a moment."""
-    if not pools:
-        return []
-    return list(await session.scalars(ledger_of_instruments(pools, until=until)))
+    entries: list[Transaction] = []
+    for chunk in chunks(sorted(pools)):
+        entries += await session.scalars(ledger_of_instruments(chunk, until=until))
+    return entries

@@ -4,7 +4,7 @@ A change rewrites the positions of the instruments it touches, and of those tied
 its own movements to the sums; a rebuild derives all of it anew. Both must come to the same rows.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -14,11 +14,12 @@ from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from analytics.events import Pool
+from analytics.holdings import Shortfall
 from analytics.ledger import Totals, cash_of, sum_totals
-from analytics.lots import Pool, Shortfall
 from analytics.money import ZERO, total
 from models.base import row_key
-from models.database import upsert
+from models.database import chunks, insert_all, upsert
 from models.portfolios import (
     CashBalance,
     Portfolio,
@@ -27,7 +28,16 @@ from models.portfolios import (
     portfolios_by_owner,
     totals_by_portfolio,
 )
-from models.positions import Lot, Position, delete_lots, lots_by_position, positions_of_pairs
+from models.positions import (
+    LOT_COLUMNS,
+    Lot,
+    LotRow,
+    Position,
+    delete_lot,
+    lot_rows,
+    lots_by_position,
+    positions_of_pairs,
+)
 from models.transactions import Transaction, first_moment, ledger
 from services.entries import (
     InstrumentState,
@@ -38,6 +48,7 @@ from services.entries import (
     pool_of,
     terms_of,
 )
+from services.lot_choices import check_lots
 from services.pools import entries_of, tied
 
 
@@ -93,10 +104,12 @@ async def apply_change(
 ) -> None:
     """Bring the projection up to date after entries were added or voided, and bump versions.
 
-    Raises OversoldError when a sale finds fewer units than it needs, or fewer than before the
-    change; a ``lenient`` change keeps such a sale, and its gain is then unknown.
+    Raises RefusedError when an entry names lots that are not there, and OversoldError when a sale
+    finds fewer units than it needs, or fewer than before the change; a ``lenient`` change keeps
+    such a sale, and its gain is then unknown.
     """
     portfolios = await _owned(session, owner_id)
+    await check_lots(session, list(portfolios.values()), added)
     touched = pools_of([*added, *removed])
     pools = await tied(session, owner_ids=[owner_id], pools=touched) if touched else set()
     await _rewrite_positions(session, portfolios, pools=pools, lenient=lenient)
@@ -132,11 +145,11 @@ async def _rewrite_positions(
     )
     rows = {
         (row.portfolio_id, row.instrument_id): row
-        for row in await session.scalars(positions_of_pairs(pools))
+        for chunk in chunks(sorted(pools))
+        for row in await session.scalars(positions_of_pairs(chunk))
     }
     if not lenient:
         _check_covered(states, rows)
-    await session.execute(delete_lots([row_key(row.id) for row in rows.values()]))
     for pool in sorted(pools):
         row, state = rows.get(pool), states.get(pool)
         if state is None:
@@ -151,9 +164,44 @@ async def _rewrite_positions(
         for name, value in figures.items():
             setattr(row, name, value)
     await session.flush()
-    for pool in sorted(pools):
-        if pool in states:
-            session.add_all(_lots(states[pool], position_id=row_key(rows[pool].id)))
+    lots = [
+        lot
+        for pool in sorted(pools)
+        if pool in states
+        for lot in _lots(states[pool], position_id=row_key(rows[pool].id))
+    ]
+    await _write_lots(session, [row_key(row.id) for row in rows.values()], lots=lots)
+
+
+async def _write_lots(
+    session: AsyncSession, position_ids: Sequence[int], *, lots: Iterable[LotRow]
+) -> None:
+    """Write the lots of positions, leaving alone those that are stored already.
+
+    Lots opened at the same moment stand in the order of their keys: all of them are written anew
+    when one of them differs.
+    """
+    stored: dict[LotRow, dict[int, LotRow]] = {}
+    for chunk in chunks(position_ids):
+        for key, *columns in await session.execute(lot_rows(chunk)):
+            stored.setdefault(tuple(columns[:2]), {})[key] = tuple(columns)
+    derived: dict[LotRow, list[LotRow]] = {}
+    for lot in lots:
+        derived.setdefault(lot[:2], []).append(lot)
+    changed = [
+        moment
+        for moment in sorted(stored.keys() | derived.keys())
+        if list(stored.get(moment, {}).values()) != derived.get(moment, [])
+    ]
+    gone = [{"key": key} for moment in changed for key in stored.get(moment, ())]
+    fresh = [
+        dict(zip(LOT_COLUMNS, lot, strict=True))
+        for moment in changed
+        for lot in derived.get(moment, ())
+    ]
+    if gone:
+        await session.execute(delete_lot(), gone)
+    await insert_all(session, Lot, fresh)
 
 
 def _check_covered(states: Mapping[Pool, InstrumentState], rows: Mapping[Pool, Position]) -> None:
@@ -193,17 +241,17 @@ def flows_of_row(row: Position) -> Totals:
     return Totals(**{name: getattr(row, name) for name in _FLOWS})
 
 
-def _lots(state: InstrumentState, *, position_id: int) -> list[Lot]:
+def _lots(state: InstrumentState, *, position_id: int) -> list[LotRow]:
     return [
-        Lot(
-            position_id=position_id,
-            transaction_id=lot.fill_id,
-            opened_at=lot.opened_at,
-            quantity=lot.quantity,
-            cost=lot.paid.own,
-            cost_base=lot.paid.base,
-            fees=lot.paid.fees,
-            fees_base=lot.paid.fees_base,
+        (
+            position_id,
+            lot.opened_at,
+            lot.fill_id,
+            lot.quantity,
+            lot.paid.own,
+            lot.paid.base,
+            lot.paid.fees,
+            lot.paid.fees_base,
         )
         for lot in state.holding.lots
     ]
@@ -365,10 +413,11 @@ def _derived(
     return figures
 
 
-def _lot_figures(instrument_id: int, *, index: int, lot: Lot) -> dict[str, str]:
-    names = ("transaction_id", "opened_at", "quantity", "cost", "cost_base", "fees", "fees_base")
+def _lot_figures(instrument_id: int, *, index: int, lot: LotRow) -> dict[str, str]:
     return {
-        f"position {instrument_id} lot {index} {name}": _shown(getattr(lot, name)) for name in names
+        f"position {instrument_id} lot {index} {name}": _shown(value)
+        for name, value in zip(LOT_COLUMNS, lot, strict=True)
+        if name != "position_id"
     }
 
 
@@ -384,7 +433,8 @@ async def _stored(session: AsyncSession, portfolio_id: int) -> dict[str, str]:
         for name in (*_FIGURES, *_FLOWS):
             figures[f"position {row.instrument_id} {name}"] = _shown(getattr(row, name))
         for index, lot in enumerate(lots.get(row_key(row.id), [])):
-            figures |= _lot_figures(row.instrument_id, index=index, lot=lot)
+            columns = tuple(getattr(lot, name) for name in LOT_COLUMNS)
+            figures |= _lot_figures(row.instrument_id, index=index, lot=columns)
     for balance in await session.scalars(cash_by_portfolio([portfolio_id])):
         if balance.amount:
             figures[f"cash {balance.currency}"] = _shown(balance.amount)

@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 
-from analytics.lots import Conversion, Event, Fill, Method, Move, Passage, Pool, Repayment
+from analytics.events import Conversion, Event, Fill, Method, Move, Pool, Repayment
+from analytics.holdings import Passage
 from analytics.statement import Asset, Mark, Period, unmarked, worth
 from analytics.valuation import Missing, Reason
 from models.transactions import Transaction

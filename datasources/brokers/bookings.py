@@ -21,7 +21,9 @@ Rule = Kind | tuple[Kind, Kind] | str | Callable[[Row], tuple[Draft, ...]]
 """What an action's word means: a kind, one for cash in and one for cash out, why it is no entry,
 or a function."""
 
-RATE_STEP = Decimal("1e-12")
+STEP = Decimal("1e-12")
+"""The finest number that a booking keeps."""
+
 OUTGOING = frozenset(
     {Kind.BUY, Kind.COVER, Kind.INTEREST_PAID, Kind.FEE, Kind.TAX}
     | {Kind.CASH_TRANSFER_OUT, Kind.WITHDRAWAL, Kind.DELIVERY_IN, Kind.TRANSFER_IN}
@@ -76,12 +78,18 @@ def listed(symbol: str, currency: str, isin: str | None) -> str | None:
     Null, so that the ISIN decides, if the currency does not tell which exchange it is.
     """
     found = ticker(symbol)
-    if found is None or found.rpartition(".")[2] in VENUES:
+    if found is None or ("." in found and found.rpartition(".")[2] in VENUES):
         return found
     suffix = _SUFFIX_OF.get(major_unit(currency)[0])
     if suffix is None:
         return None if isin else found
     return found + suffix
+
+
+def rounded(number: Decimal) -> Decimal:
+    """Return a product, quotient or former float with no more decimals than a booking keeps."""
+    exponent = number.as_tuple().exponent
+    return number.quantize(STEP) if isinstance(exponent, int) and exponent < -12 else number
 
 
 def isin_of(text: str) -> str | None:
@@ -176,7 +184,7 @@ def _worth(
     if value and factor is not None and value * factor == gross:
         return {"price": price, "currency": own or None}
     if value and factor is None and gross:
-        rate = (gross / value).quantize(RATE_STEP)
+        rate = rounded(gross / value)
         return {
             "price": price,
             "currency": own,

@@ -75,8 +75,10 @@ DESCRIPTIONS: Mapping[str, Rule] = {
     **dict.fromkeys(("währungswechsel", "currency exchange"), converted),
     **dict.fromkeys(("degiro cash sweep transfer", "flatex cash sweep transfer"), _SWEEP),
     **dict.fromkeys(("cash market fund", "money market fund", "geldmarktfonds"), _SWEEP),
-    **dict.fromkeys(("koop ", "verkoop ", "buy ", "sell ", "kauf ", "verkauf "), _TRADE),
-    **dict.fromkeys(("degiro transactie", "degiro transaction", "transaction"), _TRADE),
+    **dict.fromkeys(("koop", "verkoop", "buy", "sell", "kauf", "verkauf"), _TRADE),
+    **dict.fromkeys(
+        ("degiro transactiekosten", "degiro transaction", "transaktionskosten"), _TRADE
+    ),
     "reservation": "Reserves cash, and moves none.",
     "stock split": by_hand("Book the split by hand, with the ratio of new to old units."),
 }
@@ -87,15 +89,12 @@ def book_cash(row: Row) -> tuple[Draft, ...]:
     """Read a movement of cash; what has an order's number belongs to a trade."""
     if row.text("order"):
         raise SkipError(_TRADE)
-    text = row.text("note").casefold() + " "
-    begins = [words for words in DESCRIPTIONS if text.startswith(words)]
+    text = " ".join(row.text("note").casefold().split())
+    begins = [words for words in DESCRIPTIONS if f"{text} ".startswith(f"{words} ")]
     word = max(begins, key=len, default=row.text("note"))
     amount, currency = money(row, "change")
-    if not amount and not isinstance(DESCRIPTIONS.get(word.strip(), DESCRIPTIONS.get(word)), str):
-        raise SkipError("Moves no cash.")
     cells = {"amount": "" if amount is None else str(amount), "currency": currency}
-    rules = {" ".join(words.split()): rule for words, rule in DESCRIPTIONS.items()}
-    return apply(_with_time(row).having(**cells).exactly(), rules, word)
+    return apply(_with_time(row).having(**cells).exactly(), DESCRIPTIONS, word)
 
 
 def find(form: Format, records: Iterable[Record]) -> Found:
@@ -158,4 +157,4 @@ CASH_BOOK = Layout(
     spare=1,
 )
 
-FORMAT = Format(name="degiro", title="DEGIRO", layouts=[TRADES, CASH_BOOK], find=find)
+FORMAT = Format(name="degiro", title="DEGIRO", layouts=[TRADES, CASH_BOOK], joins=True, find=find)

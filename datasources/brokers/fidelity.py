@@ -65,6 +65,7 @@ def book(row: Row) -> tuple[Draft, ...]:
 FORMAT = Format(
     name="fidelity",
     title="Fidelity",
+    joins=True,
     layouts=[
         Layout(
             columns={

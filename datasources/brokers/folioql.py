@@ -1,5 +1,6 @@
 """FolioQL's own table and list: a column for each field of a booking."""
 
+import json
 import re
 from collections.abc import Mapping
 from decimal import Decimal
@@ -66,7 +67,6 @@ NUMBERS = (
     *("ratio_new", "ratio_old", "cost_share"),
 )
 TEXTS = ("currency", "fee_currency", "tax_currency", "settlement_currency", "note")
-_LOT = re.compile(r"([0-9]{1,18}):([0-9.]{1,40})")
 
 
 def kind_of(row: Row) -> Kind:
@@ -98,21 +98,26 @@ def book(row: Row) -> tuple[Draft, ...]:
         fee=row.number("fee") or ZERO,
         tax=row.number("tax") or ZERO,
         acquired_at=row.moment("acquired_at") if row.text("acquired_at") else None,
-        lots=_lots(row),
+        lot_ids=_lots(row),
         external_id=row.text("id") or None,
         **fields,
     )
     return (draft,)
 
 
-def _lots(row: Row) -> tuple[tuple[int, Decimal], ...]:
-    lots = []
-    for part in row.text("lots").split():
-        found = _LOT.fullmatch(part)
-        if found is None or found[2].count(".") > 1 or found[2] == ".":
-            raise row.wrong("lots", f"{part[:40]!r} is not a lot: write its key, a colon, units.")
-        lots.append((int(found[1]), Decimal(found[2])))
-    return tuple(lots)
+def _lots(row: Row) -> tuple[tuple[str, Decimal], ...]:
+    """Read the lots a row takes: a list of pairs, the id of what opened a lot and units."""
+    wrong = row.wrong("lots", 'Lots are written as [["id of the purchase", "5"]].')
+    if not row.text("lots"):
+        return ()
+    try:
+        pairs = json.loads(row.text("lots"))
+        lots = tuple((name, Decimal(units)) for name, units in pairs)
+    except (ValueError, TypeError, ArithmeticError, RecursionError) as error:
+        raise wrong from error
+    if not all(isinstance(name, str) and units.is_finite() for name, units in lots):
+        raise wrong
+    return lots
 
 
 FORMAT = Format(

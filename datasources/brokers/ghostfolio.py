@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
-from datasources.brokers.bookings import Rule, apply, booking
+from datasources.brokers.bookings import Rule, apply, booking, rounded
 from datasources.brokers.layouts import Format, Layout
 from datasources.brokers.table import ISO, Row
 from models.drafts import ZERO, Draft
@@ -17,7 +17,7 @@ def money(kind: Kind) -> Rule:
     """Return the rule for an activity without units, which comes to quantity times price."""
 
     def book(row: Row) -> tuple[Draft, ...]:
-        amount = row.needed("quantity") * row.needed("price")
+        amount = rounded(row.needed("quantity") * row.needed("price"))
         symbol = row.text("symbol") if kind is Kind.DIVIDEND else ""
         fee = row.number("fee") or ZERO
         # The fee is charged beside the amount, while a row's cash is after it.
@@ -42,8 +42,10 @@ TYPES: Mapping[str, Rule] = {
 
 
 def book(row: Row) -> tuple[Draft, ...]:
-    """Read one activity; its fee may have either sign."""
-    return apply(row.having(date=local_day(row)), TYPES, row.text("type"))
+    """Read one activity; its numbers were floats, and its fee may have either sign."""
+    numbers = {name: row.number(name) for name in ("quantity", "price", "fee")}
+    cells = {name: str(rounded(number)) for name, number in numbers.items() if number is not None}
+    return apply(row.having(date=local_day(row), **cells), TYPES, row.text("type"))
 
 
 def local_day(row: Row) -> str:

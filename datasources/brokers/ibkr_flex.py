@@ -63,7 +63,7 @@ def find(form: Format, records: Iterable[Record]) -> Found:
 
 
 _COLUMNS = {
-    "currency": "CurrencyPrimary|Currency",
+    "currency": "CurrencyPrimary",
     "category": "AssetClass|AssetCategory",
     "symbol": "Symbol",
     "note": "Description",
@@ -109,5 +109,6 @@ FORMAT = Format(
     name="ibkr-flex",
     title="Interactive Brokers Flex query",
     layouts=[TRADES, CASH_TRANSACTIONS],
+    joins=True,
     find=find,
 )

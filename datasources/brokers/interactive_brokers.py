@@ -15,7 +15,7 @@ from datasources.brokers.bookings import (
     split_in_words,
 )
 from datasources.brokers.layouts import Format, Found, Layout, Table, fields_of
-from datasources.brokers.table import ISO, Record, Row, SkipError, squash
+from datasources.brokers.table import ISO, Record, Row, SkipError, UnreadableError, squash
 from models.drafts import ZERO, Draft
 from models.transactions import Kind
 
@@ -88,11 +88,15 @@ def forex(row: Row) -> tuple[Draft, ...]:
 
 def _entry(rule: Rule) -> Callable[[Row], tuple[Draft, ...]]:
     def book(row: Row) -> tuple[Draft, ...]:
-        if not row.text("date") or row.text("currency").casefold().startswith("total"):
-            raise SkipError("Is a total.")
+        _skip_total(row)
         return apply(of_issuer(row), {"": rule}, "")
 
     return book
+
+
+def _skip_total(row: Row) -> None:
+    if any(row.text(name).casefold().startswith("total") for name in ("group", "currency")):
+        raise SkipError("Is a total.")
 
 
 def statement_trade(row: Row) -> tuple[Draft, ...]:
@@ -105,9 +109,8 @@ def statement_trade(row: Row) -> tuple[Draft, ...]:
 
 def corporate_action(row: Row) -> tuple[Draft, ...]:
     """Read a corporate action: a split by its words, all others by hand."""
-    if not row.text("date") or "split" not in row.text("note").casefold():
-        if not row.text("date"):
-            raise SkipError("Is a total.")
+    _skip_total(row)
+    if "split" not in row.text("note").casefold():
         raise row.wrong("note", "The file does not tell what became of the cost: book it by hand.")
     return split_in_words(of_issuer(row))
 
@@ -177,6 +180,7 @@ TRADES = Layout(
 def _cash(rule: Rule) -> Layout:
     return Layout(
         columns={
+            "group": "Subtitle",
             "currency": "Currency",
             "date": "Date|Settle Date",
             "note": "Description",
@@ -200,6 +204,7 @@ SECTIONS: Mapping[str, Layout] = {
     "Deposits & Withdrawals": _cash(CASH),
     "Corporate Actions": Layout(
         columns={
+            "group": "Asset Category",
             "currency": "Currency",
             "date": "Report Date",
             "note": "Description",
@@ -239,16 +244,16 @@ def find(form: Format, records: Iterable[Record]) -> Found:
     facts: dict[str, str] = {}
     header: list[str] = []
     current: Table | None = None
+    known = False
     for record in records:
         section, role, *cells = (*record.cells, "", "")
         section, cells = section.strip(), cells[:-2]
         if role == "Header":
             header = cells
             layout = SECTIONS.get(section)
-            fields = fields_of(layout, cells) if layout else None
-            current = None
-            if layout is not None and fields is not None:
-                current = Table(layout=layout, fields=fields, header=cells, rows=[])
+            current = None if layout is None else _table(section, layout, cells)
+            known = known or layout is not None or section in FIRST
+            if current is not None:
                 tables.append(current)
         elif role == "Data" and current is not None:
             current.rows.append(Record(record.line, cells))
@@ -257,9 +262,17 @@ def find(form: Format, records: Iterable[Record]) -> Found:
             others.append((record, f"Belongs to the section {section[:60]}, which books nothing."))
         else:
             others.append((record, "Is a total." if role in TOTALS else "Is in no section."))
-    return Found(tables=tables, facts=facts, others=others)
+    return Found(tables=tables, facts=facts, others=others, known=known)
 
 
+def _table(section: str, layout: Layout, header: list[str]) -> Table:
+    fields = fields_of(layout, header)
+    if fields is None:
+        raise UnreadableError(f"The section {section} lacks columns that it used to have.")
+    return Table(layout=layout, fields=fields, header=header, rows=[])
+
+
+FIRST = frozenset({"Statement", "Account Information"})
 TOTALS = frozenset({"Total", "SubTotal", "Notes"})
 
 
@@ -277,5 +290,6 @@ FORMAT = Format(
     name="interactive-brokers",
     title="Interactive Brokers",
     layouts=list(SECTIONS.values()),
+    joins=True,
     find=find,
 )

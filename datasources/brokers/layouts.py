@@ -42,20 +42,28 @@ class Table:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """What a file is made of: tables, what its rows say of all, and rows that are no entries."""
+    """What a file is made of: tables, what its rows say of all, and rows that are no entries.
+
+    ``known`` files show their format even before the first table.
+    """
 
     tables: Sequence[Table]
     facts: Mapping[str, str]
     others: Sequence[tuple[Record, str]]
+    known: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Format:
-    """A format by name, its tables, and how its rows are dealt out to them."""
+    """A format by name, its tables, and how its rows are dealt out to them.
+
+    One that ``joins`` has rows that belong together: a tax and its dividend, both sides of a split.
+    """
 
     name: str
     title: str
     layouts: Sequence[Layout]
+    joins: bool = False
     find: "Callable[[Format, Iterable[Record]], Found] | None" = None
 
     def tables(self, records: Iterable[Record]) -> Found:
@@ -98,11 +106,12 @@ def find_tables(form: Format, records: Iterable[Record]) -> Found:
     begins: set[str] = set()
     for record in records:
         table = None
-        if not tables or squash(record.cells[0]) in begins:
+        first = squash(record.cells[0]) if record.cells else ""
+        if not tables or first in begins:
             table = header_of(form.layouts, record.cells)
         if table is not None:
             tables.append(table)
-            begins.add(squash(record.cells[0]))
+            begins.add(first)
         elif tables:
             tables[-1].rows.append(record)
         else:

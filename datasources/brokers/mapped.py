@@ -24,21 +24,22 @@ def format_of(mapping: Mapping[str, str]) -> Format:
     missing = sorted({"date", "type"} - mapping.keys())
     if missing:
         raise UnreadableError(f"The mapping lacks: {', '.join(missing)}.")
-    fixed = {name: value[1:].strip() for name, value in mapping.items() if value.startswith("=")}
-    columns = {name: value for name, value in mapping.items() if name not in {*fixed, *OPTIONS}}
+    options = {name: mapping[name].removeprefix("=").strip() for name in mapping.keys() & OPTIONS}
+    fields = {name: value for name, value in mapping.items() if name not in OPTIONS}
+    fixed = {name: value[1:].strip() for name, value in fields.items() if value.startswith("=")}
+    columns = {name: value for name, value in fields.items() if name not in fixed}
     if not columns:
         raise UnreadableError("The mapping names no column.")
-    point = fixed.get("decimal") or None
+    point = options.get("decimal") or None
     if point not in {None, ".", ","}:
         raise UnreadableError("The decimal sign is . or a comma.")
 
-    zone = fixed.get("timezone") or "UTC"
+    zone = options.get("timezone") or "UTC"
     if zone not in available_timezones():
         raise UnreadableError(f"{zone[:40]!r} is not a time zone, like Europe/Berlin.")
 
     def book(row: Row) -> tuple[Draft, ...]:
-        given = {name: value for name, value in fixed.items() if name in folioql.COLUMNS}
-        return folioql.book(row.having(**given))
+        return folioql.book(row.having(**fixed))
 
     return Format(
         name=NAME,
@@ -49,7 +50,7 @@ def format_of(mapping: Mapping[str, str]) -> Format:
                 needs=frozenset(columns),
                 book=book,
                 point=point,
-                dates=(fixed["date_format"],) if fixed.get("date_format") else DATES,
+                dates=(options["date_format"],) if options.get("date_format") else DATES,
                 zone=zone,
             )
         ],

@@ -1,12 +1,13 @@
 """Portfolio Performance's transactions, in English or German, with either decimal sign."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
-from datasources.brokers.bookings import Rule, apply, by_hand
+from datasources.brokers.bookings import Rule, apply, by_hand, rounded
 from datasources.brokers.layouts import Format, Layout
 from datasources.brokers.table import ISO, Row
 from models.drafts import Draft
-from models.transactions import Kind
+from models.transactions import FLOWS, Kind
 
 _UNITS = by_hand("Book the transfer between your portfolios by hand.")
 
@@ -31,8 +32,25 @@ TYPES: Mapping[str, Rule] = {
 
 
 def book(row: Row) -> tuple[Draft, ...]:
-    """Read one row; its value is after fees and taxes, and its direction is told by the type."""
-    return apply(row, TYPES, row.text("type"), signed=False)
+    """Read one row; its value is after fees and taxes, and its direction is told by the type.
+
+    A gross amount in another currency is the instrument's: the two amounts tell the rate.
+    """
+    (draft,) = apply(row, TYPES, row.text("type"), signed=False)
+    gross, own = row.number("gross"), row.text("gross_currency")
+    if draft.kind in FLOWS or not gross or own in {"", draft.currency} or not draft.amount:
+        return (draft,)
+    paid_in = draft.currency
+    local = replace(
+        draft,
+        amount=abs(gross),
+        currency=own,
+        settlement_currency=paid_in,
+        rate=rounded(draft.amount / abs(gross)) or None,
+        fee_currency=paid_in if draft.fee else None,
+        tax_currency=paid_in if draft.tax else None,
+    )
+    return (local,)
 
 
 FORMAT = Format(
@@ -45,6 +63,8 @@ FORMAT = Format(
                 "type": "Type|Typ",
                 "amount": "Value|Wert",
                 "currency": "Transaction Currency|Buchungswährung",
+                "gross": "Gross Amount|Bruttobetrag",
+                "gross_currency": "Currency Gross Amount|Währung Bruttobetrag",
                 "fee": "Fees|Gebühren",
                 "tax": "Taxes|Steuern",
                 "quantity": "Shares|Stück",

@@ -47,6 +47,7 @@ def book(row: Row) -> tuple[Draft, ...]:
 FORMAT = Format(
     name="questrade",
     title="Questrade",
+    joins=True,
     layouts=[
         Layout(
             columns={

@@ -1,6 +1,7 @@
 """The one door to import files: recognises a format by its header, and reads every row."""
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Context, Decimal, localcontext
 from typing import Any
@@ -20,7 +21,7 @@ from datasources.brokers import (
     trading_212,
 )
 from datasources.brokers.layouts import Format, Found, Table, header_of, heads, names_of
-from datasources.brokers.reading import Reading, read_tables
+from datasources.brokers.reading import DRAFT_FIELDS, Reading, join_splits, join_taxes, read_tables
 from datasources.brokers.table import DELIMITERS, Record, UnreadableError, decode, records, squash
 
 FORMATS: Sequence[Format] = tuple(
@@ -61,8 +62,8 @@ def read(
 ) -> Reading:
     """Read an import file; raises UnreadableError if it cannot be used as a whole.
 
-    ``mapping`` names the column of each field, or its value for all rows after a ``=``. With a
-    named format only such values count: what the file does not say, like ``{"currency": "=EUR"}``.
+    ``mapping`` names the column of each field, or its value for all rows after a ``=``. For a
+    known format ``{"currency": "=EUR"}`` says what the file itself does not.
     """
     text = decode(content)
     if not text.strip():
@@ -75,8 +76,10 @@ def read(
         form, found = _find(text, forms)
         _check_columns(form, found)
         rows = read_tables(found, fixed)
+        if form.joins:
+            rows = join_taxes(join_splits(rows))
     columns = {
-        name: table.header[place].strip()
+        DRAFT_FIELDS.get(name, name): table.header[place].strip()
         for table in reversed(found.tables)
         for name, place in table.fields.items()
     }
@@ -84,8 +87,11 @@ def read(
 
 
 def _formats(name: str | None, mapping: Mapping[str, str]) -> Sequence[Format]:
-    if name == mapped.NAME or (name is None and mapping):
+    columns = [name for name, value in mapping.items() if not value.startswith("=")]
+    if name == mapped.NAME or (name is None and columns):
         return (mapped.format_of(mapping),)
+    if columns or mapping.keys() - {"currency"}:
+        raise UnreadableError("Of a known format only a fixed currency can be given.")
     chosen = [form for form in FORMATS if name in (None, form.name)]
     if not chosen:
         raise UnknownFormatError
@@ -104,7 +110,8 @@ def _find(text: str, forms: Sequence[Format]) -> tuple[Format, Found]:
             errors.append(error)
             continue
         for form in forms:
-            if form.tables(top).tables:
+            found = form.tables(top)
+            if found.tables or found.known:
                 return form, form.tables(records(text, delimiter))
     raise errors[0] if len(errors) == len(DELIMITERS) else UnknownFormatError
 
@@ -143,7 +150,7 @@ def _check_columns(form: Format, found: Found) -> None:
 
 def _check_header(form: Format, table: Table) -> None:
     names = names_of(table.header)
-    twice = {name for name in names if names.count(name) > 1}
+    twice = {name for name, count in Counter(names).items() if count > 1}
     known = {squash(name) for names in table.layout.columns.values() for name in names.split("|")}
     for word, wrong in (("repeated", twice), ("unknown", set(names) - known)):
         if wrong:

@@ -17,13 +17,19 @@ from models.drafts import Draft
 from models.transactions import Kind
 
 MAX_ROWS = 200_000
+DRAFT_FIELDS = {"date": "occurred_at", "type": "kind", "id": "external_id"}
+"""Where a field of a draft is called otherwise than its column."""
+
 WORDS = frozenset({"date", "time", "type", "symbol", "isin", "note", "id", "order", "acquired_at"})
 """Fields whose texts may look like numbers, but do not show the decimal sign of a file."""
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Why a row cannot be booked: what is wrong in which field, and in which column of the file."""
+    """Why a row cannot be booked: what is wrong in which field of a draft, and in which column.
+
+    Both are empty if the row as a whole is wrong.
+    """
 
     field: str
     column: str
@@ -42,7 +48,7 @@ class ParsedRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """What a file holds, every row of it; ``columns`` names the file's column of each field."""
+    """What a file holds, every row of it; ``columns`` are by field of a draft."""
 
     format: str
     rows: Sequence[ParsedRow]
@@ -56,7 +62,7 @@ def read_tables(found: Found, facts: Mapping[str, str]) -> list[ParsedRow]:
     rows = [ParsedRow(line=record.line, skipped=reason) for record, reason in found.others]
     for table in found.tables:
         rows += _read_table(table, {**found.facts, **facts})
-    return join_taxes(join_splits(sorted(rows, key=lambda row: row.line)))
+    return sorted(rows, key=lambda row: row.line)
 
 
 def _read_table(table: Table, facts: Mapping[str, str]) -> Iterable[ParsedRow]:
@@ -94,14 +100,20 @@ def _judge(row: Row, record: Record, table: Table) -> ParsedRow:
         # A title without a name may be missing from the rows, and so may its cell.
         named = 1 + max(place for place, title in enumerate(table.header) if title.strip())
         widest = len(table.header) + table.layout.spare
-        if len(record.cells) < named or filled[-1] >= widest:
+        if len(record.cells) < named or (filled and filled[-1] >= widest):
             message = f"The row has {len(record.cells)} cells, the header has {len(table.header)}."
             raise CellError("", "", message)
         return ParsedRow(line=row.line, drafts=table.layout.book(row))
     except SkipError as reason:
         return ParsedRow(line=row.line, skipped=str(reason))
+    except ArithmeticError:
+        problem = Problem(
+            field="", column="", message="The numbers or dates are out of all bounds."
+        )
+        return ParsedRow(line=row.line, problem=problem)
     except CellError as error:
-        problem = Problem(field=error.field, column=error.column, message=str(error))
+        name = DRAFT_FIELDS.get(error.field, error.field)
+        problem = Problem(field=name, column=error.column, message=str(error))
         return ParsedRow(line=row.line, problem=problem)
 
 

@@ -2,7 +2,14 @@
 
 from collections.abc import Mapping
 
-from datasources.brokers.bookings import Rule, apply, by_hand, split_in_words
+from datasources.brokers.bookings import (
+    Rule,
+    apply,
+    by_hand,
+    split_from,
+    split_in_words,
+    split_into,
+)
 from datasources.brokers.layouts import Format, Layout
 from datasources.brokers.table import Row
 from models.drafts import Draft
@@ -11,6 +18,14 @@ from models.transactions import Kind
 CASH = (Kind.DEPOSIT, Kind.WITHDRAWAL)
 _COST = by_hand("The file does not tell the cost: book the delivery by hand.")
 _CORPORATE = by_hand("The file does not tell what became of the cost: book it by hand.")
+
+
+def reverse_split(row: Row) -> tuple[Draft, ...]:
+    """Book one side of a reverse split; the units that are taken away end in S."""
+    quantity = row.text("quantity").upper()
+    side = split_from if quantity.endswith("S") else split_into
+    return side(row.having(quantity=quantity.removesuffix("S")))
+
 
 CODES: Mapping[str, Rule] = {
     **dict.fromkeys(("buy", "bto"), Kind.BUY),
@@ -23,7 +38,8 @@ CODES: Mapping[str, Rule] = {
     **dict.fromkeys(("itrf", "jnls", "jnl", "futswp", "misc"), CASH),
     **dict.fromkeys(("gold", "dfee", "afee", "afs", "gmpc"), (Kind.FEE_REFUND, Kind.FEE)),
     **dict.fromkeys(("dtax", "mtax", "ntax"), (Kind.TAX_REFUND, Kind.TAX)),
-    **dict.fromkeys(("spl", "stsp", "spr"), split_in_words),
+    **dict.fromkeys(("spl", "stsp"), split_in_words),
+    "spr": reverse_split,
     **dict.fromkeys(("acati", "acato", "rec"), _COST),
     **dict.fromkeys(("soff", "mrgs", "conv", "mrgc", "cil"), _CORPORATE),
     **dict.fromkeys(("oexp", "oasgn", "oexcs"), _CORPORATE),
@@ -39,6 +55,7 @@ def book(row: Row) -> tuple[Draft, ...]:
 FORMAT = Format(
     name="robinhood",
     title="Robinhood",
+    joins=True,
     layouts=[
         Layout(
             columns={

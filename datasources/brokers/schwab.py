@@ -56,6 +56,7 @@ def book(row: Row) -> tuple[Draft, ...]:
 FORMAT = Format(
     name="schwab",
     title="Charles Schwab",
+    joins=True,
     layouts=[
         Layout(
             columns={

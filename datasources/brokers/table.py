@@ -33,9 +33,11 @@ _NUMBER = re.compile(
 )
 _STYLES = {
     ".": re.compile(
-        r"(?P<whole>[0-9]*|[0-9]{1,3}(?:[,'\u2019\s][0-9]{3})+)(?:\.(?P<part>[0-9]*))?"
+        r"(?P<whole>[0-9]*|[1-9][0-9]{0,2}(?:[,'\u2019\s][0-9]{3})+)(?:\.(?P<part>[0-9]*))?"
     ),
-    ",": re.compile(r"(?P<whole>[0-9]*|[0-9]{1,3}(?:[.'\u2019\s][0-9]{3})+)(?:,(?P<part>[0-9]*))?"),
+    ",": re.compile(
+        r"(?P<whole>[0-9]*|[1-9][0-9]{0,2}(?:[.'\u2019\s][0-9]{3})+)(?:,(?P<part>[0-9]*))?"
+    ),
 }
 _LONGEST_NUMBER = 60
 
@@ -154,7 +156,7 @@ def _reads(text: str, point: str) -> bool:
 def parse_moment(text: str, formats: tuple[str, ...], zone: str) -> datetime:
     """Read a date, or date and time, as a moment in UTC; raises ValueError.
 
-    A time without a zone of its own is one of ``zone``. One that falls on another day in UTC
+    A time without a zone of its own is one of ``zone``. If that falls on another day in UTC it
     keeps its day and gives up its time, for it is the day that figures and tax years go by.
     """
     for form in formats:
@@ -164,16 +166,15 @@ def parse_moment(text: str, formats: tuple[str, ...], zone: str) -> datetime:
             )
         except ValueError:
             continue
-        if moment.tzinfo is None and moment.time() != time():
-            moment = moment.replace(tzinfo=ZoneInfo(zone))
-        elif moment.tzinfo is None:
-            return moment.replace(tzinfo=UTC)
+        day_only = moment.tzinfo is None and moment.time() == time()
+        placed = moment.replace(tzinfo=UTC if day_only else moment.tzinfo or ZoneInfo(zone))
         try:
-            there = moment.astimezone(UTC)
+            there = placed.astimezone(UTC)
         except OverflowError:
             continue
-        same_day = there.date() == moment.date()
-        return there if same_day else datetime.combine(moment.date(), time(), UTC)
+        if moment.tzinfo is None and there.date() != moment.date():
+            return datetime.combine(moment.date(), time(), UTC)
+        return there
     raise ValueError(f"{text[:40]!r} is not a date of this format.")
 
 

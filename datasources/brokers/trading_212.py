@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from datasources.brokers.bookings import (
-    RATE_STEP,
     Rule,
     apply,
     booking,
@@ -12,6 +11,7 @@ from datasources.brokers.bookings import (
     conversion,
     isin_of,
     listed,
+    rounded,
     split_from,
     split_into,
 )
@@ -40,11 +40,11 @@ def dividend(row: Row) -> tuple[Draft, ...]:
     taxed_in = row.text("tax_currency") or paid_in
     if not row.number("tax") or major_unit(taxed_in)[0] == major_unit(paid_in)[0]:
         return (booking(row, Kind.DIVIDEND),)
-    value = (row.number("quantity") or ZERO) * (row.number("price") or ZERO)
+    value = rounded((row.number("quantity") or ZERO) * (row.number("price") or ZERO))
     if major_unit(taxed_in)[0] != major_unit(own)[0] or value <= 0:
         raise row.wrong("withheld", f"The row tells no rate from {taxed_in} to {paid_in}.")
     draft = booking(row.having(amount=str(value), settlement_currency=own), Kind.DIVIDEND)
-    rate = (row.needed("amount") / value).quantize(RATE_STEP)
+    rate = rounded(row.needed("amount") / value)
     return (replace(draft, settlement_currency=paid_in, rate=rate or None),)
 
 
@@ -123,6 +123,7 @@ _MONEY = {
 FORMAT = Format(
     name="trading212",
     title="Trading 212",
+    joins=True,
     layouts=[
         Layout(
             columns={
@@ -140,7 +141,7 @@ FORMAT = Format(
                 **_MONEY,
                 **{f"{name}_currency": f"Currency ({title})" for name, title in _MONEY.items()},
             },
-            needs=frozenset({"type", "date", "amount"}),
+            needs=frozenset({"type", "date", "amount", "id"}),
             book=book,
             dates=(ISO,),
         )

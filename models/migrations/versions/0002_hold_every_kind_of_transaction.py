@@ -86,8 +86,7 @@ def upgrade() -> None:
         batch_op.alter_column("income", existing_type=models.types.ExactDecimal(), nullable=True)
 
     with op.batch_alter_table("transactions", schema=None) as batch_op:
-        if op.get_bind().dialect.name == "postgresql":  # SQLite rebuilds the table without it
-            batch_op.drop_constraint(batch_op.f("ck_transactions_trade_or_amount"), type_="check")
+        batch_op.drop_constraint(batch_op.f("ck_transactions_trade_or_amount"), type_="check")
         batch_op.add_column(
             sa.Column(
                 "related_instrument_id",

@@ -3,13 +3,12 @@
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from analytics.lots import Method
+from analytics.events import Method
 from analytics.statement import Mark, reconcile
-from analytics.valuation import Missing, Reason
+from analytics.valuation import Reason
 from models.transactions import CHARGES, FLOWS, INCOME, TRADES, Kind, Transaction
 from services.entries import Terms
 from services.statement import activities_of, period_of
@@ -123,7 +122,9 @@ def period(rows, *, method=Method.FIFO, mark_at, rate_at, factors=None, first=FI
     foreign=st.booleans(),
 )
 def test_the_lines_of_any_ledger_add_up_to_the_last_digit(rows, method, prices, foreign):
-    drift = {day: Decimal(day.day) / 7 for day in (date(2024, 6, 2) + timedelta(n) for n in range(9))}
+    drift = {
+        day: Decimal(day.day) / 7 for day in (date(2024, 6, 2) + timedelta(n) for n in range(9))
+    }
 
     def rate_at(currency, day):
         base = {"EUR": Decimal(1), "USD": Decimal("0.91"), "JPY": Decimal("0.0061")}
