@@ -8,6 +8,7 @@ PRICES = """date,symbol,close,currency
 2024-04-10,ACME,131,USD
 2024-04-15,ACME,140,USD
 2024-04-30,ACME,150,USD
+2024-04-30,LATE,6,USD
 """
 # Dollars for one euro: a dollar is 0.80, then 1.00, then 1.25 euros.
 RATES = """Date,USD
@@ -27,6 +28,8 @@ STATEMENT = """query($range: DateRangeInput!, $currency: CurrencyCode) { viewer 
     realizedGain { amount } unrealizedGain { amount } income { amount } fees { amount }
     taxes { amount } currencyGain { amount } endValue { amount } residual { amount currency }
     issues { figure reason subject message } } } } }"""
+RESIDUAL = """query($range: DateRangeInput!) { viewer { portfolios {
+  statement(range: $range) { residual { amount } } } } }"""
 APRIL = {"from": "2024-04-01", "to": "2024-04-30"}
 LINES = (
     *("startValue", "inflows", "outflows", "realizedGain", "unrealizedGain", "income"),
@@ -136,20 +139,40 @@ async def test_in_dollars_the_euros_are_what_exchange_rates_move(api):
     }
 
 
-async def test_without_a_price_at_the_start_the_lines_are_null_and_say_why(api):
-    early = (await statements(api, range={"from": "2024-03-20", "to": "2024-03-20"}))["Main"]
-    assert early["statement"]["issues"] == []
-    late = {"from": "2024-05-20", "to": "2024-06-01"}  # the rates end on 30 April
-    main = (await statements(api, range=late))["Main"]["statement"]
-    assert set(amounts(main).values()) == {None}
-    assert main["issues"] == [
+async def test_without_a_price_at_the_start_the_lines_are_null_and_say_why(api, books):
+    late = await books(api).portfolio("Late", baseCurrency="EUR")
+    await books(api).record(
+        "recordTrade", late, "2024-03-21", symbol="LATE", side="BUY", quantity="1", price="5"
+    )
+    one = (await statements(api, range=APRIL))["Late"]["statement"]
+    # The first price is of 30 April: 6 - 5 dollars at 1.25.
+    assert {name for name, amount in amounts(one).items() if amount} == {"endValue"}
+    assert one["endValue"] == {"amount": "1.25"}
+    assert one["issues"] == [
         {
-            "figure": figure,
-            "reason": "NO_RATE",
-            "subject": "USD",
-            "message": "No exchange rate is known for USD.",
+            "figure": "startValue",
+            "reason": "NO_PRICE",
+            "subject": "LATE",
+            "message": "No source has a price for LATE.",
         }
-        for figure in ("startValue", "endValue")
+    ]
+
+
+async def test_without_the_acquisition_of_what_was_sold_the_lines_are_null(api, books):
+    short = await books(api).portfolio("Short", baseCurrency="EUR")
+    query = """mutation($input: ImportTransactionsInput!) { importTransactions(input: $input) {
+      userErrors { message } } }"""
+    table = (
+        "type,date,symbol,quantity,price,currency\n"
+        "BUY,2024-04-02,ACME,1,100,USD\nSELL,2024-04-10,ACME,3,130,USD\n"
+    )
+    given = {"portfolioId": short, "content": table}
+    done = await api.data(query, {"input": given})
+    assert done["importTransactions"]["userErrors"] == []
+    one = (await statements(api, range=APRIL))["Short"]["statement"]
+    assert (one["startValue"], one["realizedGain"]) == ({"amount": "0"}, None)
+    assert [(issue["figure"], issue["reason"], issue["subject"]) for issue in one["issues"]] == [
+        ("realizedGain", "MISSING_ACQUISITION", "ACME")
     ]
 
 
@@ -162,17 +185,15 @@ async def test_without_a_price_at_the_start_the_lines_are_null_and_say_why(api):
     ],
 )
 async def test_a_range_that_cannot_be_is_refused(api, first, last, message):
-    answer = await api.ask(STATEMENT, {"range": {"from": first, "to": last}})
+    answer = await api.ask(RESIDUAL, {"range": {"from": first, "to": last}})
     assert [error["message"] for error in answer["errors"]] == [message]
     assert answer["errors"][0]["extensions"]["code"] == "BAD_USER_INPUT"
 
 
-async def test_statements_of_all_portfolios_cost_eight_statements_and_one_call_a_kind(api):
+async def test_statements_of_all_portfolios_cost_six_statements_and_one_call_a_kind(api):
     await api.services.database.engine.dispose()
-    query = """query($range: DateRangeInput!) { viewer { portfolios {
-      statement(range: $range) { residual { amount } } } } }"""
     before, calls = api.services.database.statements, dict(api.services.market.calls)
-    answer = await api.data(query, {"range": APRIL})
+    answer = await api.data(RESIDUAL, {"range": APRIL})
     assert len(answer["viewer"]["portfolios"]) == 2
     # user, portfolios, ledgers, ties, portfolios by owner, instruments
     assert api.services.database.statements - before == 6
