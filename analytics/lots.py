@@ -286,10 +286,11 @@ class _Accounts:
         source = self[event.source]
         parts = source.heap.lift_all()
         cash, units = event.cash or Amounts(), _units(parts)
+        cash_share = ZERO if event.cash is None else event.cash_share  # no cash takes no cost
         made: list[Lot] = []
         counted = ZERO
         for part in parts:
-            sold = part.paid.share(event.cash_share, ONE)
+            sold = part.paid.share(cash_share, ONE)
             rest = part.paid.minus(sold)
             given = rest.share(event.share, ONE)
             if event.cash is not None:

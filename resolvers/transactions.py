@@ -339,6 +339,11 @@ TYPES = {kind: made for kinds, made in ENTRY_TYPES.items() for kind in kinds}
 KINDS_BY_TYPE_NAME = {made.__name__: kinds for kinds, made in ENTRY_TYPES.items()}
 
 
+def entry_id(kind: Kind, key: int | None) -> strawberry.ID:
+    """Return the global id of a ledger entry."""
+    return strawberry.ID(encode_id(TYPES[kind].__name__, key))
+
+
 def transaction_of(booked: Booked) -> Entry:
     """Build the outward shape of a ledger entry."""
     row, instrument, related = booked
@@ -349,7 +354,7 @@ def transaction_of(booked: Booked) -> Entry:
     effects = cash_effects(row)
     price = row.price if row.price is not None else ratio(row.amount, row.quantity)
     fields: dict[str, Any] = {
-        "id": strawberry.ID(encode_id(made.__name__, row.id)),
+        "id": entry_id(kind, row.id),
         "row": row,
         "kind": TransactionKind(kind.value),
         "occurred_at": row.occurred_at,

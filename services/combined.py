@@ -49,7 +49,7 @@ def _rebased(amounts: Amounts, factor: Decimal | None) -> Amounts:
     )
 
 
-def _joined(event: Event, factors: Factors) -> Event:
+def joined(event: Event, factors: Factors) -> Event:
     """Let an event of one portfolio happen to the pool of all."""
     day = event.at.date()
     match event:
@@ -84,9 +84,10 @@ def _joined(event: Event, factors: Factors) -> Event:
             )
 
 
-def _movements(
+def movements_in(
     entries: Iterable[Transaction], factors: Factors, inside: set[int | None]
 ) -> list[Movement]:
+    """Read entries as movements in the common currency; flows of ``inside`` entries are none."""
     return [
         replace(
             movement,
@@ -113,7 +114,7 @@ def combined_state(
         return LedgerState()
     inside = internal(ordered)
     holdings = fold(
-        (_joined(event, factors) for event in events_of(ordered, terms=terms)), method=method
+        (joined(event, factors) for event in events_of(ordered, terms=terms)), method=method
     )
     groups: dict[int, list[Transaction]] = {}
     for entry in ordered:
@@ -135,7 +136,7 @@ def combined_state(
     return LedgerState(
         instruments=states,
         cash=cash_of(movement for entry in ordered for movement in movements_of(entry)),
-        totals=sum_totals(_movements(ordered, factors, inside)),
+        totals=sum_totals(movements_in(ordered, factors, inside)),
         first_day=ordered[0].occurred_at.date(),
     )
 
