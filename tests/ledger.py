@@ -36,6 +36,9 @@ PREVIEW = (
     f"before {{ {POSITION} }} after {{ {POSITION} }} realizedGains {{ {GAIN} }} }} }}"
 )
 ERRORS = "userErrors { code message field }"
+OUTCOMES = (
+    f"counts {{ fate count }} outcomes {{ line fate reason transaction {{ id kind }} {ERRORS} }}"
+)
 OVERVIEW = (
     f"cash {MONEY} invested {MONEY} realizedGain {MONEY} income {MONEY} charges {MONEY} "
     f"netContributions {MONEY}"
@@ -54,9 +57,11 @@ def flat(value):
 async def change(api, mutation, given):
     """Send a change of the ledger and return its payload; its entry is under ``entry``."""
     title = mutation[0].upper() + mutation[1:]
+    own = OUTCOMES
+    if mutation in ENTRIES:
+        own = f"entry: {ENTRIES[mutation]} {{ {ENTRY} }} position {{ {POSITION} }}"
     answer = await api.data(
-        f"mutation($input: {title}Input!) {{ {mutation}(input: $input) {{ replayed {ERRORS} "
-        f"entry: {ENTRIES[mutation]} {{ {ENTRY} }} position {{ {POSITION} }} "
+        f"mutation($input: {title}Input!) {{ {mutation}(input: $input) {{ replayed {ERRORS} {own} "
         f"portfolio {{ id version cash {MONEY} }} preview {{ {PREVIEW} }} }} }}",
         {"input": given},
     )
@@ -83,7 +88,9 @@ class Ledger:
     async def try_to(self, mutation, *, day="2024-03-01", **fields):
         """Send a booking that may be refused."""
         own = {"fromPortfolioId" if mutation.startswith("transfer") else "portfolioId": self.key}
-        return await change(self.api, mutation, own | {"occurredAt": f"{day}T15:00:00Z"} | fields)
+        if mutation in ENTRIES:
+            own["occurredAt"] = f"{day}T15:00:00Z"
+        return await change(self.api, mutation, own | fields)
 
     async def record(self, mutation, **fields):
         """Send a booking that is good."""
@@ -132,3 +139,16 @@ async def combined(api, fields):
     return flat((await api.data(f"{{ viewer {{ combined {{ {fields} }} }} }}"))["viewer"])[
         "combined"
     ]
+
+
+async def correct(api, mutation, key, **fields):
+    """Send a change of one entry that is good."""
+    done = await change(api, mutation, {"id": key} | fields)
+    assert done["userErrors"] == []
+    return done
+
+
+async def corrections_refused(api, mutation, key, **fields):
+    """Send a change of one entry that is wrong; return what is wrong by code and field."""
+    done = await change(api, mutation, {"id": key} | fields)
+    return [(error["code"], ".".join(error["field"] or ())) for error in done["userErrors"]]
