@@ -1,6 +1,7 @@
 """Transactions: the ledger's entries as a client reads them."""
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import strawberry
 from strawberry.types import Info
+from strawberry.utils.str_converters import to_camel_case
 
 from analytics.money import ZERO, ratio, total_known
 from datasources.symbols import InvalidSymbolError, canonical
@@ -29,8 +31,8 @@ from resolvers.ids import encode_id
 from resolvers.instruments import Instrument, instrument_of
 from resolvers.loaders import Booked, PageKey, state_key
 from resolvers.paging import PageInfo, encode_cursor
-from resolvers.positions import LotMethod, method_of
-from resolvers.scalars import Ratio, Symbol
+from resolvers.positions import LOT, LotMethod, method_of
+from resolvers.scalars import Ratio, Symbol, write_datetime
 from resolvers.values import Money, Node, bad_input, fraction, money, money_or_none, unit_price
 from services.drafts import outward
 from services.entries import cash_effects, gross_of
@@ -182,29 +184,54 @@ async def histories(
     names = {
         user.id: user.username for user in await loaders.users.load_many(ids) if user is not None
     }
-    return [[_change(row, changed_by=names.get(row.user_id)) for row in rows] for rows in found]
+    keys = sorted({key for rows in found for row in rows for key in _instruments_of(row)})
+    symbols = {
+        row.id: row.symbol for row in await loaders.instruments.load_many(keys) if row is not None
+    }
+    return [
+        [_change(row, changed_by=names.get(row.user_id), symbols=symbols) for row in rows]
+        for rows in found
+    ]
 
 
-def _change(row: transactions.Revision, *, changed_by: str | None) -> TransactionChange:
+_SYMBOLS = {"instrument_id": "symbol", "related_instrument_id": "relatedSymbol"}
+_INTERNAL = frozenset({"updated_at", "lot_rates"})
+"""Columns that say nothing to a person; who and when a change tells itself."""
+
+
+def _instruments_of(row: transactions.Revision) -> set[int]:
+    found = {state.get(name) for state in (row.before, row.after) for name in _SYMBOLS}
+    return {key for key in found if key is not None}
+
+
+def _change(
+    row: transactions.Revision, *, changed_by: str | None, symbols: Mapping[int | None, str]
+) -> TransactionChange:
+    def text(name: str, value: Any) -> str | None:
+        if value is None or name in _SYMBOLS:
+            return symbols.get(value)
+        if name == "lots":
+            return ", ".join(f"{units} of {encode_id(LOT, int(key))}" for key, units in value)
+        if name.endswith("_at"):
+            return write_datetime(datetime.fromisoformat(value))
+        return str(value)
+
+    fields = [
+        FieldChange(
+            field=_SYMBOLS.get(name) or to_camel_case(outward(name)),
+            before=text(name, row.before.get(name)),
+            after=text(name, value),
+        )
+        for name, value in row.after.items()
+        if row.before.get(name) != value and name not in _INTERNAL
+    ]
     return TransactionChange(
         action=ChangeAction(row.action),
         changed_at=row.at,
         changed_by=changed_by,
         undone_at=row.undone_at,
-        fields=[
-            FieldChange(field=outward(name), before=_text(row.before.get(name)), after=_text(value))
-            for name, value in sorted(row.after.items())
-            if row.before.get(name) != value and name not in _INTERNAL
-        ],
+        fields=sorted(fields, key=lambda change: change.field),
     )
-
-
-def _text(value: object) -> str | None:
-    return None if value is None else str(value)
-
-
-_INTERNAL = frozenset({"instrument_id", "related_instrument_id", "updated_at", "lot_rates"})
-"""Columns that say nothing to a person; who and when a change tells itself."""
 
 
 @strawberry.interface(description="One entry of a portfolio's ledger.")

@@ -174,9 +174,17 @@ async def test_the_history_tells_who_did_what_and_when(ledger, clock):
     }
     assert (voided["action"], voided["changedAt"]) == ("VOIDED", "2024-06-14T15:02:00Z")
     assert {one["field"]: one["after"] for one in voided["fields"]} == {
-        "reason": "never happened",
+        "voidReason": "never happened",
         "voidedAt": "2024-06-14T15:02:00Z",
     }
+
+
+async def test_the_history_names_lots_as_a_client_does(ledger):
+    lot = (await ledger.trade("BUY", "10", "100"))["position"]["lots"][0]["openedById"]
+    key = key_of(await ledger.trade("SELL", "5", "110", day="2024-03-04"))
+    await correct(ledger.api, "updateTransaction", key, lots=[{"openedById": lot, "quantity": "5"}])
+    (told,) = await history(ledger.api, key)
+    assert told["fields"] == [{"field": "lots", "before": None, "after": f"5 of {lot}"}]
 
 
 async def test_changes_are_undone_one_by_one(ledger):
