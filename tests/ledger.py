@@ -245,7 +245,7 @@ async def all_sorts(api, **terms):
     away = await Ledger.create(api, "Away", baseCurrency="EUR")
     await ledger.record("recordTransactions", transactions=ALL_SORTS)
     newest = (await ledger.position())["lots"][-1]["openedById"]
-    chosen = [{"openedById": newest, "quantity": "0.1"}]
+    chosen = [{"openedById": newest, "quantity": "0.05"}]
     await ledger.trade("SELL", "7.77", "151.5", fee="1", lots=chosen, day="2024-02-21")
     await away.trade("BUY", "5", "150", "SAP.DE", fee="2", day="2024-02-22")
     opener = (await away.position("SAP.DE"))["lots"][0]["openedById"]
