@@ -11,7 +11,7 @@ from bisect import insort_left, insort_right
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
-from decimal import ROUND_FLOOR, Decimal, localcontext
+from decimal import Decimal, localcontext
 from enum import Enum
 from functools import partial
 from typing import Any
@@ -106,7 +106,8 @@ class Fill:
     ``outlay`` is what left for them, fees included: negative for a sale, its net proceeds.
     ``rate`` is units of base currency for one of the own, on that day. Without ``may_open`` the
     fill only closes: what it finds nothing for is a shortfall. ``chosen`` names lots to close, by
-    the fill that opened them. ``passing`` units come from or go to somewhere outside without cash.
+    the fill that opened them. ``passing`` units come from or go to somewhere outside without cash,
+    but for their fees unless these were ``fees_paid`` before.
     """
 
     id: int
@@ -119,6 +120,7 @@ class Fill:
     chosen: tuple[tuple[int, Decimal], ...] = ()
     opened_at: datetime | None = None
     passing: bool = False
+    fees_paid: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +128,8 @@ class Move:
     """Units that leave a pool for another, or for outside (``target`` null), at cost.
 
     Lots keep their date, cost and fees. ``base_rates`` gives the target's own base rate for each
-    day of acquisition when its base currency differs; null when it is the same.
+    day of acquisition when its base currency differs; null when it is the same. ``rate`` is that
+    of the day, for units that close a short of the target.
     """
 
     id: int
@@ -136,6 +139,7 @@ class Move:
     quantity: Decimal
     chosen: tuple[tuple[int, Decimal], ...] = ()
     base_rates: Mapping[date, Decimal] | None = None
+    rate: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -249,17 +253,24 @@ class Closing:
     @property
     def holding_days(self) -> int | None:
         """Return the days between opening and closing; null if the acquisition is missing."""
-        return None if self.opened_at is None else (self.closed_at - self.opened_at).days
+        if self.opened_at is None:
+            return None
+        return (self.closed_at.date() - self.opened_at.date()).days
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Passage:
-    """Units that came in (positive) or went out without cash, at cost or at their stated value."""
+    """Units that came in (positive) or went out without cash, at cost or at their stated value.
+
+    Those that leave or come at cost tell the lot they are of.
+    """
 
     event_id: int
     at: datetime
     quantity: Decimal
     worth: Amounts
+    lot_fill_id: int | None = None
+    opened_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -355,8 +366,8 @@ def _newest_first(lot: Lot) -> tuple[Any, ...]:
 
 
 def _highest_first(lot: Lot) -> tuple[Any, ...]:
-    """Order by cost per unit; a lot whose rate is not known comes last."""
-    if lot.paid.base is None:
+    """Order by cost per unit; a lot of which that is not known comes last."""
+    if lot.paid.base is None or not lot.quantity:
         return (Decimal("Infinity"), lot.opened_at)
     per_unit = lot.paid.base / lot.quantity
     return (-per_unit if lot.quantity > 0 else per_unit, lot.opened_at)
@@ -376,22 +387,22 @@ class _Heap:
     """The open lots of one pool, next to be taken first."""
 
     def __init__(self, method: Method) -> None:
-        self._method = method
+        self.method = method
         self._lots: list[Lot] = []
         self._pooled = Amounts()  # of all lots, kept for AVERAGE alone
         self.quantity = ZERO
 
     def add(self, lot: Lot) -> None:
-        insert, key = _RELIEF[self._method]
+        insert, key = _RELIEF[self.method]
         insert(self._lots, lot, key=key)
         self.quantity += lot.quantity
-        if self._method is Method.AVERAGE:
+        if self.method is Method.AVERAGE:
             self._pooled = self._pooled.plus(lot.paid)
 
     def take(self, units: Decimal, chosen: Iterable[tuple[int, Decimal]] = ()) -> list[Lot]:
         """Remove units, up to all there are, and return them as parts of their lots."""
         parts: list[Lot] = []
-        if self._method is Method.SPECIFIC:
+        if self.method is Method.SPECIFIC:
             for fill_id, wanted in chosen:
                 for lot in [lot for lot in self._lots if lot.fill_id == fill_id]:
                     taken = min(wanted, units, abs(lot.quantity))
@@ -405,15 +416,21 @@ class _Heap:
             units -= taken
         return parts
 
-    def take_all(self) -> list[Lot]:
-        return self.take(abs(self.quantity))
+    def lift(self, units: Decimal, chosen: Iterable[tuple[int, Decimal]] = ()) -> list[Lot]:
+        """Remove units as `take` does; return the parts in the order to add them elsewhere."""
+        parts = self.take(units, chosen)
+        return parts[::-1] if self.method is Method.LIFO else parts
+
+    def lift_all(self) -> list[Lot]:
+        return self.lift(abs(self.quantity))
 
     def _cut(self, index: int, units: Decimal) -> Lot:
         lot = self._lots[index]
         quantity = units.copy_sign(lot.quantity)
-        if self._method is Method.AVERAGE:
+        if self.method is Method.AVERAGE:
             paid = self._pooled.share(quantity, self.quantity)
-            self._pooled = self._pooled.minus(paid)
+            flat = quantity == self.quantity  # an unknown rate ends with the units it was for
+            self._pooled = Amounts() if flat else self._pooled.minus(paid)
         else:
             paid = lot.paid.share(quantity, lot.quantity)
         self.quantity -= quantity
@@ -427,9 +444,9 @@ class _Heap:
 
     def lots(self) -> tuple[Lot, ...]:
         """Return the lots oldest first; averaged ones share their cost by units."""
-        newest_first = self._method is Method.LIFO
+        newest_first = self.method is Method.LIFO
         found = sorted(reversed(self._lots) if newest_first else self._lots, key=_oldest_first)
-        if self._method is not Method.AVERAGE:
+        if self.method is not Method.AVERAGE:
             return tuple(found)
         left, units, levelled = self._pooled, self.quantity, []
         for lot in found:
@@ -448,7 +465,22 @@ class _Account:
     passages: list[Passage] = field(default_factory=list)
     shortfalls: list[Shortfall] = field(default_factory=list)
 
-    def close(self, event: Fill | Conversion | Repayment, lot: Lot, received: Amounts) -> None:
+    def add(self, lot: Lot) -> None:
+        """Keep a lot; one that a reverse split left no unit of keeps its cost."""
+        if lot.quantity or lot.paid.own:
+            self.heap.add(lot)
+
+    def offset(self, event: Event, lot: Lot, chosen: Iterable[tuple[int, Decimal]] = ()) -> Lot:
+        """Close what is open on the other side with a lot's units; return what is left of it."""
+        paid, units = lot.paid, abs(lot.quantity)
+        if self.heap.quantity * lot.quantity < 0:
+            for other in self.heap.take(units, chosen):
+                share = paid.share(abs(other.quantity), units)
+                self.close(event, other, share.received())
+                paid, units = paid.minus(share), units - abs(other.quantity)
+        return replace(lot, quantity=units.copy_sign(lot.quantity), paid=paid)
+
+    def close(self, event: Event, lot: Lot, received: Amounts) -> None:
         self.closings.append(
             Closing(
                 event_id=event.id,
@@ -461,6 +493,20 @@ class _Account:
                 rate=event.rate,
             )
         )
+
+    def pay_fraction(self, event: Conversion, made: Iterable[Lot], paid: Amounts) -> list[Lot]:
+        """Sell what is no whole unit, as the method takes lots; return what stays."""
+        heap = _Heap(self.heap.method)
+        for lot in made:
+            heap.add(lot)
+        units = abs(heap.quantity) % ONE
+        if not units:
+            self.close(event, _nothing(event), paid)
+        for part in heap.take(units):
+            share = paid.share(abs(part.quantity), units)
+            self.close(event, part, share)
+            paid, units = paid.minus(share), units - abs(part.quantity)
+        return heap.lift_all()
 
     def lack(self, event: Fill | Move, *, held: Decimal) -> None:
         self.shortfalls.append(
@@ -500,37 +546,31 @@ class _Accounts:
                 self._move(event)
             case Conversion():
                 self._convert(event)
-            case Repayment():
+            case _:
                 self._repay(event)
 
     def _fill(self, fill: Fill) -> None:
         account = self[fill.pool]
-        outlay, units = fill.outlay, abs(fill.quantity)
-        if account.heap.quantity * fill.quantity < 0:
-            for lot in account.heap.take(units, fill.chosen):
-                share = outlay.share(abs(lot.quantity), units)
-                account.close(fill, lot, share.received())
-                outlay, units = outlay.minus(share), units - abs(lot.quantity)
-        if units and fill.may_open:
-            account.heap.add(
-                Lot(
-                    fill_id=fill.id,
-                    opened_at=fill.opened_at or fill.at,
-                    quantity=units.copy_sign(fill.quantity),
-                    paid=outlay,
-                )
-            )
-        elif units:
-            account.lack(fill, held=abs(fill.quantity) - units)
+        brought = Lot(
+            fill_id=fill.id,
+            opened_at=fill.opened_at or fill.at,
+            quantity=fill.quantity,
+            paid=fill.outlay,
+        )
+        left = account.offset(fill, brought, fill.chosen)
+        if fill.may_open:
+            account.add(left)
+        elif left.quantity:
+            account.lack(fill, held=abs(fill.quantity) - abs(left.quantity))
             account.closings.append(
                 Closing(
                     event_id=fill.id,
                     lot_fill_id=None,
                     opened_at=None,
                     closed_at=fill.at,
-                    quantity=units.copy_sign(fill.quantity).copy_negate(),
+                    quantity=left.quantity.copy_negate(),
                     paid=None,
-                    received=outlay.received(),
+                    received=left.paid.received(),
                     rate=fill.rate,
                 )
             )
@@ -540,7 +580,7 @@ class _Accounts:
                     event_id=fill.id,
                     at=fill.at,
                     quantity=fill.quantity,
-                    worth=fill.outlay.before_fees(),
+                    worth=fill.outlay if fill.fees_paid else fill.outlay.before_fees(),
                 )
             )
 
@@ -551,26 +591,35 @@ class _Accounts:
         held = max(source.heap.quantity, ZERO)
         if held < move.quantity:
             source.lack(move, held=held)
-        for lot in source.heap.take(min(held, move.quantity), move.chosen):
+        for lot in source.heap.lift(min(held, move.quantity), move.chosen):
             source.passages.append(
                 Passage(
                     event_id=move.id,
                     at=move.at,
                     quantity=lot.quantity.copy_negate(),
                     worth=Amounts().minus(lot.paid),
+                    lot_fill_id=lot.fill_id,
+                    opened_at=lot.opened_at,
                 )
             )
             if move.target is None:
                 continue
             target, arrived = self[move.target], _rebased(lot, move.base_rates)
-            target.heap.add(arrived)
+            target.add(target.offset(move, arrived))
             target.passages.append(
-                Passage(event_id=move.id, at=move.at, quantity=arrived.quantity, worth=arrived.paid)
+                Passage(
+                    event_id=move.id,
+                    at=move.at,
+                    quantity=arrived.quantity,
+                    worth=arrived.paid,
+                    lot_fill_id=lot.fill_id,
+                    opened_at=lot.opened_at,
+                )
             )
 
     def _convert(self, event: Conversion) -> None:
         source = self[event.source]
-        parts = source.heap.take_all()
+        parts = source.heap.lift_all()
         cash, units = event.cash or Amounts(), _units(parts)
         made: list[Lot] = []
         counted = ZERO
@@ -590,32 +639,35 @@ class _Accounts:
             counted += part.quantity
             quantity = settle(counted * event.new / event.old) - before
             made.append(replace(part, quantity=quantity, paid=given))
+        if event.cash is not None and not parts:
+            source.close(event, _nothing(event), event.cash)
         if event.target is None:
             return
         target = self[event.target]
         if event.in_lieu is not None:
-            made = _pay_fraction(event, made, event.in_lieu, account=target)
+            made = target.pay_fraction(event, made, event.in_lieu)
         for lot in made:
-            target.heap.add(lot)
+            target.add(target.offset(event, lot))
 
     def _repay(self, event: Repayment) -> None:
         account = self[event.pool]
         # A short owes nothing here: what it pays out is booked as a charge.
-        parts = account.heap.take_all() if account.heap.quantity > 0 else []
+        parts = account.heap.lift_all() if account.heap.quantity > 0 else []
         left, units = event.paid, _units(parts)
         for part in parts:
             share = left.share(part.quantity, units)
             left, units = left.minus(share), units - part.quantity
-            relieved = (
-                part.paid
-                if share.own >= part.paid.own
-                else part.paid.share(share.own, part.paid.own)
-            )
+            whole = share.own >= part.paid.own or not part.paid.own
+            relieved = part.paid if whole else part.paid.share(share.own, part.paid.own)
             account.close(event, replace(part, quantity=ZERO, paid=relieved), share)
             account.heap.add(replace(part, paid=part.paid.minus(relieved)))
         if not parts:
-            nothing = Lot(fill_id=event.id, opened_at=event.at, quantity=ZERO, paid=Amounts())
-            account.close(event, nothing, left)
+            account.close(event, _nothing(event), left)
+
+
+def _nothing(event: Conversion | Repayment) -> Lot:
+    """Return what money is paid for that comes without units."""
+    return Lot(fill_id=event.id, opened_at=event.at, quantity=ZERO, paid=Amounts())
 
 
 def _units(parts: Iterable[Lot]) -> Decimal:
@@ -635,29 +687,6 @@ def _rebased(lot: Lot, base_rates: Mapping[date, Decimal] | None) -> Lot:
             fees_base=convert_known(lot.paid.fees, rate),
         ),
     )
-
-
-def _pay_fraction(
-    event: Conversion, made: list[Lot], paid: Amounts, *, account: _Account
-) -> list[Lot]:
-    """Sell what is no whole unit, off the newest lots; return what stays."""
-    units = _units(made)
-    fraction = units - units.to_integral_value(ROUND_FLOOR)
-    kept = list(made)
-    left, open_units = paid, fraction
-    while open_units:
-        lot = kept.pop()
-        taken = min(open_units, lot.quantity)
-        cost = lot.paid.share(taken, lot.quantity)
-        share = left.share(taken, open_units)
-        account.close(event, replace(lot, quantity=taken, paid=cost), share)
-        left, open_units = left.minus(share), open_units - taken
-        if taken < lot.quantity:
-            kept.append(replace(lot, quantity=lot.quantity - taken, paid=lot.paid.minus(cost)))
-    if not fraction:
-        nothing = Lot(fill_id=event.id, opened_at=event.at, quantity=ZERO, paid=Amounts())
-        account.close(event, nothing, paid)
-    return kept
 
 
 def fold(

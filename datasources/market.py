@@ -148,7 +148,7 @@ class Market:
             return found
 
         entries = await self._cache.get_many(
-            "quotes", symbols, load=load, policy=POLICIES["quotes"], max_age=max_age
+            "quotes", symbols, of=Quote, load=load, policy=POLICIES["quotes"], max_age=max_age
         )
         found = {
             symbol: _stale(entry.value) if entry.stale else entry.value
@@ -175,7 +175,7 @@ class Market:
             return found
 
         entries = await self._cache.get_many(
-            "profiles", symbols, load=load, policy=POLICIES["profiles"]
+            "profiles", symbols, of=CompanyProfile, load=load, policy=POLICIES["profiles"]
         )
         found = {key: entry.value for key, entry in entries.items() if entry.value is not None}
         missing = [symbol for symbol in symbols if symbol not in found]
@@ -196,7 +196,7 @@ class Market:
             self._new_bars |= {(bar.symbol, bar.day): bar for bar in found.values()}
             return found
 
-        found = await self._by_day("closes", questions, load=load)
+        found = await self._by_day("closes", questions, of=Bar, load=load)
         missing = [question for question in questions if question not in found]
         if missing and self._last_known is not None:
             found |= await self._last_known.closes(missing)
@@ -228,7 +228,7 @@ class Market:
             return rates
 
         crosses = [question for question in questions if question not in found]
-        found |= await self._by_day("rates", crosses, load=load)
+        found |= await self._by_day("rates", crosses, of=Rate, load=load)
         missing = [question for question in questions if question not in found]
         if missing and self._last_known is not None:
             found |= await self._last_known.rates(missing)
@@ -239,24 +239,37 @@ class Market:
         kind: str,
         questions: Collection[Any],
         *,
+        of: type[V],
         load: Callable[[list[Any]], Awaitable[dict[Any, V]]],
     ) -> dict[Any, V]:
-        """Answer questions about days through the cache; a past day's answer lasts longer."""
-        if not questions:
-            return {}
+        """Answer questions about days through the cache; a past day's answer lasts longer.
+
+        The two are kept apart, or what was said of a day while it ran would count as its last word.
+        """
         by_key = {repr(question): question for question in questions}
 
         async def load_keys(keys: list[str]) -> dict[str, V]:
             answers = await load([by_key[key] for key in keys])
             return {key: answers[by_key[key]] for key in keys if by_key[key] in answers}
 
-        today = self._clock().date()
-        current = any(question.day >= today for question in questions)
-        entries = await self._cache.get_many(
-            kind, list(by_key), load=load_keys, policy=POLICIES["today" if current else "past"]
+        now = self._clock().date()
+        keys: dict[str, list[str]] = {"today": [], "past": []}
+        for key, question in by_key.items():
+            keys["today" if question.day >= now else "past"].append(key)
+        groups = await asyncio.gather(
+            *(
+                self._cache.get_many(
+                    f"{kind}:{age}", group, of=of, load=load_keys, policy=POLICIES[age]
+                )
+                for age, group in keys.items()
+                if group
+            )
         )
         return {
-            by_key[key]: entry.value for key, entry in entries.items() if entry.value is not None
+            by_key[key]: entry.value
+            for entries in groups
+            for key, entry in entries.items()
+            if entry.value is not None
         }
 
     async def bars(self, symbol: str, *, first: date, last: date) -> list[Bar]:
@@ -293,11 +306,13 @@ class Market:
                 ask=lambda provider, keys: provider.find(keys),
             )
 
-        entries = await self._cache.get_many("find", symbols, load=load, policy=POLICIES["find"])
+        entries = await self._cache.get_many(
+            "find", symbols, of=InstrumentMatch, load=load, policy=POLICIES["find"]
+        )
         return {key: entry.value for key, entry in entries.items() if entry.value is not None}
 
     async def forget(self) -> None:
-        """Drop what is cached, so that the next question goes to the providers."""
+        """Drop what this process has cached, so that the next question goes further."""
         await self._cache.forget()
 
     def statuses(self) -> list[ProviderState]:

@@ -34,6 +34,7 @@ def create_app(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
                 executor,
                 services=services,
                 max_body_bytes=settings.max_body_bytes,
+                max_upload_bytes=settings.max_upload_bytes,
                 explorer=(
                     (lambda: explorer_page(endpoint=ENDPOINT, demo=settings.demo))
                     if settings.explorer
@@ -57,6 +58,7 @@ def create_app(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
             schema,
             max_tokens=settings.max_tokens,
             max_depth=settings.max_depth,
+            max_fields=settings.max_fields,
             introspection=settings.introspection,
         ),
     )

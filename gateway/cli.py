@@ -1,4 +1,4 @@
-"""The command line: folioql serve, demo, migrate, schema, import, verify, doctor."""
+"""The command line: folioql serve, demo, migrate, schema, import, export, verify, doctor."""
 
 import asyncio
 import sys
@@ -56,45 +56,42 @@ def main() -> None:
     """FolioQL: one GraphQL endpoint over portfolios, trades, quotes and company profiles."""
 
 
-def _serve(settings: "Settings") -> None:
-    import uvicorn
+workers_option = click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="How many processes answer.",
+)
 
-    from gateway.app import create_app
+
+def _serve(settings: "Settings", *, workers: int) -> None:
+    from gateway.server import serve
     from gateway.settings import SettingsError
-    from gateway.telemetry import configure_logging
 
     try:
-        application = create_app(settings)
+        serve(settings, workers=workers)
     except SettingsError as error:
         raise click.ClickException(str(error)) from error
-    configure_logging(settings.log_level)
-    uvicorn.run(
-        application,
-        host=settings.host,
-        port=settings.port,
-        log_config=None,
-        access_log=False,
-        ws="websockets-sansio",
-        ws_max_size=2_000_000,
-        timeout_graceful_shutdown=5,
-    )
 
 
 @main.command()
-def serve() -> None:
+@workers_option
+def serve(workers: int) -> None:
     """Serve the API. The database must be migrated."""
-    _serve(settings_or_exit())
+    _serve(settings_or_exit(), workers=workers)
 
 
 @main.command()
-def demo() -> None:
+@workers_option
+def demo(workers: int) -> None:
     """Migrate, add the demo data, and serve with the simulated market."""
     settings = settings_or_exit(demo=True)
     asyncio.run(_prepare_demo(settings))
     click.echo(
         f"FolioQL demo: http://{settings.host}:{settings.port}/graphql  (demo / demo123)", err=True
     )
-    _serve(settings)
+    _serve(settings, workers=workers)
 
 
 async def _prepare_demo(settings: "Settings") -> None:
@@ -160,6 +157,14 @@ def schema_check(file: Path) -> None:
 @click.option("--portfolio", required=True, help="Name of the portfolio; created if missing.")
 @click.option("--currency", default=None, help="Base currency of a portfolio that is created.")
 @click.option("--user", default="demo", show_default=True, help="Whose portfolio it is.")
+@click.option("--format", default=None, help="Format of the file; recognised if left out.")
+@click.option(
+    "--map",
+    "mapping",
+    multiple=True,
+    metavar="FIELD=COLUMN",
+    help="Which column holds a field, such as date=Datum; FIELD==VALUE for all rows.",
+)
 @click.option("--dry-run", is_flag=True, help="Tell what would happen, and change nothing.")
 @click.option("--skip-refused", is_flag=True, help="Book the good rows although others are bad.")
 @asynchronous
@@ -168,45 +173,84 @@ async def import_(
     portfolio: str,
     currency: str | None,
     user: str,
+    format: str | None,
+    mapping: tuple[str, ...],
     dry_run: bool,
     skip_refused: bool,
 ) -> None:
-    """Import transactions from a CSV file, row by row, all or nothing."""
+    """Import transactions from a file, row by row, all or nothing."""
     from gateway.resources import open_services
+    from services.batches import Fate
     from services.errors import RefusedError
-    from services.imports import Fate, Target, import_file
+    from services.imports import ImportFile, Target, import_file
 
-    try:
-        text = await asyncio.to_thread(file.read_text, encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise click.ClickException(f"{file} is not UTF-8 text.") from error
+    pairs = [pair.partition("=") for pair in mapping]
+    for name, sign, column in pairs:
+        if not (name and sign and column):
+            raise click.ClickException(f"--map {name} must be FIELD=COLUMN.")
+    content = await asyncio.to_thread(file.read_bytes)
     async with open_services(settings_or_exit(demo=True)) as services:
         await migrated_or_exit(services.database)
         try:
             report = await import_file(
                 services.database,
                 services.market,
-                text=text,
+                file=ImportFile(
+                    content=content,
+                    format=format,
+                    mapping={name: column for name, _, column in pairs},
+                    skip_refused=skip_refused,
+                ),
                 into=Target(username=user, portfolio=portfolio, base_currency=currency),
                 dry_run=dry_run,
-                skip_refused=skip_refused,
                 now=services.clock(),
+                progress=lambda words: click.echo(f"{words} …", err=True),
             )
         except RefusedError as error:
             raise click.ClickException(str(error)) from error
+    words = {fate: fate.value.lower().replace("_", " ") for fate in Fate}
     for outcome in report.outcomes:
-        reasons = "; ".join(
+        reasons = [outcome.skipped] if outcome.skipped else []
+        reasons += [
             f"{'.'.join(mistake.field)}: {mistake.message}" if mistake.field else mistake.message
             for mistake in outcome.mistakes
-        )
-        click.echo(f"line {outcome.line}: {outcome.fate.value}{' - ' if reasons else ''}{reasons}")
-    counts = ", ".join(f"{report.count(fate)} {fate.value}" for fate in Fate)
+        ]
+        click.echo(" - ".join([f"line {outcome.line}: {words[outcome.fate]}", *reasons]))
+    counts = ", ".join(
+        f"{report.count(fate)} {words[fate]}"
+        for fate in Fate
+        if report.count(fate) or fate in {Fate.ADDED, Fate.KNOWN, Fate.REFUSED}
+    )
     if report.booked:
         click.echo(f"{counts}.")
     else:
         click.echo(f"{counts}. Nothing was changed{': a dry run' if dry_run else ''}.")
     if report.count(Fate.REFUSED) and not skip_refused:
         sys.exit(1)
+
+
+@main.command()
+@click.option("--portfolio", required=True, help="Name of the portfolio.")
+@click.option("--user", default="demo", show_default=True, help="Whose portfolio it is.")
+@click.option(
+    "--format", "written", type=click.Choice(["csv", "json"]), default="csv", show_default=True
+)
+@asynchronous
+async def export(portfolio: str, user: str, written: str) -> None:
+    """Write a portfolio's ledger to standard output, as a file that `import` reads."""
+    from models.database import Database
+    from services.errors import RefusedError
+    from services.exports import as_csv, as_json, export_named
+
+    database = Database(settings_or_exit(demo=True).database_url)
+    try:
+        await migrated_or_exit(database)
+        drafts = await export_named(database, username=user, portfolio=portfolio)
+    except RefusedError as error:
+        raise click.ClickException(str(error)) from error
+    finally:
+        await database.close()
+    click.echo(as_csv(drafts) if written == "csv" else as_json(drafts), nl=False)
 
 
 @main.command()

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
+from datasources.cache import probe
 from gateway.resources import chains_of, utc_now
 from gateway.settings import Settings, SettingsError
 from models.database import Database
@@ -24,6 +25,7 @@ async def examine(settings: Settings) -> list[Finding]:
     return [
         _secret(settings),
         await _database(settings),
+        await _cache(settings),
         *[finding async for finding in _providers(settings)],
     ]
 
@@ -48,6 +50,17 @@ async def _database(settings: Settings) -> Finding:
     if at != head():
         return Finding(what, usable=False, how=f"at revision {at}: run `folioql migrate`")
     return Finding(what, usable=True, how=f"migrated, revision {at}")
+
+
+async def _cache(settings: Settings) -> Finding:
+    url = settings.cache_url.get_secret_value()
+    if not url:
+        return Finding("cache", usable=True, how="in the memory of each process")
+    try:
+        await probe(url)
+    except Exception as error:  # noqa: BLE001  # any reason is the answer
+        return Finding("cache", usable=False, how=f"cannot be used: {type(error).__name__}")
+    return Finding("cache", usable=True, how="shared, can be written and read")
 
 
 async def _providers(settings: Settings) -> AsyncIterator[Finding]:

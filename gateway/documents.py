@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from graphql import (
     DocumentNode,
@@ -41,6 +41,14 @@ class RefusedDocumentError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a document cannot be executed, as it is kept: a kept exception would grow a traceback."""
+
+    code: str
+    errors: tuple[GraphQLError, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Operation:
     """One operation of a valid document."""
 
@@ -53,11 +61,18 @@ class Documents:
     """Parses and validates documents against one schema."""
 
     def __init__(
-        self, schema: "Schema", *, max_tokens: int, max_depth: int, introspection: bool
+        self,
+        schema: "Schema",
+        *,
+        max_tokens: int,
+        max_depth: int,
+        max_fields: int,
+        introspection: bool,
     ) -> None:
         self._schema = schema
         self._max_tokens = max_tokens
         self._max_depth = max_depth
+        self._max_fields = max_fields
         self._rules = tuple(specified_rules)
         if not introspection:
             self._rules += (NoSchemaIntrospectionCustomRule,)
@@ -66,8 +81,8 @@ class Documents:
     def operation(self, text: str, *, name: str | None) -> Operation:
         """Return the operation to run; raises RefusedDocumentError."""
         read = self._kept(text) if len(text) <= KEPT_LENGTH else self._read(text)
-        if isinstance(read, RefusedDocumentError):
-            raise read
+        if isinstance(read, Refusal):
+            raise RefusedDocumentError(read.code, *read.errors)
         operations = [
             node for node in read.definitions if isinstance(node, OperationDefinitionNode)
         ]
@@ -85,65 +100,86 @@ class Documents:
         (chosen,) = operations
         return Operation(read, chosen.operation, name)
 
-    def _read(self, text: str) -> DocumentNode | RefusedDocumentError:
+    def _read(self, text: str) -> DocumentNode | Refusal:
         """Parse and validate; the refusal is returned so that it can be kept as well."""
         try:
-            document = parse(text, max_lexical_tokens=self._max_tokens)
+            return self._checked(parse(text, max_lexical_tokens=self._max_tokens))
         except GraphQLSyntaxError as error:
             too_long = error.message.endswith("tokens. Parsing aborted.")
             code = "MAX_TOKENS_LIMIT" if too_long else "GRAPHQL_PARSE_FAILED"
-            return RefusedDocumentError(code, error)
+            return Refusal(code, (error.with_traceback(None),))
         except RecursionError:
             return self._too_deep()
-        if depth_of(document) > self._max_depth:
+
+    def _checked(self, document: DocumentNode) -> DocumentNode | Refusal:
+        size = size_of(document)
+        if size.depth > self._max_depth:
             return self._too_deep()
+        if size.fields > self._max_fields:
+            message = f"The document asks for more than {self._max_fields} fields."
+            return Refusal("MAX_FIELDS_LIMIT", (GraphQLError(message),))
         errors = validate_document(self._schema._schema, document, self._rules)  # noqa: SLF001
         if errors:
-            return RefusedDocumentError("GRAPHQL_VALIDATION_FAILED", *errors)
+            # Without the exceptions behind some of them, such as Python's own refusal of a number
+            # of thousands of digits: the mistake is the document's, and no failure of ours.
+            bare = tuple(GraphQLError(error.message, error.nodes) for error in errors)
+            return Refusal("GRAPHQL_VALIDATION_FAILED", bare)
         return document
 
-    def _too_deep(self) -> RefusedDocumentError:
+    def _too_deep(self) -> Refusal:
         message = f"The document is deeper than {self._max_depth} levels."
-        return RefusedDocumentError("MAX_DEPTH_LIMIT", GraphQLError(message))
+        return Refusal("MAX_DEPTH_LIMIT", (GraphQLError(message),))
 
 
-def depth_of(document: DocumentNode) -> int:
-    """Return how many fields deep a document goes; each fragment is measured once.
+class Size(NamedTuple):
+    """How many fields deep something goes, and how many fields it asks for in all."""
 
-    Fragments that contain themselves count as endless: validation would refuse them anyway.
+    depth: int
+    fields: int
+
+
+ENDLESS = Size(10**6, 10**6)
+
+
+def size_of(document: DocumentNode) -> Size:
+    """Return the greatest depth and number of fields of a document's operations.
+
+    A fragment counts wherever it is spread, and is measured once. Fragments that contain
+    themselves count as endless: validation would refuse them anyway.
     """
     fragments = {
         node.name.value: node
         for node in document.definitions
         if isinstance(node, FragmentDefinitionNode)
     }
-    measured: dict[str, int] = {}
-    endless = 10**6
+    measured: dict[str, Size] = {}
 
-    def deepest(selections: SelectionSetNode | None) -> int:
-        return max((depth(node) for node in selections.selections), default=0) if selections else 0
+    def together(selections: SelectionSetNode | None) -> Size:
+        sizes = [size(node) for node in selections.selections] if selections else []
+        return Size(max((one.depth for one in sizes), default=0), sum(one.fields for one in sizes))
 
-    def depth(node: object) -> int:
+    def size(node: object) -> Size:
         if isinstance(node, FieldNode):
-            return 1 + deepest(node.selection_set)
+            within = together(node.selection_set)
+            return Size(within.depth + 1, within.fields + 1)
         if isinstance(node, InlineFragmentNode):
-            return deepest(node.selection_set)
+            return together(node.selection_set)
         if isinstance(node, FragmentSpreadNode):
             name = node.name.value
             if name not in measured:
-                measured[name] = endless
+                measured[name] = ENDLESS
                 fragment = fragments.get(name)
-                measured[name] = deepest(fragment.selection_set) if fragment else 0
+                measured[name] = together(fragment.selection_set if fragment else None)
             return measured[name]
-        return 0
+        return Size(0, 0)
 
-    return max(
-        (
-            deepest(node.selection_set)
-            for node in document.definitions
-            if isinstance(node, OperationDefinitionNode)
-        ),
-        default=0,
+    sizes = [
+        together(node.selection_set)
+        for node in document.definitions
+        if isinstance(node, OperationDefinitionNode)
+    ]
+    return Size(
+        max((one.depth for one in sizes), default=0), max((one.fields for one in sizes), default=0)
     )
 
 

@@ -3,6 +3,8 @@
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
+from pathlib import Path
+from zlib import crc32
 
 from datasources.cache import Cache
 from datasources.feed import Feed
@@ -17,6 +19,9 @@ from resolvers.context import Services
 from services.last_known import StoredMarket
 from services.passwords import Passwords
 from services.tokens import Tokens
+
+SOURCES = {"providers", "price_files_currency", "simulation_seed"}
+"""The settings that decide what providers answer, beside the files they read."""
 
 
 def utc_now() -> datetime:
@@ -43,6 +48,19 @@ def chains_of(settings: Settings, *, clock: Clock) -> Chains:
     )
 
 
+def _content(file: Path) -> int | None:
+    try:
+        return crc32(file.read_bytes())
+    except OSError:  # the provider itself tells what is wrong with it
+        return None
+
+
+def sources_of(settings: Settings) -> str:
+    """Describe what answers are made from: only replicas that agree on it share cached ones."""
+    files = (*settings.price_files, settings.rate_file or PACKAGED)
+    return settings.model_dump_json(include=SOURCES) + repr([_content(file) for file in files])
+
+
 @asynccontextmanager
 async def open_services(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterator[Services]:
     """Open the database, the market and the feed for as long as the block lasts."""
@@ -51,7 +69,11 @@ async def open_services(settings: Settings, *, clock: Clock = utc_now) -> AsyncI
         stack.push_async_callback(database.close)
         market = Market(
             chains=chains_of(settings, clock=clock),
-            cache=Cache(clock=clock),
+            cache=Cache(
+                clock=clock,
+                url=settings.cache_url.get_secret_value(),
+                sources=sources_of(settings),
+            ),
             clock=clock,
             last_known=StoredMarket(database),
         )

@@ -5,6 +5,7 @@ from strawberry.schema.config import StrawberryConfig
 
 from gateway.documents import PreparedDocument
 from resolvers.accounts import AccountMutations
+from resolvers.batches import BatchMutations
 from resolvers.bookings import BookingMutations
 from resolvers.corrections import CorrectionMutations
 from resolvers.instruments import InstrumentQueries
@@ -24,7 +25,9 @@ class Query(ViewerQueries, InstrumentQueries):
     description="Everything that can be changed. Each field is one transaction: all or nothing. "
     "What is wrong with an input comes back as `userErrors`."
 )
-class Mutation(AccountMutations, PortfolioMutations, BookingMutations, CorrectionMutations):
+class Mutation(
+    AccountMutations, PortfolioMutations, BookingMutations, CorrectionMutations, BatchMutations
+):
     """Everything that can be changed."""
 
 

@@ -5,11 +5,13 @@ An unknown or malformed one is refused. ``docs/configuration.md`` documents each
 """
 
 import os
+import re
 import secrets
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
@@ -32,9 +34,14 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    database_url: Annotated[str, Field(description="sqlite:///file or postgresql://…")] = (
-        "sqlite:///folioql.db"
-    )
+    database_url: Annotated[
+        str,
+        # It may hold a password.
+        Field(repr=False, description="sqlite:///file or postgresql://…"),
+    ] = "sqlite:///folioql.db"
+    cache_url: Annotated[
+        SecretStr, Field(description="redis://host, where replicas share market data.")
+    ] = SecretStr("")
     host: Annotated[str, Field(description="Address to listen on.")] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535, description="Port to listen on.")] = 8000
     secret: Annotated[
@@ -69,7 +76,11 @@ class Settings(BaseModel):
     max_body_bytes: Annotated[
         int, Field(ge=1_000, description="Largest accepted request body.")
     ] = 1_000_000
+    max_upload_bytes: Annotated[
+        int, Field(ge=1_000, description="Largest accepted request with a file.")
+    ] = 50_000_000
     max_depth: Annotated[int, Field(ge=3, description="Deepest accepted document.")] = 20
+    max_fields: Annotated[int, Field(ge=10, description="Most fields of a document.")] = 500
     max_tokens: Annotated[int, Field(ge=100, description="Longest accepted document.")] = 5_000
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Field(description="Least level to log.")
@@ -87,6 +98,28 @@ class Settings(BaseModel):
     @classmethod
     def _usable_database(cls, value: str) -> str:
         database_url(value)
+        return value
+
+    @field_validator("cache_url")
+    @classmethod
+    def _usable_cache(cls, value: SecretStr) -> SecretStr:
+        text = value.get_secret_value()
+        try:
+            url = urlsplit(text)
+            usable = (
+                url.scheme in {"redis", "rediss"}
+                and url.hostname
+                and url.port != 0
+                and re.fullmatch(r"/?[0-9]{0,5}", url.path)
+                and not url.query + url.fragment
+            )
+        except ValueError:  # its words may repeat part of a password
+            usable = False
+        if text and not usable:
+            raise ValueError(
+                "not of the form redis://user:password@host:port/number, or rediss:// for TLS "
+                "(other characters than letters and digits in a password as %XX)"
+            )
         return value
 
     @field_validator("price_files_currency")

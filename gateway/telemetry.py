@@ -8,6 +8,7 @@ from time import perf_counter
 from typing import Any
 
 import structlog
+from structlog.processors import CallsiteParameter
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -24,6 +25,7 @@ def configure_logging(level: str) -> None:
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
+        structlog.processors.CallsiteParameterAdder({CallsiteParameter.PROCESS}),
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
     ]

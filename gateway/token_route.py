@@ -47,13 +47,12 @@ async def issue_token(request: Request, services: Services) -> Response:
 
 async def _by_password(form: dict[str, str], services: Services) -> SignedIn | None:
     try:
-        async with services.database.reading() as session:
-            user = await check_credentials(
-                session,
-                services.passwords,
-                username=form["username"],
-                password=form["password"],
-            )
+        user = await check_credentials(
+            services.database,
+            services.passwords,
+            username=form["username"],
+            password=form["password"],
+        )
     except RefusedError:
         return None
     async with services.database.writing() as session:

@@ -16,7 +16,8 @@ class Draft:
     The units' money is ``price`` (per unit) or ``amount`` (for all of them, before fees), never
     both. Rates are the booking's own: units of base currency for one unit of ``currency``, of the
     instrument's currency, of the fee's and the tax's. ``lots`` names lots by the transaction that
-    opened them. ``isin`` stands in for a symbol that a file does not have.
+    opened them, ``lot_ids`` by its external id. ``isin`` stands in for a symbol that a file does
+    not have.
     """
 
     kind: Kind
@@ -42,5 +43,6 @@ class Draft:
     cost_share: Decimal | None = None
     acquired_at: datetime | None = None
     lots: tuple[tuple[int, Decimal], ...] = ()
+    lot_ids: tuple[tuple[str, Decimal], ...] = ()
     note: str | None = None
     external_id: str | None = None

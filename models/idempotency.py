@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import Select, String, select
+from sqlalchemy import Delete, Select, String, delete, select
 from sqlmodel import Column, Field, ForeignKey, col
 
 from models.base import Base
@@ -27,4 +27,18 @@ def idempotency_key(user_id: int, key: str) -> Select[IdempotencyKey]:
     """Select what is known of one user's key."""
     return select(IdempotencyKey).where(
         col(IdempotencyKey.user_id) == user_id, col(IdempotencyKey.key) == key
+    )
+
+
+def forget_keys(user_id: int, *, before: datetime, limit: int) -> Delete:
+    """Delete a user's oldest keys of a time before, but none that another transaction holds."""
+    old = (
+        select(col(IdempotencyKey.key))
+        .where(col(IdempotencyKey.user_id) == user_id, col(IdempotencyKey.created_at) < before)
+        .order_by(col(IdempotencyKey.created_at))
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    return delete(IdempotencyKey).where(
+        col(IdempotencyKey.user_id) == user_id, col(IdempotencyKey.key).in_(old)
     )

@@ -89,7 +89,7 @@ def profiles_by_symbol(symbols: list[str]) -> Select[StoredProfile]:
 
 
 def bars_on_or_before(questions: Collection[tuple[str, date]]) -> Select[DailyBar]:
-    """Select the newest stored bar of each symbol on or before its day."""
+    """Select the newest stored bar of each symbol on or before its day, for ``CHUNK`` at most."""
     newest = [
         and_(
             col(DailyBar.symbol) == symbol,

@@ -31,6 +31,11 @@ class Portfolio(Base, table=True):
     created_at: datetime = Field(sa_type=UtcDateTime)
     archived_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
+    @property
+    def is_all(self) -> bool:
+        """Tell whether this stands for all portfolios of its owner."""
+        return (self.id or 0) < 0
+
 
 class CashBalance(Base, table=True):
     """Projection: the cash of one portfolio in one currency."""
@@ -71,10 +76,27 @@ class PortfolioTotals(Base, table=True):
     unrated: int = 0
 
 
+def all_of(owner_id: int, *, base_currency: str, since: datetime) -> Portfolio:
+    """Return what stands for all portfolios of an owner as one; it is never stored.
+
+    Its key is the owner's with a minus sign.
+    """
+    return Portfolio(
+        id=-owner_id, owner_id=owner_id, name="", base_currency=base_currency, created_at=since
+    )
+
+
 def portfolios_by_owner(owner_ids: list[int]) -> Select[Portfolio]:
     """Select the portfolios of owners, oldest first."""
     return (
         select(Portfolio).where(col(Portfolio.owner_id).in_(owner_ids)).order_by(col(Portfolio.id))
+    )
+
+
+def portfolio_keys(owner_ids: list[int]) -> Select[int | None, int]:
+    """Select the keys of owners' portfolios with their owner's."""
+    return select(col(Portfolio.id), col(Portfolio.owner_id)).where(
+        col(Portfolio.owner_id).in_(owner_ids)
     )
 
 

@@ -29,6 +29,8 @@ from models.instruments import Instrument
 from models.portfolios import Portfolio
 from models.types import ExactDecimal, Identifier, UtcDateTime
 
+OPTIONAL_JSON: Any = JSON(none_as_null=True)
+
 
 class Kind(Enum):
     """What a transaction is; the order is the one in which entries of one moment count."""
@@ -42,7 +44,6 @@ class Kind(Enum):
     CASH_TRANSFER_IN = "CASH_TRANSFER_IN"
     DELIVERY_IN = "DELIVERY_IN"
     BUY = "BUY"
-    COVER = "COVER"
     DIVIDEND_IN_KIND = "DIVIDEND_IN_KIND"
     DIVIDEND_REINVESTED = "DIVIDEND_REINVESTED"
     DIVIDEND = "DIVIDEND"
@@ -54,6 +55,7 @@ class Kind(Enum):
     TRANSFER_OUT = "TRANSFER_OUT"
     SELL = "SELL"
     SHORT = "SHORT"
+    COVER = "COVER"
     DELIVERY_OUT = "DELIVERY_OUT"
     INTEREST_PAID = "INTEREST_PAID"
     FEE = "FEE"
@@ -168,8 +170,8 @@ class Transaction(Base, table=True):
     ratio_new: Decimal | None = Field(default=None, sa_type=ExactDecimal)
     ratio_old: Decimal | None = Field(default=None, sa_type=ExactDecimal)
     cost_share: Decimal | None = Field(default=None, sa_type=ExactDecimal)
-    lots: list[list[str]] | None = Field(default=None, sa_type=JSON)
-    lot_rates: dict[str, str] | None = Field(default=None, sa_type=JSON)
+    lots: list[list[str]] | None = Field(default=None, sa_type=OPTIONAL_JSON)
+    lot_rates: dict[str, str] | None = Field(default=None, sa_type=OPTIONAL_JSON)
     note: str | None = Field(default=None, sa_type=String)
     external_id: str | None = Field(default=None, sa_type=String)
     created_at: datetime = Field(sa_type=UtcDateTime)
@@ -376,10 +378,17 @@ def first_moment(portfolio_id: int) -> Select[datetime | None]:
     )
 
 
-def external_ids(portfolio_id: int, wanted: list[str]) -> Select[str | None]:
-    """Select which external ids a portfolio already has, voided bookings included."""
-    return select(col(Transaction.external_id)).where(
+def external_ids(portfolio_id: int, wanted: list[str]) -> Select[str | None, int | None]:
+    """Select which external ids a portfolio has, voided bookings included, and their keys."""
+    return select(col(Transaction.external_id), col(Transaction.id)).where(
         col(Transaction.portfolio_id) == portfolio_id, col(Transaction.external_id).in_(wanted)
+    )
+
+
+def entries_by_key(portfolio_id: int, keys: list[int]) -> Select[Transaction]:
+    """Select one portfolio's transactions by key, voided ones too."""
+    return select(Transaction).where(
+        col(Transaction.portfolio_id) == portfolio_id, col(Transaction.id).in_(keys)
     )
 
 

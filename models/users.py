@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import Select, String, Update, func, select, update
+from sqlalchemy import Delete, Select, String, Update, delete, func, select, update
 from sqlmodel import Column, Field, ForeignKey, col
 
 from models.base import Base
@@ -66,8 +66,23 @@ def user_count() -> Select[int]:
 
 
 def refresh_token_by_hash(token_hash: str) -> Select[RefreshToken]:
-    """Select a refresh token and lock it, so that two refreshes cannot both use it."""
-    return select(RefreshToken).where(col(RefreshToken.token_hash) == token_hash).with_for_update()
+    """Select a refresh token."""
+    return select(RefreshToken).where(col(RefreshToken.token_hash) == token_hash)
+
+
+def lock_family(token_hash: str) -> Select[int | None]:
+    """Lock all the refresh tokens of a token's family, oldest first, and select their keys.
+
+    A rotation adds a row that a statement already waiting cannot see, so whoever changes a family
+    takes this lock first and reads in a statement of its own after it.
+    """
+    of_token = select(col(RefreshToken.family)).where(col(RefreshToken.token_hash) == token_hash)
+    return (
+        select(col(RefreshToken.id))
+        .where(col(RefreshToken.family) == of_token.scalar_subquery())
+        .order_by(col(RefreshToken.id))
+        .with_for_update()
+    )
 
 
 def revoke_family(family: str, *, at: datetime) -> Update:
@@ -77,3 +92,15 @@ def revoke_family(family: str, *, at: datetime) -> Update:
         .where(col(RefreshToken.family) == family, col(RefreshToken.revoked_at).is_(None))
         .values(revoked_at=at)
     )
+
+
+def forget_expired_tokens(user_id: int, *, now: datetime, limit: int) -> Delete:
+    """Delete a user's oldest expired refresh tokens, but none that another transaction holds."""
+    expired = (
+        select(col(RefreshToken.id))
+        .where(col(RefreshToken.user_id) == user_id, col(RefreshToken.expires_at) <= now)
+        .order_by(col(RefreshToken.id))
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    return delete(RefreshToken).where(col(RefreshToken.id).in_(expired))

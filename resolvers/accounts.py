@@ -152,10 +152,12 @@ class AccountMutations:
         """Open a session."""
         services, now = info.context.services, info.context.now()
         try:
-            async with services.database.reading() as session:
-                user = await check_credentials(
-                    session, services.passwords, username=input.username, password=input.password
-                )
+            user = await check_credentials(
+                services.database,
+                services.passwords,
+                username=input.username,
+                password=input.password,
+            )
         except RefusedError as error:
             return _refused(error)
         async with services.database.writing() as session:

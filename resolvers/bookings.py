@@ -214,7 +214,7 @@ async def answer(
     return await payload_of(context, made, done, field=field)
 
 
-async def _record(  # noqa: PLR0913  # one booking: who, what, where and how to answer
+async def _record(  # one booking: who, what, where and how to answer
     context: Context,
     operation: str,
     made: type[PayloadType],

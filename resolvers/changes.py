@@ -1,5 +1,6 @@
 """What all changes of the ledger share: repeating safely, trying out, and how they answer."""
 
+import hashlib
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
 from decimal import Decimal
@@ -100,6 +101,8 @@ def _plain(value: Any) -> Any:
         return sorted((name, _plain(item)) for name, item in value.items())
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
+    if isinstance(value, bytes):
+        return hashlib.sha256(value).hexdigest()
     return plain(value) if isinstance(value, Decimal) else value
 
 

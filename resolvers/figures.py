@@ -17,6 +17,7 @@ from models.market import CloseQuestion, Quote, QuoteQuality, RateQuestion
 from models.transactions import TRADES
 from resolvers.context import Context
 from resolvers.loaders import state_key
+from services.combined import internal
 from services.entries import InstrumentState, is_kind, movements_of
 from services.projection import flows_of_row, totals_of_row
 
@@ -81,7 +82,8 @@ class Ask:
     def stored(self) -> bool:
         """Tell whether the projection has the answer."""
         own = self.method is None or self.method.value == self.portfolio.lot_method
-        return self.as_of is None and own and self.fee_policy is FeePolicy.CAPITALIZE
+        as_stored = own and self.fee_policy is FeePolicy.CAPITALIZE and not self.portfolio.is_all
+        return self.as_of is None and as_stored
 
     @property
     def variant(self) -> str:
@@ -327,9 +329,15 @@ def _book(
             undone.setdefault(entry.instrument_id, []).append(
                 units if sold else units.copy_negate()
             )
-    movements = [movement for entry in entries for movement in movements_of(entry)]
-    moved = cash_of(movements)
-    flows = [movement for movement in movements if movement.nature is Nature.FLOW]
+    moved = cash_of(movement for entry in entries for movement in movements_of(entry))
+    inside = internal(entries)
+    flows = [
+        movement
+        for entry in entries
+        if entry.id not in inside
+        for movement in movements_of(entry)
+        if movement.nature is Nature.FLOW
+    ]
     return Book(
         base_currency=fact.portfolio.base_currency,
         held=tuple(

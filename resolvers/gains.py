@@ -1,24 +1,46 @@
 """Realised gains: what each closing of a lot brought."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Annotated, Generic, Protocol, TypeVar
 
 import strawberry
 from strawberry.types import Info
 
 from analytics.gains import split_realized
-from analytics.lots import Closing
-from analytics.money import ONE
-from models import instruments
+from analytics.lots import Closing, Holding
+from analytics.money import ONE, total_known
+from models import instruments, portfolios
+from resolvers import figures
 from resolvers.batching import batched
 from resolvers.context import Context
+from resolvers.figures import Ask, facts_of
 from resolvers.ids import encode_id
 from resolvers.instruments import Instrument, instrument_of
-from resolvers.paging import ListPage, PageInfo
-from resolvers.positions import LOT, GainSplit, gain_split_of
-from resolvers.transactions import CURSOR, TOTAL_COUNT, Transaction, transaction_of
-from resolvers.values import Money, money, money_or_none
+from resolvers.loaders import state_key
+from resolvers.lots import (
+    LOT,
+    FeePolicy,
+    GainSplit,
+    Lot,
+    LotMethod,
+    gain_split_of,
+    lot_of,
+    lots_of_holdings,
+    method_of,
+)
+from resolvers.paging import CURSOR, TOTAL_COUNT, PageInfo, cut_of, page_of_list
+from resolvers.transactions import Transaction, transaction_of
+from resolvers.values import Money, bad_input, check_day, money, money_or_none
+from services.entries import InstrumentState
+
+GAINS = "g1"
+LOTS = "l1"
+"""Name the orderings that cursors of realised gains and of lots belong to."""
+
+T = TypeVar("T")
 
 
 async def closers(
@@ -120,29 +142,152 @@ class RealizedGainConnection:
     )
 
 
-def closed_between(
-    closings: Iterable[Closing], *, since: date | None, until: date | None
-) -> list[Closing]:
-    """Keep the closings of some days, both bounds included."""
-    return [
-        closing
-        for closing in closings
-        if (since is None or closing.closed_at.date() >= since)
-        and (until is None or closing.closed_at.date() <= until)
-    ]
+@dataclass(frozen=True, slots=True)
+class Place(Generic[T]):
+    """Something with its place in time; ``number`` sets apart what is of the same moment."""
+
+    at: datetime
+    number: int
+    thing: T
 
 
-def realized_gain_connection(
-    page: ListPage[RealizedGain], *, total: Decimal | None, base_currency: str
-) -> RealizedGainConnection:
-    """Build a page of realised gains."""
-    return RealizedGainConnection(
-        nodes=page.items,
-        edges=[
-            RealizedGainEdge(cursor=cursor, node=node)
-            for node, cursor in zip(page.items, page.cursors, strict=True)
-        ],
-        page_info=page.info,
-        total_count=page.total,
-        total_in_base_currency=money_or_none(total, base_currency),
-    )
+def _newest_first(things: Iterable[tuple[datetime, T]]) -> list[Place[T]]:
+    """Number things as they come, and list the newest first."""
+    ordered = sorted(things, key=lambda pair: pair[0])
+    return [Place(at, number, thing) for number, (at, thing) in enumerate(ordered, 1)][::-1]
+
+
+async def realized_gains_of_scopes(
+    parents: "list[Scope]",
+    info: Info[Context, None],
+    since: Annotated[date | None, strawberry.argument(name="from")] = None,
+    until: Annotated[date | None, strawberry.argument(name="to")] = None,
+    lot_method: LotMethod | None = None,
+    fee_policy: FeePolicy = FeePolicy.CAPITALIZE,
+    first: int | None = None,
+    after: str | None = None,
+    last: int | None = None,
+    before: str | None = None,
+) -> list[RealizedGainConnection]:
+    """Page through what a level of portfolios has realised."""
+    context = info.context
+    cut = cut_of(first=first, after=after, last=last, before=before, ordering=GAINS)
+    if since is not None and until is not None and since > until:
+        raise bad_input("`from` must not be after `to`.")
+    keys = [state_key(parent.row, method=method_of(lot_method)) for parent in parents]
+    states = await context.loaders.ledger_states.load_many(keys)
+    ids = sorted({key for state in states for key in state.instruments})
+    rows = dict(zip(ids, await context.loaders.instruments.load_many(ids), strict=True))
+    found = []
+    for parent, state in zip(parents, states, strict=True):
+        closings = [
+            (closing.closed_at, (instrument, closing))
+            for key, known in sorted(state.instruments.items())
+            if (instrument := rows[key]) is not None
+            for closing in _holding(known, fee_policy).closings
+            if (since is None or closing.closed_at.date() >= since)
+            and (until is None or closing.closed_at.date() <= until)
+        ]
+        base = parent.row.base_currency
+        page = page_of_list(
+            _newest_first(closings),
+            cut,
+            place=lambda place: (place.at, place.number),
+            ordering=GAINS,
+        )
+        nodes = [
+            realized_gain_of(closing, instrument=instrument, base_currency=base)
+            for instrument, closing in (place.thing for place in page.items)
+        ]
+        gains = (closing.gain_base for _, (_, closing) in closings)
+        found.append(
+            RealizedGainConnection(
+                nodes=nodes,
+                edges=[
+                    RealizedGainEdge(cursor=cursor, node=node)
+                    for node, cursor in zip(nodes, page.cursors, strict=True)
+                ],
+                page_info=page.info,
+                total_count=page.total,
+                total_in_base_currency=money_or_none(total_known(gains), base),
+            )
+        )
+    return found
+
+
+def _holding(state: InstrumentState, fee_policy: FeePolicy) -> Holding:
+    expensed = fee_policy is FeePolicy.EXPENSE
+    return state.holding.before_fees() if expensed else state.holding
+
+
+@strawberry.type(description="A lot and its place in the list.")
+class LotEdge:
+    """A lot and its place in the list."""
+
+    cursor: str = strawberry.field(description=CURSOR)
+    node: Lot = strawberry.field(description="The lot.")
+
+
+@strawberry.type(description="A page of open lots, newest first.")
+class LotConnection:
+    """A page of open lots."""
+
+    nodes: list[Lot] = strawberry.field(description="Those of this page, newest first.")
+    edges: list[LotEdge] = strawberry.field(description="The same with their cursors.")
+    page_info: PageInfo = strawberry.field(description="Where this page stands.")
+    total_count: int = strawberry.field(description=TOTAL_COUNT)
+
+
+async def lots_of_scopes(
+    parents: "list[Scope]",
+    info: Info[Context, None],
+    as_of: date | None = None,
+    lot_method: LotMethod | None = None,
+    fee_policy: FeePolicy = FeePolicy.CAPITALIZE,
+    first: int | None = None,
+    after: str | None = None,
+    last: int | None = None,
+    before: str | None = None,
+) -> list[LotConnection]:
+    """Page through the open lots of a level of portfolios."""
+    context = info.context
+    check_day(as_of, today=context.now().date(), argument="asOf")
+    cut = cut_of(first=first, after=after, last=last, before=before, ordering=LOTS)
+    fees = figures.FeePolicy(fee_policy.value)
+    asks = [Ask(parent.row, as_of, method_of(lot_method), fees) for parent in parents]
+    facts = await facts_of(context, asks)
+    holdings = [held for fact in facts for held in fact.holdings if held.quantity]
+    groups = iter(await lots_of_holdings(context, holdings))
+    found = []
+    for fact in facts:
+        lots = [
+            (lot.opened_at, (held.instrument, lot))
+            for held in fact.holdings
+            if held.quantity
+            for lot in next(groups)
+        ]
+        page = page_of_list(
+            _newest_first(lots), cut, place=lambda place: (place.at, place.number), ordering=LOTS
+        )
+        nodes = [
+            lot_of(lot, instrument=instrument)
+            for instrument, lot in (place.thing for place in page.items)
+        ]
+        found.append(
+            LotConnection(
+                nodes=nodes,
+                edges=[
+                    LotEdge(cursor=cursor, node=node)
+                    for node, cursor in zip(nodes, page.cursors, strict=True)
+                ],
+                page_info=page.info,
+                total_count=page.total,
+            )
+        )
+    return found
+
+
+class Scope(Protocol):
+    """Whatever stands for one ledger or several: a portfolio, or all of them."""
+
+    row: portfolios.Portfolio

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, time
 from typing import TypeVar
 
 from analytics.lots import Method
+from analytics.money import ONE
 from datasources.market import Market
 from models.database import Database
 from models.instruments import Instrument, instruments_by_id, instruments_by_symbol
@@ -23,6 +24,7 @@ from models.portfolios import (
     Portfolio,
     PortfolioTotals,
     cash_by_portfolio,
+    portfolio_keys,
     portfolios_by_id,
     portfolios_by_owner,
     totals_by_portfolio,
@@ -47,6 +49,7 @@ from models.transactions import (
 )
 from models.users import User, users_by_id
 from resolvers.batching import Loader
+from services.combined import combined_state, days_of
 from services.entries import LedgerState, ledger_states, terms_of
 from services.projection import ledger_entries
 
@@ -209,33 +212,80 @@ class Loaders:
     ) -> dict[tuple[int, date], list[Transaction]]:
         earliest = start_of(min(day for _, day in keys))
         async with self._database.reading() as session:
+            owners = sorted({-key for key, _ in keys if key < 0})
+            ids_of = {key: [key] for key, _ in keys if key > 0}
+            for portfolio_id, owner_id in (
+                await session.execute(portfolio_keys(owners)) if owners else ()
+            ):
+                ids_of.setdefault(-owner_id, []).append(portfolio_id or 0)
             rows = await session.scalars(
-                ledger_since(sorted({portfolio_id for portfolio_id, _ in keys}), earliest)
+                ledger_since(sorted({one for ids in ids_of.values() for one in ids}), earliest)
             )
             groups = _group(rows, lambda row: row.portfolio_id)
         return {
-            (portfolio_id, day): [
-                row for row in groups.get(portfolio_id, []) if row.occurred_at >= start_of(day)
+            (key, day): [
+                row
+                for portfolio_id in ids_of.get(key, ())
+                for row in groups.get(portfolio_id, [])
+                if row.occurred_at >= start_of(day)
             ]
-            for portfolio_id, day in keys
+            for key, day in keys
         }
 
     async def _ledger_states(self, keys: list[StateKey]) -> dict[StateKey, LedgerState]:
         states: dict[StateKey, LedgerState] = {}
+        whole_of: list[tuple[StateKey, list[Transaction], list[Portfolio]]] = []
         # Siblings share their arguments, so this is one round but for aliased fields.
         async with self._database.reading() as session:
             for day, method in {(key.day, key.method) for key in keys}:
                 asked = [key for key in keys if (key.day, key.method) == (day, method)]
-                portfolios = [key.portfolio for key in asked]
+                owned = list(
+                    await session.scalars(
+                        portfolios_by_owner(sorted({key.portfolio.owner_id for key in asked}))
+                    )
+                )
+                whole = {key.portfolio.owner_id for key in asked if key.portfolio.is_all}
+                named = {key.portfolio_id for key in asked}
+                wanted = [row for row in owned if row.id in named or row.owner_id in whole]
                 entries = await ledger_entries(
-                    session, portfolios, until=None if day is None else end_of(day)
+                    session, wanted, until=None if day is None else end_of(day)
                 )
-                owned = await session.scalars(
-                    portfolios_by_owner(sorted({row.owner_id for row in portfolios}))
-                )
-                found = ledger_states(entries, terms=terms_of(owned, method=method))
-                states |= {key: found.get(key.portfolio_id, LedgerState()) for key in asked}
+                single = [key for key in asked if not key.portfolio.is_all]
+                if single:
+                    found = ledger_states(entries, terms=terms_of(owned, method=method))
+                    states |= {key: found.get(key.portfolio_id, LedgerState()) for key in single}
+                for key in asked:
+                    if key.portfolio.is_all:
+                        mine = [row for row in owned if row.owner_id == key.portfolio.owner_id]
+                        whole_of.append((key, entries, mine))
+        for key, entries, mine in whole_of:
+            states[key] = await self._combined(key, entries, mine)
         return states
+
+    async def _combined(
+        self, key: StateKey, entries: list[Transaction], owned: list[Portfolio]
+    ) -> LedgerState:
+        """Derive the state of all of an owner's portfolios as one."""
+        bases = {row.id or 0: row.base_currency for row in owned}
+        mine = [entry for entry in entries if entry.portfolio_id in bases]
+        target = key.portfolio.base_currency
+        questions = {
+            (portfolio_id, day): RateQuestion(base=bases[portfolio_id], target=target, day=day)
+            for portfolio_id, day in days_of(mine)
+        }
+        foreign = {question for question in questions.values() if question.base != target}
+        rates = await self._market.rates(foreign) if foreign else {}
+        return combined_state(
+            mine,
+            terms=terms_of(owned),
+            method=key.method or Method(key.portfolio.lot_method),
+            factors={
+                place: ONE
+                if question.base == target
+                else (rate.value if (rate := rates.get(question)) else None)
+                for place, question in questions.items()
+            },
+        )
 
     async def _revisions(self, ids: list[int]) -> dict[int, list[Revision]]:
         async with self._database.reading() as session:

@@ -10,13 +10,22 @@ from models import portfolios
 from resolvers import figures
 from resolvers.batching import batched
 from resolvers.context import Context
+from resolvers.exports import ExportFormat, TransactionExport, export_of
 from resolvers.figures import Ask, facts_of, valuations_of
+from resolvers.gains import (
+    LotConnection,
+    RealizedGainConnection,
+    Scope,
+    lots_of_scopes,
+    realized_gains_of_scopes,
+)
 from resolvers.ids import encode_id
 from resolvers.loaders import PageKey
+from resolvers.lots import FeePolicy, LotMethod, method_of
 from resolvers.paging import cut_of
-from resolvers.positions import FeePolicy, LotMethod, Position, method_of, position_of
+from resolvers.positions import Position, position_of
 from resolvers.scalars import CurrencyCode, Ratio
-from resolvers.transactions import (
+from resolvers.transaction_pages import (
     TradeConnection,
     TransactionConnection,
     TransactionFilter,
@@ -121,7 +130,7 @@ def _check_day(context: Context, as_of: date | None) -> None:
 
 
 async def overviews(
-    parents: "list[Portfolio]",
+    parents: "list[Scope]",
     info: Info[Context, None],
     currency: CurrencyCode | None = None,
     as_of: date | None = None,
@@ -134,8 +143,8 @@ async def overviews(
     return [_overview(valuation) for valuation in found]
 
 
-async def positions_of_portfolios(
-    parents: "list[Portfolio]",
+async def positions_of_scopes(
+    parents: "list[Scope]",
     info: Info[Context, None],
     as_of: date | None = None,
     include_closed: bool = False,
@@ -153,8 +162,8 @@ async def positions_of_portfolios(
     ]
 
 
-async def cash_of_portfolios(
-    parents: "list[Portfolio]", info: Info[Context, None], as_of: date | None = None
+async def cash_of_scopes(
+    parents: "list[Scope]", info: Info[Context, None], as_of: date | None = None
 ) -> list[list[Money]]:
     """List the cash of a level of portfolios."""
     _check_day(info.context, as_of)
@@ -199,6 +208,15 @@ async def trades_of_portfolios(
     return [trade_connection(page) for page in await pages_of(info.context, keys)]
 
 
+async def exports_of_portfolios(
+    parents: "list[Portfolio]",
+    info: Info[Context, None],
+    format: ExportFormat = ExportFormat.CSV,
+) -> list[TransactionExport]:
+    """Export the ledgers of a level of portfolios, one after the other."""
+    return [await export_of(parent.row, info, written=format) for parent in parents]
+
+
 @strawberry.type(description="A ledger of one owner in one base currency.")
 class Portfolio(Node):
     """A ledger of one owner in one base currency."""
@@ -222,20 +240,34 @@ class Portfolio(Node):
         description="Its figures in the base currency or another, now or at the end of a past day.",
     )
     positions: list[Position] = batched(
-        positions_of_portfolios,
+        positions_of_scopes,
         description="What it holds, by symbol, now or at the end of a past day; with "
         "`includeClosed` also what it held once. By the portfolio's lot method unless "
         "`lotMethod` asks for another.",
     )
     cash: list[Money] = batched(
-        cash_of_portfolios,
+        cash_of_scopes,
         description="Its cash by currency, now or at the end of a past day; negative when "
         "overdrawn. Currencies with nothing are left out.",
+    )
+    lots: LotConnection = batched(
+        lots_of_scopes,
+        description="Its open lots, newest first, now or at the end of a past day. Pages of 20 "
+        "unless `first` or `last` says otherwise, at most 100.",
+    )
+    realized_gains: RealizedGainConnection = batched(
+        realized_gains_of_scopes,
+        description="Its closed lots with what they brought, newest first; with `from` and `to` "
+        "those closed on these days. By its lot method unless `lotMethod` asks for another.",
     )
     trades: TradeConnection = batched(
         trades_of_portfolios,
         description="Its trades, newest first. Pages of 20 unless `first` or `last` says "
         "otherwise, at most 100.",
+    )
+    transactions_export: TransactionExport = batched(
+        exports_of_portfolios,
+        description="Its whole ledger as a file, without voided entries and histories.",
     )
     transactions: TransactionConnection = batched(
         transactions_of_portfolios,

@@ -8,6 +8,7 @@ import strawberry
 from graphql import GraphQLError
 
 from analytics.money import plain
+from resolvers.uploads import Upload, no_upload_out, parse_upload
 
 MAX_DIGITS = 60
 
@@ -17,7 +18,11 @@ def _refuse(name: str, hint: str) -> GraphQLError:
 
 
 def parse_decimal(value: object) -> Decimal:
-    """Read a decimal from text or a whole number; a float has already lost digits."""
+    """Read a decimal from text or a whole number; a float has already lost digits.
+
+    1.0, 1.00 and 10e-1 come out as the same 1, so that an input sent again in other digits is
+    known for the same.
+    """
     if isinstance(value, bool) or not isinstance(value, (str, int)):
         raise _refuse("Decimal", 'write it as a string, such as "175.50".')
     text = str(value).strip()
@@ -29,7 +34,10 @@ def parse_decimal(value: object) -> Decimal:
         raise _refuse("Decimal", 'write digits with a point, such as "175.50".') from error
     if not number.is_finite():
         raise _refuse("Decimal", "it must be finite.")
-    return number
+    if abs(number.adjusted()) > MAX_DIGITS:
+        # A few characters of exponent would be gigabytes of digits once written out.
+        raise _refuse("Decimal", f"at most {MAX_DIGITS} digits on either side of the point.")
+    return Decimal(plain(number))
 
 
 def parse_date(value: object) -> date:
@@ -116,5 +124,12 @@ SCALARS: dict[object, Any] = {
         serialize=str,
         parse_value=_text,
         specified_by_url="https://datatracker.ietf.org/doc/html/rfc20",
+    ),
+    Upload: strawberry.scalar(
+        name="Upload",
+        description="A file, sent in a multipart request with null in its place.",
+        serialize=no_upload_out,
+        parse_value=parse_upload,
+        specified_by_url="https://github.com/jaydenseric/graphql-multipart-request-spec",
     ),
 }

@@ -12,6 +12,7 @@ from models import users
 from models.currencies import is_currency
 from models.market import RateQuestion
 from resolvers.batching import batched
+from resolvers.combined import Combined, combined_of
 from resolvers.context import Context, UnauthenticatedError
 from resolvers.ids import decode_id, encode_id, key_of
 from resolvers.instruments import instrument_of
@@ -45,6 +46,12 @@ async def portfolio_of_viewers(
     return [found for _ in parents]
 
 
+async def combined_of_viewers(parents: "list[Viewer]", info: Info[Context, None]) -> list[Combined]:
+    """Put the portfolios of viewers together."""
+    del info
+    return [combined_of(parent.row) for parent in parents]
+
+
 @strawberry.type(description="The signed-in user.")
 class Viewer(Node):
     """The signed-in user."""
@@ -62,6 +69,9 @@ class Viewer(Node):
     portfolio: Portfolio | None = batched(
         portfolio_of_viewers,
         description="One portfolio by its id; null if there is none or it is not yours.",
+    )
+    combined: Combined = batched(
+        combined_of_viewers, description="All portfolios as one, in your base currency."
     )
 
 

@@ -8,15 +8,27 @@ from datetime import datetime
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from models.users import RefreshToken, User, refresh_token_by_hash, revoke_family, user_by_name
+from models.database import Database
+from models.idempotency import forget_keys
+from models.users import (
+    RefreshToken,
+    User,
+    forget_expired_tokens,
+    lock_family,
+    refresh_token_by_hash,
+    revoke_family,
+    user_by_name,
+)
 from services.checks import Checks
 from services.errors import MistakeCode, refuse
+from services.idempotency import KEY_LIFETIME
 from services.passwords import Passwords
 from services.tokens import Tokens, hash_refresh_token, new_refresh_token
 
 USERNAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{2,63}")
 MIN_PASSWORD = 8
 MAX_PASSWORD = 256
+FORGOTTEN_AT_A_TIME = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,13 +88,17 @@ async def create_user(
 
 
 async def check_credentials(
-    session: AsyncSession, passwords: Passwords, *, username: str, password: str
+    database: Database, passwords: Passwords, *, username: str, password: str
 ) -> User:
-    """Return the user that a name and password prove; raises RefusedError without saying which."""
+    """Return the user that a name and password prove; raises RefusedError without saying which.
+
+    The check takes long on purpose, so it holds no connection of the database's pool.
+    """
     username = username.strip()
     user = None
     if USERNAME.fullmatch(username):  # anything else is nobody's, and not fit for a statement
-        user = await session.scalar(user_by_name(username))
+        async with database.reading() as session:
+            user = await session.scalar(user_by_name(username))
     too_long = len(password) > MAX_PASSWORD
     stored = None if user is None or too_long else user.password_hash
     fits = await passwords.check(password[:MAX_PASSWORD], stored=stored)
@@ -99,7 +115,14 @@ async def start_session(
     now: datetime,
     family: str | None = None,
 ) -> SignedIn:
-    """Issue an access token and a refresh token, of a new family unless one goes on."""
+    """Issue an access token and a refresh token, of a new family unless one goes on.
+
+    What has expired of the user's goes at the same time, some of it if it is much.
+    """
+    tokens_gone = forget_expired_tokens(user_id, now=now, limit=FORGOTTEN_AT_A_TIME)
+    keys_gone = forget_keys(user_id, before=now - KEY_LIFETIME, limit=FORGOTTEN_AT_A_TIME)
+    for statement in (tokens_gone, keys_gone):
+        await session.execute(statement, execution_options={"synchronize_session": False})
     refresh_token = new_refresh_token()
     refresh_expires_at = now + tokens.refresh_lifetime
     session.add(
@@ -121,6 +144,13 @@ async def start_session(
     )
 
 
+async def _hold(session: AsyncSession, refresh_token: str) -> RefreshToken | None:
+    """Find a refresh token, its family locked against all others until the transaction ends."""
+    token_hash = hash_refresh_token(refresh_token)
+    await session.execute(lock_family(token_hash))
+    return await session.scalar(refresh_token_by_hash(token_hash))
+
+
 async def refresh_session(
     session: AsyncSession, tokens: Tokens, *, refresh_token: str, now: datetime
 ) -> SignedIn | None:
@@ -129,7 +159,7 @@ async def refresh_session(
     A token that was used before has leaked or been replayed, so its whole family ends. That
     change must be kept: the caller commits and then refuses, which is why this does not raise.
     """
-    known = await session.scalar(refresh_token_by_hash(hash_refresh_token(refresh_token)))
+    known = await _hold(session, refresh_token)
     if known is None or known.revoked_at is not None or known.expires_at <= now:
         return None
     if known.used_at is not None:
@@ -141,6 +171,6 @@ async def refresh_session(
 
 async def sign_out(session: AsyncSession, *, refresh_token: str, now: datetime) -> None:
     """End the session that a refresh token belongs to; an unknown token is no error."""
-    known = await session.scalar(refresh_token_by_hash(hash_refresh_token(refresh_token)))
+    known = await _hold(session, refresh_token)
     if known is not None:
         await session.execute(revoke_family(known.family, at=now))

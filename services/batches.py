@@ -21,6 +21,7 @@ class Fate(Enum):
     KNOWN = "KNOWN"
     REFUSED = "REFUSED"
     HELD_BACK = "HELD_BACK"
+    SKIPPED = "SKIPPED"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,15 +31,17 @@ class Row:
     line: int
     draft: Draft | None = None
     mistakes: tuple[Mistake, ...] = ()
+    skipped: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What became of one row, and why if it was refused; ``key`` is of the entry it made."""
+    """What became of one row, and why if it was refused or skipped; ``key`` is of its entry."""
 
     line: int
     fate: Fate
     mistakes: tuple[Mistake, ...] = ()
+    skipped: str | None = None
     key: int | None = None
 
 
@@ -78,6 +81,9 @@ async def book_rows(
     spots: list[int] = []
     drafts = iter(enumerate(prepared.drafts))
     for row in rows:
+        if row.skipped is not None:
+            outcomes.append(Outcome(line=row.line, fate=Fate.SKIPPED, skipped=row.skipped))
+            continue
         if row.draft is None:
             outcomes.append(Outcome(line=row.line, fate=Fate.REFUSED, mistakes=row.mistakes))
             continue

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from analytics.money import ONE, plain
 from datasources.market import Market
 from models.base import row_key
-from models.database import chunks, insert_all
+from models.database import batched, insert_all
 from models.drafts import Draft
 from models.instruments import Instrument
 from models.market import InstrumentMatch, Rate, RateQuestion
@@ -25,11 +25,13 @@ from models.transactions import (
     RateSource,
     Transaction,
     booked_since,
+    entries_by_key,
     external_ids,
     newest_key,
     splits_on,
 )
 from models.users import user_for_update
+from services.entry_ids import read_own_id
 from services.errors import Mistake, MistakeCode, RefusedError, portfolio_not_found, refuse
 from services.instruments import create_missing, find_missing, known_instruments, symbols_of_isins
 from services.projection import OversoldError, apply_change
@@ -283,12 +285,52 @@ async def taken_external_ids(
     session: AsyncSession, portfolio_id: int, drafts: Sequence[Draft]
 ) -> set[str]:
     """Return which of the drafts' external ids the portfolio already has."""
-    wanted = sorted({draft.external_id for draft in drafts if draft.external_id is not None})
-    taken: set[str] = set()
-    for chunk in chunks(wanted):
-        rows = await session.scalars(external_ids(portfolio_id, list(chunk)))
-        taken.update(row for row in rows if row is not None)
-    return taken
+    wanted = {draft.external_id for draft in drafts if draft.external_id is not None}
+    return set(await keys_of_ids(session, portfolio_id, wanted))
+
+
+async def keys_of_ids(
+    session: AsyncSession, portfolio_id: int, wanted: Collection[str]
+) -> dict[str, int]:
+    """Return the entries that a portfolio has under external ids, by id.
+
+    Those without one are known by the id they are exported by.
+    """
+    found: dict[str, int] = {}
+    for texts in batched(sorted(wanted)):
+        for text, key in await session.execute(external_ids(portfolio_id, texts)):
+            found[text or ""] = key or 0
+    own = {text: one for text in wanted if (one := read_own_id(text)) is not None}
+    for keys in batched(sorted({one.key for one in own.values()})):
+        rows = await session.scalars(entries_by_key(portfolio_id, keys))
+        entries = {row_key(row.id): row for row in rows}
+        found |= {
+            text: one.key
+            for text, one in own.items()
+            if one.key in entries and one.names(entries[one.key])
+        }
+    return found
+
+
+async def _name_lots(
+    session: AsyncSession,
+    portfolio_id: int,
+    drafts: Sequence[Draft],
+    entries: Sequence[Transaction],
+) -> None:
+    """Let new entries name their lots by key, where their drafts name them by external id."""
+    wanted = {name for draft in drafts for name, _ in draft.lot_ids}
+    if not wanted:
+        return
+    keys = await keys_of_ids(session, portfolio_id, wanted)
+    keys |= {entry.external_id: row_key(entry.id) for entry in entries if entry.external_id}
+    for draft, entry in zip(drafts, entries, strict=True):
+        unknown = [name for name, _ in draft.lot_ids if name not in keys]
+        if unknown:
+            message = f"There is no entry with the id {unknown[0]!r} that opened a lot."
+            raise refuse(MistakeCode.NOT_FOUND, message, "lots")
+        if draft.lot_ids:
+            entry.lots = [[str(keys[name]), plain(units)] for name, units in draft.lot_ids]
 
 
 class EntryOversoldError(Exception):
@@ -377,6 +419,8 @@ async def book(
         message = f"A split of that day ({day}) is booked already: it would count twice."
         raise refuse(MistakeCode.ALREADY_EXISTS, message, "occurredAt")
     entries = await _write(session, portfolio_id, rows)
+    drafts = [prepared.settled[place].draft for place in places]
+    await _name_lots(session, portfolio_id, drafts, entries)
     try:
         await apply_change(session, owner_id=portfolio.owner_id, added=entries, lenient=lenient)
     except OversoldError as error:

@@ -35,7 +35,9 @@ class Checks:
         if self.mistakes:
             raise RefusedError(self.mistakes)
 
-    def decimal(self, value: Decimal, field: str, *, zero: bool = False) -> Decimal:
+    def decimal(
+        self, value: Decimal, field: str, *, zero: bool = False, places: int = MAX_DECIMALS
+    ) -> Decimal:
         """Check an amount, quantity or price: finite, above zero (or zero), of sane length."""
         if not value.is_finite():
             self.note(MistakeCode.INVALID, "Must be a number.", field)
@@ -44,6 +46,8 @@ class Checks:
             bound = "zero or more" if zero else "more than zero"
             self.note(MistakeCode.OUT_OF_RANGE, f"Must be {bound}, not {value}.", field)
             return Decimal(1)
+        if not value:
+            return Decimal(0)  # whatever its exponent
         if value.adjusted() >= MAX_INTEGER_DIGITS:
             self.note(
                 MistakeCode.OUT_OF_RANGE,
@@ -51,12 +55,12 @@ class Checks:
                 field,
             )
             return Decimal(1)
-        value = Decimal(plain(value))
+        # An absurd exponent is not written out: it would be gigabytes of digits.
+        tiny = value.adjusted() < -places
+        value = Decimal(1) if tiny else Decimal(plain(value))
         exponent = value.as_tuple().exponent
-        if isinstance(exponent, int) and -exponent > MAX_DECIMALS:
-            self.note(
-                MistakeCode.OUT_OF_RANGE, f"Must have at most {MAX_DECIMALS} decimals.", field
-            )
+        if tiny or (isinstance(exponent, int) and -exponent > places):
+            self.note(MistakeCode.OUT_OF_RANGE, f"Must have at most {places} decimals.", field)
         return value
 
     def required(self, field: str) -> None:

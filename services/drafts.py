@@ -6,11 +6,11 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from analytics.money import ONE
+from analytics.money import ONE, total
 from datasources.symbols import major_unit
 from models.drafts import Draft
 from models.transactions import CHARGES, FLOWS, TRADES, Kind, RateSource, Transaction
-from services.checks import MAX_KEY, Checks
+from services.checks import MAX_DECIMALS, MAX_KEY, Checks
 from services.errors import MistakeCode
 
 
@@ -68,8 +68,11 @@ FREE_FIELDS = frozenset(
     {"kind", "occurred_at", "currency", "rate", "instrument_rate", "note", "external_id", "isin"}
     | {"fee", "fee_currency", "fee_rate", "tax", "tax_currency", "tax_rate"}
 )
-_NO_COSTS = frozenset({Kind.SYMBOL_CHANGE, Kind.TRANSFER_IN, Kind.TRANSFER_OUT})
+_NO_COSTS = frozenset({Kind.SYMBOL_CHANGE, Kind.TRANSFER_OUT})
 """Kinds without a currency to pay a fee in, or whose fee is an entry of its own."""
+
+RATE_PLACES = 28
+"""Decimals of an exchange rate: one that was divided out of two others is kept in full."""
 
 _OUTWARD = {
     "occurred_at": "occurredAt",
@@ -166,7 +169,7 @@ def in_major_units(draft: Draft) -> Draft:
 def _check_shape(draft: Draft, checks: Checks) -> None:
     shape = SHAPES[draft.kind]
     given = {
-        field.name
+        "lots" if field.name == "lot_ids" else field.name
         for field in fields(draft)
         if getattr(draft, field.name) not in (None, ()) and field.name not in FREE_FIELDS
     }
@@ -183,6 +186,8 @@ def _check_shape(draft: Draft, checks: Checks) -> None:
     both = {"price", "amount"} <= given and draft.kind is not Kind.DIVIDEND_REINVESTED
     if both:
         checks.note(MistakeCode.INVALID, "Give price or amount, not both.", "amount")
+    if draft.kind is Kind.TRANSFER_IN and draft.tax:
+        checks.note(MistakeCode.INVALID, "Book the tax as an entry of its own.", "tax")
     if draft.kind in _NO_COSTS and (draft.fee or draft.tax):
         field = "fee" if draft.fee else "tax"
         checks.note(MistakeCode.INVALID, f"Book the {field} as an entry of its own.", field)
@@ -211,7 +216,12 @@ def check_draft(draft: Draft, *, now: datetime) -> Draft:
     # Numbers first: what is no number cannot be converted.
     zero_amount = draft.kind not in FLOWS | CHARGES | {Kind.DIVIDEND, Kind.RETURN_OF_CAPITAL}
     numbers: dict[str, Any] = {
-        name: checks.decimal(value, outward(name), zero=zero)
+        name: checks.decimal(
+            value,
+            outward(name),
+            zero=zero,
+            places=RATE_PLACES if name.endswith("rate") else MAX_DECIMALS,
+        )
         for name, zero in (
             ("quantity", False),
             ("price", True),
@@ -252,11 +262,15 @@ def check_draft(draft: Draft, *, now: datetime) -> Draft:
         if draft.ratio_old is not None or draft.ratio_new is None
         else ONE,
         lots=tuple((key, checks.decimal(units, "lots")) for key, units in draft.lots),
+        lot_ids=tuple((name, checks.decimal(units, "lots")) for name, units in draft.lot_ids),
         note=checks.text(draft.note, "note"),
         external_id=checks.text(draft.external_id, "externalId", limit=MAX_KEY),
     )
     if clean.acquired_at is not None and clean.acquired_at > clean.occurred_at:
         checks.note(MistakeCode.OUT_OF_RANGE, "Must not be after the units arrived.", "acquiredAt")
+    chosen = total(units for _, units in (*clean.lots, *clean.lot_ids))
+    if clean.quantity is not None and chosen > clean.quantity:
+        checks.note(MistakeCode.OUT_OF_RANGE, "Names more units than there are.", "lots")
     if clean.symbol is not None and clean.symbol == clean.related_symbol:
         checks.note(MistakeCode.INVALID, "Must be another instrument.", "relatedSymbol")
     checks.finish()

@@ -1,7 +1,7 @@
 """Reads stored transactions as what the pure functions understand: events, movements, states."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, time
 from decimal import Decimal
 
@@ -26,6 +26,12 @@ from models.transactions import CHARGES, FLOWS, INCOME, TRADES, Kind, Transactio
 _RANK = {kind.value: rank for rank, kind in enumerate(Kind)}
 _LATE = _RANK[Kind.SELL.value]
 """Entries of this rank and on take out: without a time of their own they count at day's end."""
+
+_CONTENT = (
+    *("price", "quantity", "amount", "fee", "tax", "rate", "instrument_rate", "fee_rate"),
+    *("tax_rate", "ratio_new", "ratio_old", "cost_share"),
+)
+"""What of two entries of one moment and kind decides which counts first."""
 
 _SIGN = (
     dict.fromkeys((Kind.BUY, Kind.COVER, Kind.INTEREST_PAID, Kind.FEE, Kind.TAX), -1)
@@ -91,10 +97,8 @@ def order_key(entry: Transaction) -> tuple[object, ...]:
         phase,
         clock,
         rank,
-        entry.price or ZERO,
-        entry.quantity or ZERO,
-        entry.amount or ZERO,
-        entry.fee,
+        *(getattr(entry, name) or ZERO for name in _CONTENT),
+        entry.acquired_at or entry.occurred_at,
         entry.id or 0,
     )
 
@@ -222,6 +226,13 @@ def _trade(entry: Transaction, terms: Terms) -> Event:
 
 
 def _arrival(entry: Transaction, _terms: Terms) -> Event:
+    if Kind(entry.kind) is Kind.TRANSFER_IN:
+        # What the units cost has their fees within, and these were paid elsewhere.
+        within = _fees(entry)
+        outlay = replace(
+            _gross_outlay(entry, gross_of(entry)), fees=within.fees, fees_base=within.fees_base
+        )
+        return replace(_fill(entry, sign=1, outlay=outlay, passing=True), fees_paid=True)
     return _fill(entry, sign=1, outlay=_outlay(entry, gross_of(entry)), passing=True)
 
 
@@ -370,7 +381,8 @@ def movements_of(entry: Transaction) -> list[Movement]:
     if kind is Kind.DIVIDEND_IN_KIND:
         parts.append((Nature.TRADE, gross.copy_negate(), None, None))
     withheld = Nature.CHARGE if kind in INCOME else costs
-    parts.append((costs, entry.fee.copy_negate(), entry.fee_currency, entry.fee_rate))
+    if kind is not Kind.TRANSFER_IN:
+        parts.append((costs, entry.fee.copy_negate(), entry.fee_currency, entry.fee_rate))
     parts.append((withheld, entry.tax.copy_negate(), entry.tax_currency, entry.tax_rate))
     return [
         _movement(entry, part, amount=amount, currency=currency, rate=rate)
@@ -410,7 +422,7 @@ def cash_effect(entry: Transaction) -> Decimal:
     return cash_effects(entry)[entry.settlement_currency]
 
 
-def _income_of(entries: Iterable[Transaction]) -> tuple[Decimal | None, Decimal | None]:
+def income_of(entries: Iterable[Transaction]) -> tuple[Decimal | None, Decimal | None]:
     """Return what entries earned before tax, in the instrument's and in base currency."""
     amounts = [
         (entry, EXACT.multiply(gross_of(entry), Decimal(_SIGN[Kind(entry.kind)])))
@@ -442,7 +454,7 @@ def instrument_states(
     states = {}
     for pool in groups.keys() | holdings.keys():
         holding = holdings.get(pool, Holding())
-        income, income_base = _income_of(groups.get(pool, ()))
+        income, income_base = income_of(groups.get(pool, ()))
         states[pool] = InstrumentState(
             holding=holding,
             income=income,

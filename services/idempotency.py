@@ -2,13 +2,16 @@
 
 import hashlib
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.idempotency import IdempotencyKey, idempotency_key
 from services.checks import MAX_KEY
 from services.errors import MistakeCode, refuse
+
+KEY_LIFETIME = timedelta(days=30)
+"""How long a key is remembered at least; the first sign-in or refresh after it forgets the key."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,11 +1,12 @@
 """The database's memory of market data: what a restart or an outage still has to say."""
 
+from bisect import bisect_right
 from collections.abc import Collection
 from dataclasses import asdict
 from datetime import date, timedelta
 from decimal import Context, Decimal
 
-from models.database import Database, upsert
+from models.database import CHUNK, Database, upsert
 from models.last_known import (
     DailyBar,
     ExchangeRate,
@@ -58,17 +59,21 @@ class StoredMarket:
         """Return the newest stored close on or before each day."""
         if not questions:
             return {}
-        pairs = {(question.symbol, question.day) for question in questions}
+        pairs = sorted({(question.symbol, question.day) for question in questions})
+        bars: dict[str, list[Bar]] = {}
         async with self._database.reading() as session:
-            rows = await session.scalars(bars_on_or_before(pairs))
-            bars = [Bar(**row.model_dump()) for row in rows]
+            for start in range(0, len(pairs), CHUNK):
+                rows = await session.scalars(bars_on_or_before(pairs[start : start + CHUNK]))
+                for row in rows:
+                    bars.setdefault(row.symbol, []).append(Bar(**row.model_dump()))
+        for known in bars.values():
+            known.sort(key=_day)
         found: dict[CloseQuestion, Bar] = {}
         for question in questions:
-            earlier = [
-                bar for bar in bars if bar.symbol == question.symbol and bar.day <= question.day
-            ]
-            if earlier:
-                found[question] = max(earlier, key=lambda bar: bar.day)
+            known = bars.get(question.symbol, [])
+            place = bisect_right(known, question.day, key=_day)
+            if place:
+                found[question] = known[place - 1]
         return found
 
     async def rates(self, questions: Collection[RateQuestion]) -> dict[RateQuestion, Rate]:
@@ -106,6 +111,10 @@ class StoredMarket:
             await upsert(session, StoredProfile, list(profile_rows.values()))
             await upsert(session, DailyBar, list(bar_rows.values()))
             await upsert(session, ExchangeRate, list(rate_rows.values()))
+
+
+def _day(bar: Bar) -> date:
+    return bar.day
 
 
 def _cross(question: RateQuestion, legs: dict[tuple[str, date], EuroRate]) -> Rate | None:

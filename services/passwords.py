@@ -23,7 +23,7 @@ class Passwords:
 
     async def check(self, password: str, *, stored: str | None) -> bool:
         """Tell whether a password fits; an unknown user (null) takes as long as a known one."""
-        if stored is None and self._decoy is None:
+        if self._decoy is None:  # made for the known as well, or the first unknown would stand out
             self._decoy = await self.hash("nobody has this password")
         async with self._slots:
             fits = await asyncio.to_thread(self._verify, stored or self._decoy or "", password)

@@ -10,7 +10,7 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from analytics.lots import Pool
-from models.database import chunks
+from models.database import batched
 from models.transactions import Transaction, ledger_of_instruments, links
 
 
@@ -41,6 +41,6 @@ async def entries_of(
 ) -> list[Transaction]:
     """Return what counts of the ledgers about some pools, up to and including a moment."""
     entries: list[Transaction] = []
-    for chunk in chunks(sorted(pools)):
+    for chunk in batched(sorted(pools)):
         entries += await session.scalars(ledger_of_instruments(chunk, until=until))
     return entries

@@ -18,7 +18,7 @@ from analytics.ledger import Totals, cash_of, sum_totals
 from analytics.lots import Pool, Shortfall
 from analytics.money import ZERO, total
 from models.base import row_key
-from models.database import chunks, insert_all, upsert
+from models.database import batched, insert_all, upsert
 from models.portfolios import (
     CashBalance,
     Portfolio,
@@ -47,6 +47,7 @@ from services.entries import (
     pool_of,
     terms_of,
 )
+from services.lot_choices import check_lots
 from services.pools import entries_of, tied
 
 
@@ -102,10 +103,12 @@ async def apply_change(
 ) -> None:
     """Bring the projection up to date after entries were added or voided, and bump versions.
 
-    Raises OversoldError when a sale finds fewer units than it needs, or fewer than before the
-    change; a ``lenient`` change keeps such a sale, and its gain is then unknown.
+    Raises RefusedError when an entry names lots that are not there, and OversoldError when a sale
+    finds fewer units than it needs, or fewer than before the change; a ``lenient`` change keeps
+    such a sale, and its gain is then unknown.
     """
     portfolios = await _owned(session, owner_id)
+    await check_lots(session, list(portfolios.values()), added)
     touched = pools_of([*added, *removed])
     pools = await tied(session, owner_ids=[owner_id], pools=touched) if touched else set()
     await _rewrite_positions(session, portfolios, pools=pools, lenient=lenient)
@@ -141,7 +144,7 @@ async def _rewrite_positions(
     )
     rows = {
         (row.portfolio_id, row.instrument_id): row
-        for chunk in chunks(sorted(pools))
+        for chunk in batched(sorted(pools))
         for row in await session.scalars(positions_of_pairs(chunk))
     }
     if not lenient:
@@ -178,7 +181,7 @@ async def _write_lots(
     when one of them differs.
     """
     stored: dict[LotRow, dict[int, LotRow]] = {}
-    for chunk in chunks(position_ids):
+    for chunk in batched(position_ids):
         for key, *columns in await session.execute(lot_rows(chunk)):
             stored.setdefault(tuple(columns[:2]), {})[key] = tuple(columns)
     derived: dict[LotRow, list[LotRow]] = {}

@@ -1,5 +1,6 @@
 """Fixtures that every tier shares: a clock that stands still, databases, and the application."""
 
+import json
 import os
 import shutil
 import socket
@@ -7,6 +8,8 @@ import subprocess
 import sys
 import time
 import uuid
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -156,37 +159,59 @@ def free_port():
         return probe.getsockname()[1]
 
 
+@dataclass
+class Server:
+    """A server process of its own, and what it wrote to its log."""
+
+    address: str
+    process: subprocess.Popen
+    log: Path
+
+    def lines(self):
+        """What it logged so far; a greeting and a line half written are left out."""
+        lines = self.log.read_text().splitlines(keepends=True)
+        return [json.loads(line) for line in lines if line[0] == "{" and line[-1] == "\n"]
+
+
+@contextmanager
+def serving(folder, *arguments, **settings):
+    """Run `folioql` with arguments until it is ready, and stop it at the end."""
+    port = free_port()
+    log = folder / "log"
+    with log.open("wb") as errors:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "gateway.cli", *arguments],
+            env={"PATH": os.environ["PATH"], "PORT": str(port)} | settings,
+            stderr=errors,
+            cwd=Path.cwd(),
+        )
+    server = Server(f"http://127.0.0.1:{port}", process, log)
+    try:
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                if httpx2.get(f"{server.address}/readyz").status_code == 200:
+                    break
+            except httpx2.TransportError:
+                assert process.poll() is None, log.read_text()
+            assert time.monotonic() < deadline, log.read_text()
+            time.sleep(0.1)
+        yield server
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
 @pytest.fixture(scope="session")
 def demo_server(tmp_path_factory):
     """`folioql demo` as a process of its own, with the simulated market; yields its address."""
-    port = free_port()
     folder = tmp_path_factory.mktemp("demo")
-    environment = {
-        "PATH": os.environ["PATH"],
-        "PORT": str(port),
+    settings = {
         "DATABASE_URL": f"sqlite:///{folder}/demo.db",
         "FOLIOQL_FEED_INTERVAL_MS": "200",
     }
-    log = (folder / "log").open("wb")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "gateway.cli", "demo"], env=environment, stderr=log, cwd=Path.cwd()
-    )
-    address = f"http://127.0.0.1:{port}"
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        try:
-            if httpx2.get(f"{address}/readyz").status_code == 200:
-                break
-        except httpx2.TransportError:
-            assert process.poll() is None, (folder / "log").read_text()
-            time.sleep(0.1)
-    else:
-        process.kill()
-        pytest.fail((folder / "log").read_text())
-    yield address
-    process.terminate()
-    process.wait(20)
-    log.close()
+    with serving(folder, "demo", **settings) as server:
+        yield server.address
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,8 @@
 """GraphQL over HTTP: POST and GET with JSON, and server-sent events for subscriptions."""
 
-from collections.abc import AsyncIterator, Callable
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -11,23 +13,15 @@ from starlette.responses import Response, StreamingResponse
 
 from gateway.auth import context_for
 from gateway.documents import RefusedDocumentError
-from gateway.failures import failed
+from gateway.failures import failed, present
 from gateway.transports import execution
 from gateway.transports.execution import Executor, MalformedRequestError, is_subscription
-from resolvers.context import Services
+from gateway.transports.uploads import MULTIPART, RefusedRequestError, read_upload
+from resolvers.context import Context, Services, UnauthenticatedError
 
 JSON = "application/json"
 GRAPHQL = "application/graphql-response+json"
 EVENTS = "text/event-stream"
-
-
-class RefusedRequestError(Exception):
-    """A request is refused before anything is executed."""
-
-    def __init__(self, status: int, message: str, *, code: str = "BAD_REQUEST") -> None:
-        super().__init__(message)
-        self.status = status
-        self.code = code
 
 
 def encode(value: Any) -> bytes:
@@ -44,11 +38,13 @@ class GraphQLOverHttp:
         *,
         services: Services,
         max_body_bytes: int,
+        max_upload_bytes: int,
         explorer: Callable[[], Response] | None,
     ) -> None:
         self._executor = executor
         self._services = services
         self._max_body_bytes = max_body_bytes
+        self._max_upload_bytes = max_upload_bytes
         self._explorer = explorer
 
     async def respond(self, request: Request) -> Response:
@@ -83,8 +79,21 @@ class GraphQLOverHttp:
                 return self._checked(body | {"variables": self._decoded(variables.encode())})
             return self._checked(body)
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if kind == MULTIPART:
+            # Nobody but a user may make us take in a large body.
+            if (
+                context_for(
+                    self._services,
+                    authorization=request.headers.get("authorization"),
+                    request_id=request.state.request_id,
+                ).principal
+                is None
+            ):
+                raise RefusedRequestError(401, "Sign in first.", code="UNAUTHENTICATED")
+            return self._checked(await read_upload(request, max_bytes=self._max_upload_bytes))
         if kind != JSON:
-            message = f"Send {JSON}, not {kind or 'a body without a content type'}."
+            what = kind or "a body without a content type"
+            message = f"Send {JSON}, or {MULTIPART} for files, not {what}."
             raise RefusedRequestError(415, message)
         declared = request.headers.get("content-length", "")
         if declared.isdigit() and int(declared) > self._max_body_bytes:
@@ -133,7 +142,9 @@ class GraphQLOverHttp:
                 raise RefusedRequestError(406, message)
             events = self._executor.subscribe(asked, operation=operation, context=context)
             return StreamingResponse(
-                _frames(events), media_type=EVENTS, headers={"cache-control": "no-cache"}
+                _frames(_while_signed_in(events, context)),
+                media_type=EVENTS,
+                headers={"cache-control": "no-cache"},
             )
         body = await self._executor.execute(asked, operation=operation, context=context)
         refused = "data" not in body
@@ -150,6 +161,30 @@ class GraphQLOverHttp:
             headers={"cache-control": "no-store", "vary": "accept, authorization"}
             | ({"allow": "POST"} if status == 405 else {}),
         )
+
+
+async def _while_signed_in(
+    events: AsyncGenerator[execution.Response, None], context: Context
+) -> AsyncIterator[execution.Response]:
+    """Pass responses on until the access token expires, then say so and end."""
+    loop = asyncio.get_running_loop()
+    deadline = float("inf")
+    if context.principal is not None:
+        left = context.principal.expires_at - context.now()
+        deadline = loop.time() + left.total_seconds()
+    async with aclosing(events):
+        while loop.time() < deadline:
+            try:
+                # Around each wait and never around a yield, where it would cancel the sending.
+                async with asyncio.timeout_at(deadline):
+                    body = await anext(events)
+            except StopAsyncIteration:
+                return
+            except TimeoutError:
+                break
+            yield body
+    expired = UnauthenticatedError("The access token has expired.")
+    yield {"errors": present([expired], request_id=context.request_id)}
 
 
 async def _frames(events: AsyncIterator[execution.Response]) -> AsyncIterator[bytes]:

@@ -165,7 +165,9 @@ class Connection:
                 if await self._answer(key, request, context=context):
                     await self._send(id=key, type="complete")
         finally:
-            self._operations.pop(key, None)
+            # After a "complete" the id may already be another operation's.
+            if self._operations.get(key) is asyncio.current_task():
+                del self._operations[key]
 
     async def _answer(self, key: str, request: execution.Request, *, context: Context) -> bool:
         """Send an operation's results; false when it ended in an error message."""

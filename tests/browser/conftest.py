@@ -14,6 +14,7 @@ FLAGS = [
     "--disable-gpu",
     "--disable-quic",
     "--no-first-run",
+    "--renderer-process-limit=1",  # pages one after the other share what is compiled
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
@@ -22,6 +23,8 @@ FLAGS = [
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 ]
 PATIENCE = 20_000  # a busy machine takes its time
+
+TRACES = "cookies,file_systems,indexeddb,local_storage,service_workers,cache_storage"
 
 # Playwright sees the console; the page itself sees which rule was violated.
 WATCH_POLICY = """
@@ -129,21 +132,39 @@ class Explorer:
 
 
 @pytest.fixture(scope="module")
-def browser(chromium):
+def profile(chromium, demo_server, tmp_path_factory):
+    """The browser with a profile on disk: it keeps the explorer compiled, and nothing else."""
+    expect.set_options(timeout=PATIENCE)
     with sync_playwright() as driver:
-        browser = driver.chromium.launch(headless=True, executable_path=chromium, args=FLAGS)
-        yield browser
-        browser.close()
+        profile = driver.chromium.launch_persistent_context(
+            tmp_path_factory.mktemp("profile"),
+            headless=True,
+            executable_path=chromium,
+            args=FLAGS,
+            viewport={"width": 1400, "height": 900},
+            service_workers="block",
+        )
+        profile.set_default_timeout(PATIENCE)
+        yield profile
+        profile.close()
 
 
 @pytest.fixture
-def explorer(browser, demo_server):
-    """The explorer in a fresh profile, opened; it must not complain or ask other hosts."""
-    expect.set_options(timeout=PATIENCE)
-    context = browser.new_context(viewport={"width": 1400, "height": 900}, service_workers="block")
-    context.set_default_timeout(PATIENCE)
-    explorer = Explorer(context.new_page(), demo_server)
+def unopened(profile, demo_server):
+    """The explorer in a page of its own, about to be opened; no earlier visit has left a trace."""
+    page = profile.new_page()
+    # Now, and not when a visit ends: a page still writes while it is closed.
+    profile.new_cdp_session(page).send(
+        "Storage.clearDataForOrigin", {"origin": demo_server, "storageTypes": TRACES}
+    )
+    explorer = Explorer(page, demo_server)
     explorer.watch()
-    explorer.open()
     yield explorer
-    context.close()
+    page.close()
+
+
+@pytest.fixture
+def explorer(unopened):
+    """The explorer in a page of its own, opened."""
+    unopened.open()
+    return unopened

@@ -1,12 +1,12 @@
 """The database's memory of market data, on SQLite and PostgreSQL."""
 
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 from datasources.providers.ecb import Ecb
 from datasources.providers.simulated import Simulated
-from models.market import CloseQuestion, RateQuestion
+from models.market import Bar, CloseQuestion, RateQuestion
 from services.last_known import StoredMarket
 from tests.conftest import NOW
 
@@ -36,6 +36,20 @@ async def test_a_close_answers_for_later_days_and_never_for_earlier_ones(databas
     await stored.remember(bars=bars)
     sunday, thursday = (CloseQuestion(symbol="AAPL", day=date(2024, 6, day)) for day in (9, 6))
     assert await stored.closes([sunday, thursday]) == {sunday: bars[0]}
+
+
+async def test_thousands_of_closes_are_answered_at_once(database):
+    stored = StoredMarket(database)
+    first = date(2019, 1, 1)
+    days = [first + timedelta(days=number) for number in range(2001)]
+    # A close of every second day: 100 on the first, one more each time.
+    bars = [
+        Bar(symbol="A", day=day, close=Decimal(100 + number), currency="USD", source="test")
+        for number, day in enumerate(days[::2])
+    ]
+    await stored.remember(bars=bars)
+    found = await stored.closes([CloseQuestion(symbol="A", day=day) for day in days])
+    assert [bar.close for bar in found.values()] == [100 + number // 2 for number in range(2001)]
 
 
 async def test_rates_cross_as_the_source_has_them_and_not_beyond_a_week(database):

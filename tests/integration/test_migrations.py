@@ -1,7 +1,14 @@
 """Migrations: they run both ways, and models and migrated databases agree."""
 
+from datetime import UTC, datetime
+
+from sqlalchemy import func, select, text
+
 from models.database import Database
 from models.migrate import differences, downgrade, head, is_migrated, revision, upgrade
+from models.positions import Lot, Position
+from models.transactions import Transaction
+from services.verification import bring_up_to_date, verify_all
 
 
 async def test_an_upgrade_from_nothing_agrees_with_the_models(database):
@@ -23,8 +30,44 @@ async def test_an_upgrade_of_an_upgraded_database_changes_nothing(database):
 
 async def test_sqlite_writes_ahead_and_enforces_foreign_keys(tmp_path):
     database = Database(f"sqlite:///{tmp_path}/x.db")
-    async with database.connection() as connection:
-        journal = (await connection.exec_driver_sql("PRAGMA journal_mode")).scalar()
-        keys = (await connection.exec_driver_sql("PRAGMA foreign_keys")).scalar()
+    await upgrade(database)  # which does without foreign keys for a moment
+    async with database.reading() as session:
+        journal = await session.scalar(text("PRAGMA journal_mode"))
+        keys = await session.scalar(text("PRAGMA foreign_keys"))
     await database.close()
     assert (journal, keys) == ("wal", 1)
+
+
+async def test_an_upgrade_keeps_every_row_and_derives_positions_anew(database_url):
+    database = Database(database_url)
+    await upgrade(database, target="0001")
+    now = datetime(2024, 1, 2, tzinfo=UTC).isoformat()
+    async with database.writing() as session:
+        for statement in (
+            "INSERT INTO users (id, username, username_key, password_hash, base_currency, "
+            f"created_at) VALUES (1, 'ann', 'ann', 'x', 'USD', '{now}')",
+            "INSERT INTO portfolios (id, owner_id, name, base_currency, allow_short, version, "
+            f"created_at) VALUES (1, 1, 'Main', 'USD', FALSE, 1, '{now}')",
+            "INSERT INTO instruments (id, symbol, name, asset_class, currency, created_at) "
+            f"VALUES (1, 'AAPL', 'Apple', 'EQUITY', 'USD', '{now}')",
+            "INSERT INTO transactions (id, portfolio_id, instrument_id, kind, occurred_at, "
+            "quantity, price, currency, fee, tax, settlement_currency, rate, created_at) VALUES "
+            f"(1, 1, 1, 'BUY', '{now}', '10', '100', 'USD', '2', '0', 'USD', '1', '{now}')",
+            "INSERT INTO positions (id, portfolio_id, instrument_id, quantity, cost, cost_base, "
+            f"realized, income, opened_at) VALUES (1, 1, 1, '10', '1002', '1002', '0', '0', '{now}')",
+            "INSERT INTO lots (id, position_id, transaction_id, opened_at, quantity, cost, "
+            f"cost_base) VALUES (1, 1, 1, '{now}', '10', '1002', '1002')",
+        ):
+            await session.execute(text(statement))
+    await bring_up_to_date(database)
+    async with database.reading() as session:
+        (position,) = await session.scalars(select(Position))
+        (lot,) = await session.scalars(select(Lot))
+        entries = await session.scalar(select(func.count()).select_from(Transaction))
+    checked = await verify_all(database)
+    await downgrade(database, target="0001")
+    async with database.reading() as session:
+        left = await session.scalar(text("SELECT count(*) FROM transactions"))
+    await database.close()
+    assert (entries, left, position.quantity, position.fees, lot.fees) == (1, 1, 10, 2, 2)
+    assert checked == (1, [])

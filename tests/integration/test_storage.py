@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError, StatementError
 from models.database import upsert
 from models.last_known import ExchangeRate, LastQuote, rates_between
 from models.positions import Lot
+from models.users import RefreshToken
 
 DAY = datetime(2024, 1, 2, tzinfo=UTC).date()
 
@@ -93,3 +94,18 @@ async def test_a_row_that_points_nowhere_is_refused(database):
                     cost=Decimal(1),
                 )
             )
+
+
+async def test_an_error_of_the_database_does_not_tell_what_was_to_be_stored(database):
+    token = {
+        "user_id": 1,
+        "family": "a family",
+        "token_hash": "the hash of a token",
+        "created_at": datetime(2024, 1, 2, tzinfo=UTC),
+        "expires_at": datetime(2024, 1, 2, tzinfo=UTC),
+    }
+    with pytest.raises(IntegrityError) as caught:
+        async with database.writing() as session:
+            session.add(RefreshToken(**token))
+    assert "INSERT INTO refresh_tokens" in str(caught.value)
+    assert "the hash of a token" not in str(caught.value)

@@ -1,5 +1,6 @@
-"""A socket does not outlive the access token that it was opened with."""
+"""No subscription outlives the access token that it was opened with."""
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -38,3 +39,27 @@ def test_another_subprotocol_is_refused_with_4406(tmp_path):
         with pytest.raises(WebSocketDisconnect) as closed:
             socket.receive_json()
         assert closed.value.code == 4406
+
+
+async def test_a_stream_of_events_ends_with_an_error_when_its_token_expires(api, clock):
+    await api.sign_up("ann")
+    clock.now += timedelta(minutes=14, seconds=59.9)
+    response = await api.client.post(
+        "/graphql",
+        json={"query": 'subscription { quoteUpdated(symbols: ["AAPL"]) { symbol } }'},
+        headers=api.headers | {"accept": "text/event-stream"},
+    )
+    first, *_, last, complete, end = response.text.split("\n\n")
+    assert json.loads(first.removeprefix("event: next\ndata: ")) == {
+        "data": {"quoteUpdated": {"symbol": "AAPL"}}
+    }
+    assert json.loads(last.removeprefix("event: next\ndata: ")) == {
+        "errors": [
+            {
+                "message": "The access token has expired.",
+                "extensions": {"code": "UNAUTHENTICATED"},
+            }
+        ]
+    }
+    assert (complete, end) == ("event: complete\ndata: ", "")
+    assert api.services.feed.listeners == 0

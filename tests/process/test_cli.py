@@ -54,6 +54,13 @@ def test_serving_without_a_secret_is_refused(tmp_path):
     assert "FOLIOQL_SECRET is not set" in errors
 
 
+@pytest.mark.parametrize("count", ["0", "-1"])
+def test_serving_with_no_worker_is_refused(tmp_path, count):
+    code, _, errors = folioql("serve", "--workers", count, folder=tmp_path)
+    assert code == 2
+    assert f"Invalid value for '--workers': {count} is not in the range x>=1." in errors
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
@@ -64,6 +71,7 @@ def test_serving_without_a_secret_is_refused(tmp_path):
         ({"FOLIOQL_PROVIDERS": "oracle"}, "FOLIOQL_PROVIDERS"),
         ({"FOLIOQL_SECRET": "short"}, "FOLIOQL_SECRET: "),
         ({"DATABASE_URL": "mysql://root:hidden@host/x"}, "FOLIOQL_DATABASE_URL"),
+        ({"FOLIOQL_CACHE_URL": "http://root:hidden@host"}, "FOLIOQL_CACHE_URL"),
     ],
 )
 def test_an_unknown_or_malformed_setting_is_refused_without_its_value(tmp_path, settings, message):
@@ -81,7 +89,7 @@ def test_doctor_tells_what_is_missing_and_then_that_all_is_well(tmp_path):
     assert "FAIL  database (sqlite): at revision None" in output
     folioql("migrate", folder=tmp_path)
     code, output, _ = folioql("doctor", folder=tmp_path, FOLIOQL_SECRET="x" * 32)
-    assert (code, output.count("ok  ")) == (0, 4)
+    assert (code, output.count("ok  ")) == (0, 5)
 
 
 def test_the_committed_schema_is_what_the_code_prints(tmp_path):
@@ -134,7 +142,7 @@ def test_a_killed_import_leaves_all_of_it_or_nothing(seeded):
     file.write_text("date,type,price\n" + rows)
     code = (
         "import os, signal, sys\n"
-        "import services.imports as imports\n"
+        "import services.batches as imports\n"
         "original = imports.book\n"
         "async def book(*args, **kwargs):\n"
         "    await original(*args, **kwargs)\n"

@@ -1,6 +1,6 @@
 """Totals of a ledger and the capital at work, with the arithmetic beside each figure."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
@@ -13,9 +13,12 @@ from analytics.ledger import (
     Totals,
     average_capital,
     cash_of,
+    flow_totals,
+    sum_of,
     sum_totals,
     totals_of,
 )
+from analytics.lots import Amounts, Passage
 
 FIRST = date(2024, 1, 1)
 
@@ -25,7 +28,7 @@ def day(number):
     return date(2024, 1, number)
 
 
-def move(nature, amount, *, on=FIRST, currency="EUR", base="same", gross=0, withheld=0):
+def move(nature, amount, *, on=FIRST, currency="EUR", base="same"):
     known = Decimal(amount) if base == "same" else base
     return Movement(
         day=on,
@@ -33,8 +36,6 @@ def move(nature, amount, *, on=FIRST, currency="EUR", base="same", gross=0, with
         currency=currency,
         amount=Decimal(amount),
         amount_base=known if known is None else Decimal(known),
-        gross_base=None if gross is None else Decimal(gross),
-        withheld_base=None if withheld is None else Decimal(withheld),
     )
 
 
@@ -64,11 +65,16 @@ def test_money_taken_out_counts_as_a_positive_outflow():
     )
 
 
-def test_income_counts_gross_and_what_was_withheld_is_a_charge():
+def test_income_counts_before_the_tax_withheld_from_it_which_is_a_charge():
     # The published example of a dividend: earnings 110, tax 10, cash 100.
-    assert totals_of(move(Nature.INCOME, 100, gross=110, withheld=10)) == Totals(
-        income=Decimal(110), charges=Decimal(10)
-    )
+    dividend = [move(Nature.INCOME, 110), move(Nature.CHARGE, -10)]
+    assert sum_totals(dividend) == Totals(income=Decimal(110), charges=Decimal(10))
+    assert cash_of(dividend) == {"EUR": Decimal(100)}
+
+
+def test_interest_paid_is_negative_income_and_a_refund_a_negative_charge():
+    assert totals_of(move(Nature.INCOME, -3)) == Totals(income=Decimal(-3))
+    assert totals_of(move(Nature.CHARGE, 4)) == Totals(charges=Decimal(-4))
 
 
 def test_a_custody_fee_is_a_charge():
@@ -87,10 +93,9 @@ def test_a_fee_in_dollars_counts_at_the_rate_of_its_day():
     [
         move(Nature.FLOW, 10, base=None),
         move(Nature.CHARGE, -10, base=None),
-        move(Nature.INCOME, 10, gross=None),
-        move(Nature.INCOME, 10, withheld=None),
+        move(Nature.INCOME, 10, base=None),
     ],
-    ids=["flow", "charge", "gross", "withheld"],
+    ids=["flow", "charge", "income"],
 )
 def test_an_entry_without_a_rate_is_counted_as_a_gap_and_not_as_zero_money(movement):
     assert totals_of(movement) == Totals(unrated=1)
@@ -100,7 +105,8 @@ def test_a_ledger_adds_up():
     ledger = [
         deposit(1000, 1),
         move(Nature.TRADE, -400, on=day(2)),
-        move(Nature.INCOME, 100, on=day(3), gross=110, withheld=10),
+        move(Nature.INCOME, 110, on=day(3)),
+        move(Nature.CHARGE, -10, on=day(3)),
         move(Nature.CHARGE, -49, on=day(4)),
         deposit(-200, 6),
         move(Nature.FLOW, 7, on=day(7), currency="USD", base=None),
@@ -114,6 +120,30 @@ def test_a_ledger_adds_up():
         charges=Decimal(59),  # 10 + 49
         unrated=1,
     )
+
+
+def test_units_that_pass_without_cash_are_flows_of_what_they_are_worth():
+    def passage(own, base, number):
+        return Passage(
+            event_id=1,
+            at=datetime(2024, 1, number, 15, 30, tzinfo=UTC),
+            quantity=Decimal(1),
+            worth=Amounts(own=Decimal(own), base=None if base is None else Decimal(base)),
+        )
+
+    passages = [passage(1100, 1000, 1), passage(-220, -200, 6), passage(5, None, 7)]
+    assert flow_totals(passages) == Totals(
+        inflow=Decimal(1000),
+        inflow_days=Decimal(738886000),
+        outflow=Decimal(200),
+        outflow_days=Decimal(147778200),
+        unrated=1,
+    )
+
+
+def test_totals_of_nothing_are_zero():
+    assert sum_of() == sum_totals([]) == flow_totals([]) == Totals()
+    assert Totals().contributed == Decimal(0)
 
 
 def test_what_was_contributed_is_what_came_in_less_what_went_out():
@@ -161,7 +191,7 @@ def test_money_in_and_out_on_the_last_day_worked_on_one_day_and_on_none():
 amounts = st.decimals(min_value=-(10**9), max_value=10**9, places=4)
 movements = st.builds(
     lambda amount, number, nature, known: move(
-        nature, amount, on=day(number), base="same" if known else None, gross=abs(amount)
+        nature, amount, on=day(number), base="same" if known else None
     ),
     amounts,
     st.integers(1, 31),

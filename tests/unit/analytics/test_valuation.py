@@ -19,6 +19,7 @@ def held(symbol, quantity, *, price, previous, cost, **more):
         "currency": "USD",
         "cost_base": cost,
         "realized_base": 0,
+        "missing": 0,
         "previous_quantity": quantity,
     } | more
     numbers = {
@@ -26,7 +27,10 @@ def held(symbol, quantity, *, price, previous, cost, **more):
         "cost": cost,
         "price": price,
         "previous_price": previous,
-    } | {name: given_[name] for name in ("cost_base", "realized_base", "previous_quantity")}
+    } | {
+        name: given_[name]
+        for name in ("cost_base", "realized_base", "missing", "previous_quantity")
+    }
     return Held(
         symbol=symbol,
         currency=given_["currency"],
@@ -282,6 +286,18 @@ def test_a_trade_at_an_unknown_rate_leaves_gains_null_and_is_named(figure):
     assert (found.unrealized is None) is (figure == "cost_base")
     assert (found.realized is None) is (figure == "realized_base")
     assert found.value == 676
+
+
+def test_a_missing_acquisition_leaves_gains_null_and_is_named_as_what_it_is():
+    found = valued(
+        replace(PORTFOLIO, held=(replace(ACME, missing=Decimal(3), realized_base=None),))
+    )
+    assert found.missing == (
+        Missing(figure="realizedGain", reason=Reason.MISSING_ACQUISITION, about="ACME"),
+    )
+    assert (found.realized, found.total_gain, found.total_return) == (None,) * 3
+    # What is there is worth what it is worth.
+    assert (found.value, found.invested, found.unrealized, found.contributed) == (676, 90, 6, 600)
 
 
 def test_a_flow_at_an_unknown_rate_leaves_sums_and_returns_null():

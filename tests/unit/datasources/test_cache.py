@@ -40,7 +40,7 @@ async def cache(clock):
 
 
 async def ask(cache, source, *keys, **more):
-    entries = await cache.get_many("kind", keys, load=source, policy=POLICY, **more)
+    entries = await cache.get_many("kind", keys, of=int, load=source, policy=POLICY, **more)
     return {key: (entry.value, entry.stale) for key, entry in entries.items()}
 
 

@@ -10,7 +10,7 @@ from datasources.cache import Cache
 from datasources.errors import UnavailableError
 from datasources.market import Chains, Market
 from datasources.providers.ecb import Ecb
-from models.market import Quote, QuoteQuality, RateQuestion
+from models.market import Bar, CloseQuestion, Quote, QuoteQuality, RateQuestion
 
 AT = datetime(2024, 6, 14, 14, 59, tzinfo=UTC)
 
@@ -152,3 +152,47 @@ async def test_rates_cross_through_the_euro_and_a_currency_with_itself_is_one(ma
         (Decimal("1.064"), day),
     ]
     assert market.calls == {("ECB", "rates"): 1}
+
+
+class Closing:
+    """A provider of closes that notes the days it is asked for."""
+
+    name = "closing"
+
+    def __init__(self):
+        self.days = []
+
+    async def closes(self, questions):
+        self.days += [question.day.isoformat() for question in questions]
+        return {
+            question: Bar(
+                symbol=question.symbol,
+                day=question.day,
+                close=Decimal(1),
+                currency="USD",
+                source="closing",
+            )
+            for question in questions
+        }
+
+
+async def test_today_is_asked_again_after_minutes_and_a_past_day_after_a_day(clock):
+    source = Closing()
+    market = Market(chains=Chains(bars=(source,)), cache=Cache(clock=clock), clock=clock)
+    batch = [CloseQuestion(symbol="A", day=date(2024, 6, day)) for day in (13, 14)]
+    found = await market.closes(batch)
+    assert [found[question].day.day for question in batch] == [13, 14]
+    assert sorted(source.days) == ["2024-06-13", "2024-06-14"]
+
+    async def asked_again_after(**time):
+        source.days.clear()
+        clock.now += timedelta(**time)
+        await market.closes(batch)
+        return source.days
+
+    assert await asked_again_after(minutes=4) == []
+    assert await asked_again_after(minutes=1) == ["2024-06-14"]
+    # Past midnight what was said of the 14th while it ran is not its last word.
+    assert await asked_again_after(hours=9) == ["2024-06-14"]
+    assert await asked_again_after(hours=14) == []
+    assert await asked_again_after(hours=1) == ["2024-06-13"]

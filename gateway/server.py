@@ -1,0 +1,44 @@
+"""Serves the application, in this process or in several that share one socket."""
+
+from functools import partial
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI
+from pydantic import SecretStr
+from uvicorn.supervisors import Multiprocess
+
+from gateway.app import create_app
+from gateway.settings import Settings
+from gateway.telemetry import configure_logging
+
+
+def build(settings: Settings) -> FastAPI:
+    """Build the application of one process, and set up the logs of that process."""
+    configure_logging(settings.log_level)
+    return create_app(settings)
+
+
+def serve(settings: Settings, *, workers: int) -> None:
+    """Serve until told to stop; all processes get these settings, and the same secret."""
+    configure_logging(settings.log_level)
+    secret = SecretStr(settings.signing_secret())  # the demo's is made up: once, not per process
+    options: dict[str, Any] = {
+        "app": partial(build, settings.model_copy(update={"secret": secret})),
+        "factory": True,
+        "host": settings.host,
+        "port": settings.port,
+        "workers": workers,
+        "log_config": None,
+        "access_log": False,
+        "ws": "websockets-sansio",
+        "ws_max_size": 2_000_000,
+        "timeout_graceful_shutdown": 5,
+        "timeout_worker_healthcheck": 30,  # a new process first has to import everything
+    }
+    if workers == 1:
+        uvicorn.run(**options)
+        return
+    # uvicorn.run would start several from an import string only, so without these settings.
+    config = uvicorn.Config(**options)
+    Multiprocess(config, sockets=[config.bind_socket()]).run()

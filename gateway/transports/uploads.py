@@ -1,0 +1,79 @@
+"""Reads requests with files, by GraphQL's multipart request specification.
+
+https://github.com/jaydenseric/graphql-multipart-request-spec
+"""
+
+from typing import Any
+
+import orjson
+from starlette.datastructures import FormData, UploadFile
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+
+from resolvers.uploads import UploadedFile
+
+MULTIPART = "multipart/form-data"
+MAX_FILES = 10
+
+
+class RefusedRequestError(Exception):
+    """A request is refused before anything is executed."""
+
+    def __init__(self, status: int, message: str, *, code: str = "BAD_REQUEST") -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+
+
+async def read_upload(request: Request, *, max_bytes: int) -> Any:
+    """Return the operation of a multipart request, its files in their places.
+
+    Raises RefusedRequestError for one that is too large, or not as specified.
+    """
+    length = request.headers.get("content-length", "")
+    if not length.isdigit():
+        raise RefusedRequestError(411, "A request with files needs its length.")
+    if int(length) > max_bytes:
+        message = f"The request is larger than {max_bytes} bytes."
+        raise RefusedRequestError(413, message, code="BODY_TOO_LARGE")
+    try:
+        async with request.form(max_files=MAX_FILES, max_fields=MAX_FILES) as form:
+            body, places = _json(form, "operations"), _json(form, "map")
+            if not isinstance(body, dict) or not isinstance(places, dict):
+                raise RefusedRequestError(400, "`operations` and `map` must be JSON objects.")
+            for name, paths in places.items():
+                part = form.get(name)
+                if not isinstance(part, UploadFile) or not isinstance(paths, list):
+                    raise RefusedRequestError(400, f"`map` names no file: {name[:40]!r}.")
+                file = UploadedFile(name=part.filename or "", content=await part.read())
+                for path in paths:
+                    _put(body, path, file)
+    except HTTPException as error:  # Starlette's own word for a malformed form
+        raise RefusedRequestError(400, str(error.detail)) from error
+    return body
+
+
+def _json(form: FormData, name: str) -> Any:
+    text = form.get(name)
+    if not isinstance(text, str):
+        raise RefusedRequestError(400, f"The form has no field `{name}`.")
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise RefusedRequestError(400, f"`{name}` is not JSON: {error}.") from error
+
+
+def _put(body: Any, path: object, file: UploadedFile) -> None:
+    """Put a file where a path such as variables.input.file leads to a null."""
+    wrong = RefusedRequestError(400, f"`map` leads to no null of `operations`: {path!r:.80}.")
+    steps = str(path).split(".")
+    place = body
+    try:
+        for step in steps[:-1]:
+            place = place[int(step)] if isinstance(place, list) else place[step]
+        last: Any = int(steps[-1]) if isinstance(place, list) else steps[-1]
+        if steps[0] != "variables" or place[last] is not None:
+            raise wrong
+        place[last] = file
+    except (LookupError, TypeError, ValueError) as error:
+        raise wrong from error

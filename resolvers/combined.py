@@ -1,0 +1,60 @@
+"""All portfolios of the signed-in user as one."""
+
+import strawberry
+
+from models import portfolios, users
+from models.portfolios import all_of
+from resolvers.batching import batched
+from resolvers.gains import (
+    LotConnection,
+    RealizedGainConnection,
+    lots_of_scopes,
+    realized_gains_of_scopes,
+)
+from resolvers.portfolios import (
+    PortfolioOverview,
+    cash_of_scopes,
+    overviews,
+    positions_of_scopes,
+)
+from resolvers.positions import Position
+from resolvers.scalars import CurrencyCode
+from resolvers.values import Money
+
+
+@strawberry.type(
+    description="All portfolios of a user as one, archived ones included: lots are matched across "
+    "them, by FIFO unless `lotMethod` asks for another, and transfers between them are no flows."
+)
+class Combined:
+    """All portfolios of a user as one."""
+
+    row: strawberry.Private[portfolios.Portfolio]
+    base_currency: CurrencyCode = strawberry.field(
+        description="What its figures are in; each booking is converted at the rate of its day."
+    )
+    overview: PortfolioOverview = batched(
+        overviews, description="Its figures, now or at the end of a past day."
+    )
+    positions: list[Position] = batched(
+        positions_of_scopes,
+        description="What is held in all portfolios, by symbol; with `includeClosed` also what "
+        "was held once.",
+    )
+    cash: list[Money] = batched(cash_of_scopes, description="All cash by currency.")
+    lots: LotConnection = batched(
+        lots_of_scopes,
+        description="All open lots, newest first. Pages of 20 unless `first` or `last` says "
+        "otherwise, at most 100.",
+    )
+    realized_gains: RealizedGainConnection = batched(
+        realized_gains_of_scopes,
+        description="All closed lots with what they brought, newest first; with `from` and `to` "
+        "those closed on these days.",
+    )
+
+
+def combined_of(owner: users.User) -> Combined:
+    """Build the outward shape of all portfolios of a user."""
+    row = all_of(owner.id or 0, base_currency=owner.base_currency, since=owner.created_at)
+    return Combined(row=row, base_currency=CurrencyCode(owner.base_currency))

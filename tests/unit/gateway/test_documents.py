@@ -1,0 +1,87 @@
+"""Documents: each refusal typed, and none kept alive by being refused again."""
+
+import traceback
+
+import pytest
+from graphql import get_introspection_query, parse
+
+from gateway.documents import Documents, RefusedDocumentError, size_of
+from gateway.schema import schema
+
+VALIDATION = "GRAPHQL_VALIDATION_FAILED"
+
+
+@pytest.fixture
+def documents():
+    return Documents(schema, max_tokens=5000, max_depth=20, max_fields=500, introspection=True)
+
+
+def refused(documents, text):
+    with pytest.raises(RefusedDocumentError) as caught:
+        documents.operation(text, name=None)
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("{", "GRAPHQL_PARSE_FAILED"),
+        ("{ nope }", VALIDATION),
+        ("{a" * 30 + "}" * 30, "MAX_DEPTH_LIMIT"),
+    ],
+)
+def test_a_document_refused_again_is_a_new_error_that_says_the_same(documents, text, code):
+    first, *_, last = [refused(documents, text) for _ in range(5)]
+    assert first is not last
+    assert (first.code, last.code) == (code, code)
+    assert [error.formatted for error in first.errors] == [error.formatted for error in last.errors]
+    assert len(traceback.extract_tb(first.__traceback__)) == 2
+    assert len(traceback.extract_tb(last.__traceback__)) == 2
+    assert [error.__traceback__ for error in last.errors] == [None]
+
+
+def chain(length):
+    """Fragments each of which spreads only the next."""
+    links = [f"fragment F{link} on Query {{ ...F{link + 1} }}" for link in range(length)]
+    return " ".join(["{ ...F0 }", *links, f"fragment F{length} on Query {{ __typename }}"])
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        (chain(600), "MAX_DEPTH_LIMIT"),
+        (chain(300), VALIDATION),
+        ("{a" * 1000 + "}" * 1000, "GRAPHQL_PARSE_FAILED"),
+        ("{ node(id: " + "[" * 1000 + "]" * 1000 + ") { id } }", "GRAPHQL_PARSE_FAILED"),
+        (f'{{ searchInstruments(text: "a", first: {"9" * 5000}) {{ symbol }} }}', VALIDATION),
+        (f"query($a: Int = {'9' * 5000}) {{ node(id: $a) {{ id }} }}", VALIDATION),
+        ("{" + " ".join(f"a{n}: viewer {{ id }}" for n in range(500)) + "}", "MAX_FIELDS_LIMIT"),
+    ],
+)
+def test_an_absurd_document_is_refused_as_the_callers_mistake(documents, text, code):
+    refusal = refused(documents, text)
+    assert refusal.code == code
+    assert [error.original_error for error in refusal.errors] == [None] * len(refusal.errors)
+
+
+def test_exactly_as_many_fields_as_allowed_are_accepted(documents):
+    def aliases(count):
+        return "{" + " ".join(f"a{n}: viewer {{ id }}" for n in range(count)) + "}"
+
+    assert documents.operation(aliases(250), name=None)
+    (error,) = refused(documents, aliases(251)).errors
+    assert error.message == "The document asks for more than 500 fields."
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("{ a { b c } d }", (2, 4)),
+        ("query A { a { b } } query B { a b c }", (2, 3)),
+        ("{ ...F ... { a ...F } } fragment F on Query { b { c } }", (2, 5)),
+        ("{ ...F } fragment F on Query { a ...F }", (10**6, 10**6 + 1)),
+        (get_introspection_query(), (15, 220)),
+    ],
+)
+def test_a_document_is_as_deep_as_its_deepest_field_and_as_large_as_all(text, size):
+    assert size_of(parse(text)) == size
