@@ -6,7 +6,7 @@ from datetime import date
 from decimal import Decimal
 from enum import Enum
 
-from analytics.lots import Passage
+from analytics.holdings import Passage
 from analytics.money import ZERO, exact
 
 

@@ -23,21 +23,14 @@ DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
 DRIVERS["postgres"] = DRIVERS["postgresql"]
 
 BUSY_TIMEOUT_SECONDS = 30
+T = TypeVar("T")
+
 CHUNK = 500
 """Rows or keys that one statement names at most: databases bound its parameters and its depth."""
 
 
 class UnsupportedDatabaseError(ValueError):
     """The database URL names a database that FolioQL cannot use."""
-
-
-T = TypeVar("T")
-
-
-def batched(items: Sequence[T]) -> Iterator[list[T]]:
-    """Cut a list into pieces that one statement can name."""
-    for start in range(0, len(items), CHUNK):
-        yield list(items[start : start + CHUNK])
 
 
 def database_url(given: str) -> URL:
@@ -152,6 +145,12 @@ class Database:
         return Path(name) if self.is_sqlite and name and name != ":memory:" else None
 
 
+def chunks(values: Sequence[T]) -> Iterator[Sequence[T]]:
+    """Cut values into parts that one statement can name."""
+    for start in range(0, len(values), CHUNK):
+        yield values[start : start + CHUNK]
+
+
 async def insert_all(
     session: AsyncSession, table: type[Base], rows: Sequence[dict[str, Any]]
 ) -> None:
@@ -169,8 +168,8 @@ async def upsert(session: AsyncSession, table: type[Base], rows: Sequence[dict[s
     dialect_insert = sqlite.insert if dialect == "sqlite" else postgresql.insert
     target: Table = table.__table__  # type: ignore[attr-defined]
     keys = [column.name for column in target.primary_key]
-    for chunk in batched(rows):
-        statement = dialect_insert(target).values(chunk)
+    for chunk in chunks(rows):
+        statement = dialect_insert(target).values(list(chunk))
         changes = {
             column.name: statement.excluded[column.name]
             for column in target.columns

@@ -7,8 +7,9 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
 
+from analytics.events import Method
+from analytics.holdings import Lot
 from analytics.ledger import Nature, Totals, cash_of, sum_of
-from analytics.lots import Lot, Method
 from analytics.money import ZERO, total
 from analytics.valuation import Book, Held, Rates, Valuation, value_portfolio
 from models import portfolios, transactions

@@ -10,7 +10,7 @@ import strawberry
 from strawberry.types import Info
 
 from analytics.gains import split_realized
-from analytics.lots import Closing, Holding
+from analytics.holdings import Closing, Holding
 from analytics.money import ONE, total_known
 from models import instruments, portfolios
 from resolvers import figures

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from typing import TypeVar
 
-from analytics.lots import Method
+from analytics.events import Method
 from analytics.money import ONE
 from datasources.market import Market
 from models.database import Database

@@ -7,9 +7,9 @@ from enum import Enum
 
 import strawberry
 
-from analytics import lots
+from analytics import holdings
+from analytics.events import Amounts, Method
 from analytics.gains import Split
-from analytics.lots import Method
 from analytics.money import convert, ratio, total
 from models import instruments, positions
 from resolvers.context import Context
@@ -21,7 +21,7 @@ from resolvers.values import Money, money, unit_price
 
 @strawberry.enum(description="Which lots a sale takes first.")
 class LotMethod(Enum):
-    """Which lots a sale takes first, as `analytics.lots.Method` has it."""
+    """Which lots a sale takes first, as `analytics.events.Method` has it."""
 
     FIFO = strawberry.enum_value("FIFO", description="The oldest first.")
     LIFO = strawberry.enum_value("LIFO", description="The newest first.")
@@ -95,7 +95,7 @@ class Lot:
 
 async def lots_of_holdings(
     context: Context, holdings: Sequence[HoldingFacts]
-) -> list[list[lots.Lot]]:
+) -> list[list[holdings.Lot]]:
     """Return the open lots of positions, oldest first: derived with them, or as stored."""
     keys = [held.key or 0 for held in holdings if held.lots is None]
     rows = dict(zip(keys, await context.loaders.lots_by_position.load_many(keys), strict=True))
@@ -105,16 +105,16 @@ async def lots_of_holdings(
     ]
 
 
-def _stored_lot(row: positions.Lot) -> lots.Lot:
-    return lots.Lot(
+def _stored_lot(row: positions.Lot) -> holdings.Lot:
+    return holdings.Lot(
         fill_id=row.transaction_id,
         opened_at=row.opened_at,
         quantity=row.quantity,
-        paid=lots.Amounts(own=row.cost, base=row.cost_base, fees=row.fees, fees_base=row.fees_base),
+        paid=Amounts(own=row.cost, base=row.cost_base, fees=row.fees, fees_base=row.fees_base),
     )
 
 
-def lot_of(lot: lots.Lot, *, instrument: instruments.Instrument) -> Lot:
+def lot_of(lot: holdings.Lot, *, instrument: instruments.Instrument) -> Lot:
     """Build the outward shape of a lot."""
     currency = instrument.currency
     return Lot(

@@ -4,7 +4,7 @@ import strawberry
 from sqlalchemy.ext.asyncio import AsyncSession
 from strawberry.types import Info
 
-from analytics.lots import Method
+from analytics.events import Method
 from resolvers.changes import ERRORS, REPLAYED, Act, Repeatable, once
 from resolvers.context import Context
 from resolvers.ids import key_of

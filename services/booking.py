@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from analytics.money import ONE, plain
 from datasources.market import Market
 from models.base import row_key
-from models.database import batched, insert_all
+from models.database import chunks, insert_all
 from models.drafts import Draft
 from models.instruments import Instrument
 from models.market import InstrumentMatch, Rate, RateQuestion
@@ -297,12 +297,12 @@ async def keys_of_ids(
     Those without one are known by the id they are exported by.
     """
     found: dict[str, int] = {}
-    for texts in batched(sorted(wanted)):
-        for text, key in await session.execute(external_ids(portfolio_id, texts)):
+    for texts in chunks(sorted(wanted)):
+        for text, key in await session.execute(external_ids(portfolio_id, list(texts))):
             found[text or ""] = key or 0
     own = {text: one for text in wanted if (one := read_own_id(text)) is not None}
-    for keys in batched(sorted({one.key for one in own.values()})):
-        rows = await session.scalars(entries_by_key(portfolio_id, keys))
+    for keys in chunks(sorted({one.key for one in own.values()})):
+        rows = await session.scalars(entries_by_key(portfolio_id, list(keys)))
         entries = {row_key(row.id): row for row in rows}
         found |= {
             text: one.key

@@ -8,8 +8,10 @@ from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
+from analytics.events import Amounts, Conversion, Event, Fill, Method, Move, Repayment
+from analytics.holdings import Holding
 from analytics.ledger import Movement, Nature, cash_of, flow_totals, sum_totals
-from analytics.lots import Amounts, Conversion, Event, Fill, Holding, Method, Move, Repayment, fold
+from analytics.lots import fold
 from analytics.money import ONE, convert_known, total_known
 from models.transactions import Transaction
 from services.entries import (

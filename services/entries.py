@@ -5,19 +5,10 @@ from dataclasses import dataclass, field, replace
 from datetime import date, time
 from decimal import Decimal
 
+from analytics.events import Amounts, Conversion, Event, Fill, Method, Move, Pool, Repayment
+from analytics.holdings import Holding
 from analytics.ledger import Movement, Nature, Totals, cash_of, flow_totals, sum_totals
-from analytics.lots import (
-    Amounts,
-    Conversion,
-    Event,
-    Fill,
-    Holding,
-    Method,
-    Move,
-    Pool,
-    Repayment,
-    fold,
-)
+from analytics.lots import fold
 from analytics.money import EXACT, ONE, ZERO, convert_known, exact, settle, total_known
 from models.base import row_key
 from models.portfolios import Portfolio
@@ -256,7 +247,8 @@ def _reinvestment(entry: Transaction, _terms: Terms) -> Event:
 
 
 def _in_kind(entry: Transaction, _terms: Terms) -> Event:
-    return _fill(entry, sign=1, outlay=_gross_outlay(entry, entry.amount or ZERO))
+    outlay = _gross_outlay(entry, entry.amount or ZERO).plus(_fees(entry, with_tax=False))
+    return _fill(entry, sign=1, outlay=outlay)
 
 
 def _conversion(entry: Transaction, _terms: Terms) -> Event:

@@ -12,8 +12,8 @@ from typing import Any, cast
 from sqlalchemy import Select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from analytics.lots import Pool
-from models.database import batched
+from analytics.events import Pool
+from models.database import chunks
 from models.transactions import Transaction, ledger_of_instruments, links
 
 _NAMES = tuple(Transaction.model_fields)
@@ -57,6 +57,6 @@ async def entries_of(
 ) -> list[Transaction]:
     """Return what counts of the ledgers about some pools, up to and including a moment."""
     entries: list[Transaction] = []
-    for chunk in batched(sorted(pools)):
+    for chunk in chunks(sorted(pools)):
         entries += await read_entries(session, ledger_of_instruments(chunk, until=until))
     return entries

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from analytics.lots import Pool
+from analytics.events import Pool
 from models.base import row_key
 from models.instruments import Instrument, instruments_by_id
 from models.portfolios import Portfolio, cash_by_portfolio, portfolios_by_owner

@@ -14,11 +14,12 @@ from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from analytics.events import Pool
+from analytics.holdings import Shortfall
 from analytics.ledger import Movement, Totals, cash_of, sum_totals
-from analytics.lots import Pool, Shortfall
 from analytics.money import ZERO, total
 from models.base import row_key
-from models.database import batched, insert_all, upsert
+from models.database import chunks, insert_all, upsert
 from models.portfolios import (
     CashBalance,
     Portfolio,
@@ -144,7 +145,7 @@ async def _rewrite_positions(
     )
     rows = {
         (row.portfolio_id, row.instrument_id): row
-        for chunk in batched(sorted(pools))
+        for chunk in chunks(sorted(pools))
         for row in await session.scalars(positions_of_pairs(chunk))
     }
     if not lenient:
@@ -181,7 +182,7 @@ async def _write_lots(
     when one of them differs.
     """
     stored: dict[LotRow, dict[int, LotRow]] = {}
-    for chunk in batched(position_ids):
+    for chunk in chunks(position_ids):
         for key, *columns in await session.execute(lot_rows(chunk)):
             stored.setdefault(tuple(columns[:2]), {})[key] = tuple(columns)
     derived: dict[LotRow, list[LotRow]] = {}

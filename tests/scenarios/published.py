@@ -10,7 +10,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from analytics.lots import Method
+from analytics.events import Method
 from models.transactions import Kind
 
 FIFO, LIFO, HIFO, AVERAGE, SPECIFIC = Method

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytics.lots import Method
+from analytics.events import Method
 from models.transactions import Kind, Transaction
 from services.entries import Terms, in_order, ledger_states
 
