@@ -17,7 +17,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 EXACT = Context(
-    prec=100, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation, DivisionByZero, Overflow]
+    prec=128, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation, DivisionByZero, Overflow]
 )
 """Wide enough that sums and products of accepted inputs are exact, never rounded."""
 

@@ -18,7 +18,7 @@ from resolvers.scalars import CurrencyCode, Symbol
 from resolvers.transactions import TradeSide
 from services.errors import MistakeCode, refuse
 
-QUANTITY = "Units, more than zero, at most 15 digits before the point and 12 after."
+QUANTITY = "Units, more than zero, at most 15 digits before the point and 18 after."
 PRICE = "Per unit, zero or more; give `price` or `amount`."
 AMOUNT = "For all units, before fee and tax; give `price` or `amount`."
 RELATED = "The instrument that comes of it; found through the market-data sources if it is new."

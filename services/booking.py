@@ -262,7 +262,7 @@ def columns_of(
         "currency": currency,
         "fee": draft.fee,
         "fee_currency": draft.fee_currency,
-        "fee_rate": rate_of(draft.fee_currency, draft.fee_rate),
+        "fee_rate": rate_of(draft.fee_currency or (draft.fee_rate and currency), draft.fee_rate),
         "tax": draft.tax,
         "tax_currency": draft.tax_currency,
         "tax_rate": rate_of(draft.tax_currency, draft.tax_rate),

@@ -3,13 +3,18 @@
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
-from analytics.money import plain
+from analytics.money import PLACES, plain
 from datasources.symbols import InvalidSymbolError, canonical
 from models.currencies import is_currency
 from services.errors import Mistake, MistakeCode, RefusedError
 
 MAX_INTEGER_DIGITS = 15
-MAX_DECIMALS = 12
+MONEY_PLACES = 2 * PLACES
+"""Decimals of money: those of a quantity times a price, so that what we write can be read again."""
+
+RATE_PLACES = 40
+"""Decimals of an exchange rate: one that was divided out of two others is kept in full."""
+
 EARLIEST = date(1900, 1, 1)
 CLOCK_SKEW = timedelta(minutes=5)
 """How far a client's clock may run ahead of ours before its "now" counts as the future."""
@@ -36,7 +41,7 @@ class Checks:
             raise RefusedError(self.mistakes)
 
     def decimal(
-        self, value: Decimal, field: str, *, zero: bool = False, places: int = MAX_DECIMALS
+        self, value: Decimal, field: str, *, zero: bool = False, places: int = PLACES
     ) -> Decimal:
         """Check an amount, quantity or price: finite, above zero (or zero), of sane length."""
         if not value.is_finite():

@@ -6,11 +6,11 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from analytics.money import ONE, total
+from analytics.money import ONE, PLACES, exact, total
 from datasources.symbols import major_unit
 from models.drafts import Draft
 from models.transactions import CHARGES, FLOWS, TRADES, Kind, RateSource, Transaction
-from services.checks import MAX_DECIMALS, MAX_KEY, Checks
+from services.checks import MAX_KEY, MONEY_PLACES, RATE_PLACES, Checks
 from services.errors import MistakeCode
 
 
@@ -70,9 +70,6 @@ FREE_FIELDS = frozenset(
 )
 _NO_COSTS = frozenset({Kind.SYMBOL_CHANGE, Kind.TRANSFER_OUT})
 """Kinds without a currency to pay a fee in, or whose fee is an entry of its own."""
-
-RATE_PLACES = 28
-"""Decimals of an exchange rate: one that was divided out of two others is kept in full."""
 
 _OUTWARD = {
     "occurred_at": "occurredAt",
@@ -146,6 +143,7 @@ def changed_draft(draft: Draft, changes: Mapping[str, Any]) -> Draft:
     return replace(draft, **changes)
 
 
+@exact
 def in_major_units(draft: Draft) -> Draft:
     """Turn money in pence, cents and the like (GBp, ZAc, ILA) into the currency itself."""
     currency, factor = major_unit(draft.currency or "")
@@ -164,6 +162,17 @@ def in_major_units(draft: Draft) -> Draft:
         settlement_currency=settlement or None,
         rate=None if draft.rate is None else draft.rate / factor,
     )
+
+
+def _places(draft: Draft, name: str) -> int:
+    """Return how many decimals a number may have; a price in pence has two more in pounds."""
+    if name.endswith("rate"):
+        return RATE_PLACES
+    if name not in {"price", "amount", "fee", "tax"}:
+        return PLACES
+    own = {"fee": draft.fee_currency, "tax": draft.tax_currency}.get(name)
+    _, factor = major_unit(own or draft.currency or "")
+    return (PLACES if name == "price" else MONEY_PLACES) + factor.adjusted()
 
 
 def _check_shape(draft: Draft, checks: Checks) -> None:
@@ -220,7 +229,7 @@ def check_draft(draft: Draft, *, now: datetime) -> Draft:
             value,
             outward(name),
             zero=zero,
-            places=RATE_PLACES if name.endswith("rate") else MAX_DECIMALS,
+            places=_places(draft, name),
         )
         for name, zero in (
             ("quantity", False),

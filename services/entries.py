@@ -82,16 +82,17 @@ def order_key(entry: Transaction) -> tuple[object, ...]:
 
     By day; entries without a time of their own (midnight UTC) that bring in count first, those
     that take out last; then by time, kind and content, so that the order of entry decides only
-    between entries that are equal anyway.
+    between entries that are equal anyway. Lots that came from another portfolio count in the order
+    of entry, for there they were taken in an order that their content does not tell.
     """
     clock = entry.occurred_at.time()
     rank = _RANK[entry.kind]
     phase = 1 if clock != time() else (2 if rank >= _LATE else 0)
+    moment = (entry.occurred_at.date(), phase, clock, rank)
+    if entry.kind == Kind.TRANSFER_IN.value and entry.origin_id is None:
+        return (*moment, -ONE, entry.id or 0)
     return (
-        entry.occurred_at.date(),
-        phase,
-        clock,
-        rank,
+        *moment,
         *(getattr(entry, name) or ZERO for name in _CONTENT),
         entry.acquired_at or entry.occurred_at,
         entry.id or 0,
@@ -115,7 +116,7 @@ def pool_of(entry: Transaction) -> Pool:
 
 def _rate_of(entry: Transaction, currency: str | None, rate: Decimal | None) -> Decimal | None:
     """Return the base rate of a fee or tax: its own, or the entry's."""
-    return entry.rate if currency in (None, entry.currency) else rate
+    return entry.rate if rate is None and currency in (None, entry.currency) else rate
 
 
 @exact
@@ -397,7 +398,7 @@ def _movement(
     rate: Decimal | None,
 ) -> Movement:
     own = currency in (None, entry.currency)
-    base = convert_known(amount, entry.rate if own else rate)
+    base = convert_known(amount, _rate_of(entry, currency, rate))
     if own and entry.settlement_currency != entry.currency:
         amount, currency = _known(base), entry.settlement_currency
     return Movement(

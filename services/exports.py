@@ -8,15 +8,16 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime, time
 from decimal import Decimal
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from analytics.holdings import Passage
+from analytics.events import Event, Fill, Method, Move, Pool
+from analytics.holdings import Closing, Passage
 from analytics.lots import fold
-from analytics.money import EXACT, plain
+from analytics.money import EXACT, ZERO, plain, round_to, total
 from datasources.brokers.folioql import COLUMNS
 from models.base import row_key
 from models.database import Database
@@ -25,8 +26,9 @@ from models.instruments import instruments_by_id
 from models.portfolios import Portfolio, portfolio_by_name, portfolios_by_owner
 from models.transactions import Kind, Transaction
 from models.users import user_by_name
-from services.drafts import RATE_PLACES, draft_of
-from services.entries import Terms, events_of, in_order, terms_of
+from services.checks import RATE_PLACES
+from services.drafts import draft_of
+from services.entries import Terms, events_of, in_order, pool_of, terms_of
 from services.entry_ids import own_id
 from services.errors import MistakeCode, refuse
 from services.projection import ledger_entries
@@ -42,8 +44,7 @@ async def export_drafts(session: AsyncSession, portfolio: Portfolio) -> list[Dra
     rows = await session.scalars(instruments_by_id(sorted(key for key in ids if key is not None)))
     symbols = {row.id: row.symbol for row in rows}
     arrivals = _arrivals(entries, terms=terms)
-    drafts: list[Draft] = []
-    names: dict[int, str] = {}
+    written: list[_Row] = []
     for entry in mine:
         draft = replace(
             draft_of(
@@ -55,22 +56,95 @@ async def export_drafts(session: AsyncSession, portfolio: Portfolio) -> list[Dra
             external_id=entry.external_id or str(own_id(entry)),
         )
         if entry.origin_id is None or entry.instrument_id is None:
-            names[row_key(entry.id)] = draft.external_id or ""
-            drafts.append(draft)
+            written.append(_Row(entry=entry, draft=draft))
             continue
         for number, passage in enumerate(arrivals.get(row_key(entry.id), ()), 1):
             arrived = replace(
                 _arrival(draft, passage, base=portfolio.base_currency),
                 external_id=f"{own_id(entry)}/{number}",
             )
-            names.setdefault(passage.lot_fill_id or 0, arrived.external_id or "")
-            drafts.append(arrived)
+            written.append(_Row(entry=entry, draft=arrived, passage=passage))
+    return _with_lot_ids(written, terms=terms)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Row:
+    """A row of an export, and the lot it brings if it is one of a transfer."""
+
+    entry: Transaction
+    draft: Draft
+    passage: Passage | None = None
+
+    @property
+    def lot(self) -> int | None:
+        """Return the lot that others may name, by the entry that opened it."""
+        return self.entry.id if self.passage is None else self.passage.lot_fill_id
+
+
+def _with_lot_ids(rows: Sequence[_Row], *, terms: Mapping[int, Terms]) -> list[Draft]:
+    """Let rows name their lots by the ids of rows, and no more units than these have left.
+
+    A lot that came bit by bit is in several rows. Which of them a choice takes from is found by
+    folding the rows as an import will, with each choice as an event of its own.
+    """
+    named: list[dict[str, Decimal]] = [{} for _ in rows]
+    if any(row.draft.lots for row in rows):
+        lots: dict[int | None, list[int]] = {}
+        for number, row in enumerate(rows):
+            lots.setdefault(row.lot, []).append(number)
+        events, choices = _choosing(rows, lots, terms=terms)
+        for holding in fold(events, method=Method.SPECIFIC).values():
+            parts: list[Closing | Passage] = [*holding.closings, *holding.passages]
+            for part in parts:
+                lot, choice = part.lot_fill_id, choices.get(part.event_id)
+                if choice is None or lot is None or lot not in lots.get(choice[1], ()):
+                    continue
+                chosen, name = named[choice[0]], rows[lot].draft.external_id or ""
+                chosen[name] = total([chosen.get(name, ZERO), abs(part.quantity)])
     return [
-        replace(
-            draft, lots=(), lot_ids=tuple((names.get(key, ""), units) for key, units in draft.lots)
-        )
-        for draft in drafts
+        replace(row.draft, lots=(), lot_ids=tuple(chosen.items()))
+        for row, chosen in zip(rows, named, strict=True)
     ]
+
+
+def _choosing(
+    rows: Sequence[_Row], lots: Mapping[int | None, Sequence[int]], *, terms: Mapping[int, Terms]
+) -> tuple[list[Event], dict[int, tuple[int, int]]]:
+    """Read rows as events by their numbers, and each choice by the row and the lot it is of."""
+    written = [row.entry for row in rows if row.passage is None]
+    known = {event.id: event for event in events_of(written, terms=terms)}
+    events: list[Event] = []
+    choices: dict[int, tuple[int, int]] = {}
+    for number, row in enumerate(rows):
+        if row.passage is not None:
+            events.append(_brought(row.passage, id=number, pool=pool_of(row.entry)))
+            continue
+        event = known.get(row_key(row.entry.id))
+        if isinstance(event, (Fill, Move)):
+            for key, units in row.draft.lots:
+                choice = len(rows) + len(choices)
+                choices[choice] = (number, key)
+                chosen = tuple((lot, units) for lot in lots.get(key, ()))
+                quantity = units.copy_sign(event.quantity)
+                events.append(replace(event, id=choice, quantity=quantity, chosen=chosen))
+            rest = [abs(event.quantity), *(units.copy_negate() for _, units in row.draft.lots)]
+            event = replace(event, quantity=total(rest).copy_sign(event.quantity), chosen=())
+            if not event.quantity:
+                continue
+        if event is not None:
+            events.append(replace(event, id=number))
+    return events, choices
+
+
+def _brought(passage: Passage, *, id: int, pool: Pool) -> Fill:
+    return Fill(
+        id=id,
+        at=passage.at,
+        pool=pool,
+        quantity=passage.quantity,
+        outlay=passage.worth,
+        opened_at=passage.opened_at,
+    )
 
 
 async def export_named(database: Database, *, username: str, portfolio: str) -> list[Draft]:
@@ -109,19 +183,24 @@ def _arrivals(
 def _arrival(draft: Draft, passage: Passage, *, base: str) -> Draft:
     """Book one lot of a transfer as units that come in at their cost."""
     worth = passage.worth
-    rate = None
-    if worth.base is not None and worth.own and draft.currency != base:
-        rate = EXACT.divide(worth.base, worth.own)
-        rate = rate.quantize(Decimal(1).scaleb(-RATE_PLACES), context=EXACT)
+    foreign = draft.currency != base
     return replace(
         draft,
         kind=Kind.TRANSFER_IN,
         quantity=passage.quantity,
         amount=worth.own,
         fee=worth.fees,
-        rate=rate,
+        fee_rate=_rate(worth.fees_base, worth.fees) if foreign else None,
+        rate=_rate(worth.base, worth.own) if foreign else None,
         acquired_at=passage.opened_at,
     )
+
+
+def _rate(base: Decimal | None, own: Decimal) -> Decimal | None:
+    """Return the rate that turns one amount into the other, to the last digit."""
+    if base is None or not own:
+        return None
+    return round_to(EXACT.divide(base, own), RATE_PLACES)
 
 
 def _cells(draft: Draft) -> dict[str, str]:

@@ -22,7 +22,7 @@ Rule = Kind | tuple[Kind, Kind] | str | Callable[[Row], tuple[Draft, ...]]
 or a function."""
 
 STEP = Decimal("1e-12")
-"""The finest number that a booking keeps."""
+"""What numbers that were worked out, or were floats, are rounded to."""
 
 OUTGOING = frozenset(
     {Kind.BUY, Kind.COVER, Kind.INTEREST_PAID, Kind.FEE, Kind.TAX}
@@ -87,7 +87,7 @@ def listed(symbol: str, currency: str, isin: str | None) -> str | None:
 
 
 def rounded(number: Decimal) -> Decimal:
-    """Return a product, quotient or former float with no more decimals than a booking keeps."""
+    """Return a product, quotient or former float without decimals that mean nothing."""
     exponent = number.as_tuple().exponent
     return number.quantize(STEP) if isinstance(exponent, int) and exponent < -12 else number
 

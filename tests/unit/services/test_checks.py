@@ -12,8 +12,8 @@ from tests.conftest import NOW
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("1e-1000000000", "Must have at most 12 decimals."),
-        ("1e-13", "Must have at most 12 decimals."),
+        ("1e-1000000000", "Must have at most 18 decimals."),
+        ("1e-19", "Must have at most 18 decimals."),
         ("1e999999999", "Must have at most 15 digits before the point."),
         ("-1e999999999", "Must be more than zero, not -1E+999999999."),
     ],
