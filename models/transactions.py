@@ -436,3 +436,24 @@ def splits_on(portfolio_id: int, instrument_ids: list[int]) -> Select[int | None
         col(Transaction.kind) == Kind.SPLIT.value,
         col(Transaction.voided_at).is_(None),
     )
+
+
+def splits_of(
+    portfolio_id: int, symbols: list[str]
+) -> Select[str, datetime, Decimal | None, Decimal | None]:
+    """Select one portfolio's splits of some instruments: symbol, time, new units for old ones."""
+    return (
+        select(
+            col(Instrument.symbol),
+            col(Transaction.occurred_at),
+            col(Transaction.ratio_new),
+            col(Transaction.ratio_old),
+        )
+        .join(Instrument, col(Instrument.id) == col(Transaction.instrument_id))
+        .where(
+            col(Transaction.portfolio_id) == portfolio_id,
+            col(Instrument.symbol).in_(symbols),
+            col(Transaction.kind) == Kind.SPLIT.value,
+            col(Transaction.voided_at).is_(None),
+        )
+    )

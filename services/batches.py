@@ -1,17 +1,29 @@
 """Books many rows at once, all or nothing, and tells what became of each."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from enum import Enum
+from fractions import Fraction
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from analytics.money import ONE
 from models.base import row_key
+from models.database import chunks
 from models.drafts import Draft
 from models.portfolios import Portfolio
+from models.transactions import Kind, splits_of
 from services.booking import EntryOversoldError, Prepared, book, taken_external_ids
-from services.errors import Mistake, RefusedError
+from services.errors import Mistake, MistakeCode, RefusedError, SomeRefusedError
+
+ROUNDS = 10
+"""How often a batch is booked again without rows that named lots of rows refused before."""
+
+_OTHER_SPLIT = Mistake(
+    MistakeCode.ALREADY_EXISTS, "Another split of that day is booked already.", ("occurredAt",)
+)
 
 
 class Fate(Enum):
@@ -71,14 +83,47 @@ async def book_rows(
     """Book rows into a held portfolio and tell what became of each, in order.
 
     ``prepared`` has one draft for each row that has one, in order. Rows whose external id the
-    portfolio has already are known and left alone. Raises RefusedRowsError when a row is refused,
-    unless ``skip_refused``; a ``lenient`` batch may take more units than are held.
+    portfolio has already are known and left alone, and so are splits that it has. Raises
+    RefusedRowsError when a row is refused, unless ``skip_refused``; a ``lenient`` batch may take
+    more units than are held.
     """
-    portfolio_id = row_key(portfolio.id)
+    outcomes, spots = await _judge(session, row_key(portfolio.id), rows=rows, prepared=prepared)
+    for _ in range(ROUNDS):
+        if not skip_refused and any(outcome.fate is Fate.REFUSED for outcome in outcomes):
+            break
+        refused: Mapping[int, Mistake]
+        try:
+            async with session.begin_nested() if skip_refused else nullcontext():
+                entries = await book(
+                    session, portfolio, prepared=prepared, places=[*spots], now=now, lenient=lenient
+                )
+        except EntryOversoldError as error:
+            if error.place is None:
+                raise RefusedError([error.mistake]) from error
+            refused = {error.place: error.mistake}
+        except SomeRefusedError as error:
+            refused = error.found
+        else:
+            for spot, entry in zip(spots.values(), entries, strict=True):
+                outcomes[spot] = replace(outcomes[spot], key=entry.id)
+            return outcomes
+        for place, mistake in refused.items():
+            spot = spots.pop(place)
+            outcomes[spot] = replace(outcomes[spot], fate=Fate.REFUSED, mistakes=(mistake,))
+    raise RefusedRowsError(outcomes)
+
+
+async def _judge(
+    session: AsyncSession, portfolio_id: int, *, rows: Sequence[Row], prepared: Prepared
+) -> tuple[list[Outcome], dict[int, int]]:
+    """Tell what becomes of each row if all that look good are booked.
+
+    The second result has the places of these drafts, and where their outcomes stand.
+    """
     taken = await taken_external_ids(session, portfolio_id, prepared.drafts)
+    splits = await _splits(session, portfolio_id, prepared.drafts)
     outcomes: list[Outcome] = []
-    places: list[int] = []
-    spots: list[int] = []
+    spots: dict[int, int] = {}
     drafts = iter(enumerate(prepared.drafts))
     for row in rows:
         if row.skipped is not None:
@@ -88,30 +133,41 @@ async def book_rows(
             outcomes.append(Outcome(line=row.line, fate=Fate.REFUSED, mistakes=row.mistakes))
             continue
         place, draft = next(drafts)
-        mistakes = prepared.mistakes.get(place, ())
-        if draft.external_id in taken:
+        ratio = _ratio(draft)
+        split = ratio and splits.get(_occasion(draft))
+        mistakes = (_OTHER_SPLIT,) if split else prepared.mistakes.get(place, ())
+        if draft.external_id in taken or (ratio and split == ratio):
             outcomes.append(Outcome(line=row.line, fate=Fate.KNOWN))
-            continue
-        if mistakes:
+        elif mistakes:
             outcomes.append(Outcome(line=row.line, fate=Fate.REFUSED, mistakes=mistakes))
-            continue
-        if draft.external_id is not None:
-            taken.add(draft.external_id)
-        places.append(place)
-        spots.append(len(outcomes))
-        outcomes.append(Outcome(line=row.line, fate=Fate.ADDED))
-    if not skip_refused and any(outcome.fate is Fate.REFUSED for outcome in outcomes):
-        raise RefusedRowsError(outcomes)
-    try:
-        entries = await book(
-            session, portfolio, prepared=prepared, places=places, now=now, lenient=lenient
+        else:
+            taken.add(draft.external_id or "")
+            splits |= {_occasion(draft): ratio} if ratio else {}
+            spots[place] = len(outcomes)
+            outcomes.append(Outcome(line=row.line, fate=Fate.ADDED))
+    return outcomes, spots
+
+
+def _occasion(draft: Draft) -> tuple[str | None, date]:
+    return (draft.symbol, draft.occurred_at.date())
+
+
+def _ratio(draft: Draft) -> Fraction | None:
+    """Return the ratio of a split; null for any other draft."""
+    if draft.kind is not Kind.SPLIT:
+        return None
+    return Fraction(draft.ratio_new or ONE) / Fraction(draft.ratio_old or ONE)
+
+
+async def _splits(
+    session: AsyncSession, portfolio_id: int, drafts: Sequence[Draft]
+) -> dict[tuple[str | None, date], Fraction]:
+    """Return the ratios of the splits that a portfolio has of what drafts split."""
+    symbols = {draft.symbol for draft in drafts if draft.kind is Kind.SPLIT and draft.symbol}
+    return {
+        (symbol, occurred_at.date()): Fraction(new or ONE) / Fraction(old or ONE)
+        for chunk in chunks(sorted(symbols))
+        for symbol, occurred_at, new, old in await session.execute(
+            splits_of(portfolio_id, list(chunk))
         )
-    except EntryOversoldError as error:
-        if error.place is None:
-            raise RefusedError([error.mistake]) from error
-        spot = spots[places.index(error.place)]
-        outcomes[spot] = replace(outcomes[spot], fate=Fate.REFUSED, mistakes=(error.mistake,))
-        raise RefusedRowsError(outcomes) from error
-    for spot, entry in zip(spots, entries, strict=True):
-        outcomes[spot] = replace(outcomes[spot], key=entry.id)
-    return outcomes
+    }

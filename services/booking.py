@@ -32,7 +32,14 @@ from models.transactions import (
 )
 from models.users import user_for_update
 from services.entry_ids import read_own_id
-from services.errors import Mistake, MistakeCode, RefusedError, portfolio_not_found, refuse
+from services.errors import (
+    Mistake,
+    MistakeCode,
+    RefusedError,
+    SomeRefusedError,
+    portfolio_not_found,
+    refuse,
+)
 from services.instruments import create_missing, find_missing, known_instruments, symbols_of_isins
 from services.projection import OversoldError, apply_change
 
@@ -262,7 +269,9 @@ def columns_of(
         "currency": currency,
         "fee": draft.fee,
         "fee_currency": draft.fee_currency,
-        "fee_rate": rate_of(draft.fee_currency or (draft.fee_rate and currency), draft.fee_rate),
+        "fee_rate": rate_of(
+            draft.fee_currency or (currency if draft.fee_rate else None), draft.fee_rate
+        ),
         "tax": draft.tax,
         "tax_currency": draft.tax_currency,
         "tax_rate": rate_of(draft.tax_currency, draft.tax_rate),
@@ -324,13 +333,16 @@ async def _name_lots(
         return
     keys = await keys_of_ids(session, portfolio_id, wanted)
     keys |= {entry.external_id: row_key(entry.id) for entry in entries if entry.external_id}
+    wrong: dict[int, Mistake] = {}
     for draft, entry in zip(drafts, entries, strict=True):
         unknown = [name for name, _ in draft.lot_ids if name not in keys]
         if unknown:
             message = f"There is no entry with the id {unknown[0]!r} that opened a lot."
-            raise refuse(MistakeCode.NOT_FOUND, message, "lots")
-        if draft.lot_ids:
+            wrong[row_key(entry.id)] = Mistake(MistakeCode.NOT_FOUND, message, ("lots",))
+        elif draft.lot_ids:
             entry.lots = [[str(keys[name]), plain(units)] for name, units in draft.lot_ids]
+    if wrong:
+        raise SomeRefusedError(wrong)
 
 
 class EntryOversoldError(Exception):
@@ -396,7 +408,8 @@ async def book(
     """Write the drafts at some places of a prepared batch, and bring the projection up to date.
 
     The portfolio must be held for the change. Raises EntryOversoldError unless ``lenient``, and
-    RefusedError for a split that is booked already; the caller's transaction must then be rolled
+    RefusedError for a split that is booked already or for lots that are not there (if of these
+    drafts alone, it is SomeRefusedError by place); the caller's transaction must then be rolled
     back. Raises OutdatedError when the base currency is no longer the one prepared for.
     """
     if prepared.base_currency != portfolio.base_currency:
@@ -420,11 +433,15 @@ async def book(
         raise refuse(MistakeCode.ALREADY_EXISTS, message, "occurredAt")
     entries = await _write(session, portfolio_id, rows)
     drafts = [prepared.settled[place].draft for place in places]
-    await _name_lots(session, portfolio_id, drafts, entries)
+    by_id = {entry.id: place for entry, place in zip(entries, places, strict=True)}
     try:
+        await _name_lots(session, portfolio_id, drafts, entries)
         await apply_change(session, owner_id=portfolio.owner_id, added=entries, lenient=lenient)
+    except SomeRefusedError as error:
+        if error.found.keys() - by_id.keys():
+            raise RefusedError(error.mistakes) from error
+        raise SomeRefusedError({by_id[key]: one for key, one in error.found.items()}) from error
     except OversoldError as error:
-        by_id = {entry.id: place for entry, place in zip(entries, places, strict=True)}
         place = by_id.get(error.shortfall.event_id)
         what = "Not enough units" if place is not None else "This would break a later entry"
         raise EntryOversoldError(place, oversold_mistake(error, what=what)) from error

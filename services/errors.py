@@ -1,6 +1,6 @@
 """What a user can do wrong: typed, helpful, and naming the field."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -44,6 +44,17 @@ class RefusedError(Exception):
     def __init__(self, mistakes: Sequence[Mistake]) -> None:
         super().__init__("; ".join(mistake.message for mistake in mistakes))
         self.mistakes = tuple(mistakes)
+
+
+class SomeRefusedError(RefusedError):
+    """Some of several entries were refused; ``found`` has what is wrong by what tells them apart.
+
+    That is the key of an entry, or its place in a batch.
+    """
+
+    def __init__(self, found: Mapping[int, Mistake]) -> None:
+        super().__init__(list(found.values()))
+        self.found = found
 
 
 def refuse(code: MistakeCode, message: str, *field: str) -> RefusedError:

@@ -378,3 +378,78 @@ async def test_an_export_has_a_name_and_a_type(api):
     assert (file["mediaType"], file["rowCount"]) == ("text/csv", 1)
     assert file["fileName"].endswith(".csv")
     assert (await exported(ledger, "JSON"))["mediaType"] == "application/json"
+
+
+# What is wrong with one row alone
+
+SPLITS = """date,type,symbol,quantity,price,ratio_new,ratio_old
+2024-03-01,buy,AAPL,10,100,,
+2024-03-04,split,AAPL,,,{},{}
+2024-03-05,sell,AAPL,1,30,,
+"""
+
+
+async def split_by_hand(ledger):
+    await ledger.record(
+        "recordCorporateAction", kind="SPLIT", symbol="AAPL", newUnits="4", day="2024-03-04"
+    )
+
+
+@pytest.mark.parametrize("ratio", [(4, 1), (8, 2), ("4.0", "")])
+async def test_a_split_that_was_booked_by_hand_is_known_in_a_file(ledger, ratio):
+    await split_by_hand(ledger)
+    done = await ledger.record("importTransactions", content=SPLITS.format(*ratio))
+    assert fates(done) == ["ADDED", "KNOWN", "ADDED"]
+    assert (await ledger.position())["quantity"] == "39"
+
+
+async def test_another_split_of_the_day_is_that_rows_mistake(ledger):
+    await split_by_hand(ledger)
+    content = SPLITS.format(3, 1)
+    done = await ledger.try_to("importTransactions", content=content)
+    assert fates(done) == ["HELD_BACK", "REFUSED", "HELD_BACK"]
+    assert mistakes(done) == {3: [("ALREADY_EXISTS", "occurredAt")]}
+    done = await ledger.record("importTransactions", content=content, skipRefused=True)
+    assert fates(done) == ["ADDED", "REFUSED", "ADDED"]
+
+
+async def test_a_split_that_a_file_tells_twice_counts_once(ledger):
+    line = SPLITS.splitlines()[2].format(4, 1)
+    done = await ledger.record("importTransactions", content=SPLITS.format(4, 1) + line + "\n")
+    assert fates(done) == ["ADDED", "ADDED", "ADDED", "KNOWN"]
+    assert (await ledger.position())["quantity"] == "39"
+
+
+LOTS = """id,date,type,symbol,quantity,price,lots
+a,2024-03-01,buy,AAPL,10,100,
+b,2024-03-02,buy,AAPL,10,110,
+c,2024-03-05,sell,AAPL,4,130,"[[""nobody"", ""4""]]"
+d,2024-03-05,sell,AAPL,12,130,"[[""a"", ""11""]]"
+e,2024-03-06,sell,AAPL,4,130,"[[""b"", ""4""]]"
+f,2024-03-07,short,MSFT,4,130,"[[""c"", ""4""]]"
+g,2024-03-08,buy,MSFT,4,130,"[[""f"", ""4""]]"
+"""
+
+
+async def test_lots_that_are_not_there_are_the_mistake_of_the_row_that_names_them(ledger):
+    done = await ledger.try_to("importTransactions", content=LOTS)
+    assert fates(done) == ["HELD_BACK"] * 2 + ["REFUSED"] + ["HELD_BACK"] * 4
+    assert mistakes(done) == {4: [("NOT_FOUND", "lots")]}
+    done = await ledger.record("importTransactions", content=LOTS, skipRefused=True)
+    assert fates(done) == ["ADDED", "ADDED", "REFUSED", "REFUSED", "ADDED", "REFUSED", "REFUSED"]
+    # The short named a row that was refused, and the purchase after it named the short.
+    assert mistakes(done) == {
+        4: [("NOT_FOUND", "lots")],
+        5: [("INVALID", "lots")],
+        7: [("NOT_FOUND", "lots")],
+        8: [("NOT_FOUND", "lots")],
+    }
+    assert [outcome["transaction"] is None for outcome in done["outcomes"]] == [
+        *(False, False, True, True, False, True, True)
+    ]
+    assert (await ledger.position())["quantity"] == "16"
+    assert await verify_all(ledger.api.services.database) == (1, [])
+    dry = await ledger.record(
+        "importTransactions", content=LOTS, skipRefused=True, dryRun=True, mapping=None
+    )
+    assert fates(dry)[:3] == ["KNOWN", "KNOWN", "REFUSED"]
