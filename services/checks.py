@@ -24,6 +24,11 @@ MAX_NOTE = 2_000
 MAX_KEY = 200
 
 
+def storable(text: str) -> bool:
+    """Tell whether a database takes a text: no null characters, no surrogates that stand alone."""
+    return not any(sign == "\0" or "\ud800" <= sign <= "\udfff" for sign in text)
+
+
 class Checks:
     """Collects every mistake of one input, so that a form can show all of them at once."""
 
@@ -134,6 +139,7 @@ class Checks:
             return None
         if len(text) > limit:
             self.note(MistakeCode.TOO_LONG, f"Must have at most {limit} characters.", field)
-        if "\x00" in text:
-            self.note(MistakeCode.INVALID, "Must not have null characters.", field)
+        if not storable(text):
+            message = "Must not have null characters or halves of characters."
+            self.note(MistakeCode.INVALID, message, field)
         return text.strip()

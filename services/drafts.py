@@ -271,7 +271,11 @@ def check_draft(draft: Draft, *, now: datetime) -> Draft:
         if draft.ratio_old is not None or draft.ratio_new is None
         else ONE,
         lots=tuple((key, checks.decimal(units, "lots")) for key, units in draft.lots),
-        lot_ids=tuple((name, checks.decimal(units, "lots")) for name, units in draft.lot_ids),
+        lot_ids=tuple(
+            (checks.text(name, "lots", limit=MAX_KEY) or "", checks.decimal(units, "lots"))
+            for name, units in draft.lot_ids
+        ),
+        isin=checks.text(draft.isin, "isin", limit=MAX_KEY),
         note=checks.text(draft.note, "note"),
         external_id=checks.text(draft.external_id, "externalId", limit=MAX_KEY),
     )

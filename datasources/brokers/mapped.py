@@ -1,6 +1,8 @@
 """Any table at all, with the user's word on which column holds what."""
 
+import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from zoneinfo import available_timezones
 
 from datasources.brokers import folioql
@@ -12,7 +14,17 @@ NAME = "mapped"
 DATES = (ISO, "%d.%m.%Y", "%d.%m.%Y %H:%M", "%d.%m.%Y %H:%M:%S")
 """Dates that can be meant in one way only; all others take a ``date_format``."""
 
+_A_DAY = datetime(2001, 2, 28, 13, 4, 5, tzinfo=UTC)
+
 OPTIONS = frozenset({"date_format", "decimal", "timezone"})
+
+
+def _tells_days(form: str) -> bool:
+    """Tell whether dates of a format can be read: a day that was written in it comes back."""
+    try:
+        return datetime.strptime(_A_DAY.strftime(form), form).date() == _A_DAY.date()  # noqa: DTZ007
+    except (ValueError, re.error):
+        return False
 
 
 def format_of(mapping: Mapping[str, str]) -> Format:
@@ -34,6 +46,9 @@ def format_of(mapping: Mapping[str, str]) -> Format:
     if point not in {None, ".", ","}:
         raise UnreadableError("The decimal sign is . or a comma.")
 
+    dates = (options["date_format"],) if options.get("date_format") else DATES
+    if dates is not DATES and not _tells_days(*dates):
+        raise UnreadableError(f"{dates[0][:40]!r} is not a date format, like %d.%m.%Y.")
     zone = options.get("timezone") or "UTC"
     if zone not in available_timezones():
         raise UnreadableError(f"{zone[:40]!r} is not a time zone, like Europe/Berlin.")
@@ -50,7 +65,7 @@ def format_of(mapping: Mapping[str, str]) -> Format:
                 needs=frozenset(columns),
                 book=book,
                 point=point,
-                dates=(options["date_format"],) if options.get("date_format") else DATES,
+                dates=dates,
                 zone=zone,
             )
         ],

@@ -453,3 +453,16 @@ async def test_lots_that_are_not_there_are_the_mistake_of_the_row_that_names_the
         "importTransactions", content=LOTS, skipRefused=True, dryRun=True, mapping=None
     )
     assert fates(dry)[:3] == ["KNOWN", "KNOWN", "REFUSED"]
+
+
+# Odd texts
+
+
+@pytest.mark.parametrize("odd", ["\ud800", "a\0b", "\udfff!"])
+@pytest.mark.parametrize("field", ["note", "id", "isin", "symbol", "currency", "lots", "type"])
+async def test_a_text_that_no_database_takes_is_a_mistake_of_its_row(ledger, odd, field):
+    row = {"date": "2024-03-01", "type": "buy", "quantity": "1", "price": "1"}
+    row |= {"symbol": "AAPL", field: json.dumps([[odd, "1"]]) if field == "lots" else odd}
+    done = await ledger.try_to("importTransactions", content=json.dumps([row]))
+    assert (done["userErrors"], fates(done)) == ([], ["REFUSED"])
+    assert [wrong for _, wrong in mistakes(done)[1]] == [field]

@@ -210,6 +210,19 @@ def test_a_mapping_says_which_column_holds_what():
     ]
 
 
+@pytest.mark.parametrize("form", ["%d.%d.%Y", "%H:%M", "%Q", "%", "x", "%c%Y", "%Y\0", "\ud800"])
+def test_a_date_format_that_tells_no_day_is_refused(form):
+    mapping = {"date": "day", "type": "=deposit", "amount": "sum", "date_format": form}
+    with pytest.raises(UnreadableError, match="is not a date format"):
+        read(b"day,sum\n01.02.2024,5\n", mapping=mapping)
+
+
+@pytest.mark.parametrize("form", ["%d.%m.%y", "%b %d, %Y %I:%M %p", "%Y-%m-%dT%H:%M:%S%z", "%Y%j"])
+def test_a_date_format_that_tells_days_is_taken(form):
+    mapping = {"date": "day", "type": "=deposit", "amount": "sum", "date_format": form}
+    assert read(b"day,sum\n01.02.2024,5\n", mapping=mapping).format == "mapped"
+
+
 def test_mapped_numbers_and_dates_that_can_be_meant_in_two_ways_take_the_users_word():
     text = 'when,kind,shares,price\n11/12/2026,buy,"1,234",5\n'
     mapping = {"date": "when", "type": "kind", "quantity": "shares", "price": "price"}
