@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from decimal import Context, Decimal, localcontext
+from decimal import Context, localcontext
 from typing import Any
 
 from datasources.brokers import (
@@ -22,7 +22,15 @@ from datasources.brokers import (
 )
 from datasources.brokers.layouts import Format, Found, Table, header_of, heads, names_of
 from datasources.brokers.reading import DRAFT_FIELDS, Reading, join_splits, join_taxes, read_tables
-from datasources.brokers.table import DELIMITERS, Record, UnreadableError, decode, records, squash
+from datasources.brokers.table import (
+    DELIMITERS,
+    Record,
+    UnreadableError,
+    check_size,
+    decode,
+    records,
+    squash,
+)
 
 FORMATS: Sequence[Format] = tuple(
     module.FORMAT
@@ -74,7 +82,8 @@ def read(
     forms = _formats(format, mapping or {})
     with localcontext(_EXACT):
         form, found = _find(text, forms)
-        _check_columns(form, found)
+        for table in found.tables:
+            _check_header(form, table)
         rows = read_tables(found, fixed)
         if form.joins:
             rows = join_taxes(join_splits(rows))
@@ -118,37 +127,42 @@ def _find(text: str, forms: Sequence[Format]) -> tuple[Format, Found]:
 
 def _find_in_json(text: str, forms: Sequence[Format]) -> tuple[Format, Found]:
     """Find the list of objects with the keys of a format, at the top or one level below."""
+    # Counted before it is parsed: a value can take fifty times the room of its text.
+    check_size(rows=text.count("{") - 1, cells=text.count(",") + text.count("["))
     try:
-        document = json.loads(text, parse_float=Decimal, parse_int=Decimal)
-    except (ValueError, ArithmeticError, RecursionError) as error:
+        document = json.loads(text, parse_float=str, parse_int=str)
+    except (ValueError, RecursionError) as error:
         raise UnreadableError(f"The file is not JSON: {str(error)[:80]}.") from error
     lists = list(document.values()) if isinstance(document, dict) else [document]
     for items in lists:
         if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
             continue
         keys = list(dict.fromkeys(key for item in items for key in item))
+        check_size(columns=len(keys))
         for form in forms:
             table = header_of(form.layouts, keys)
             if table is not None:
-                table.rows.extend(_records(items, keys))
-                return form, Found(tables=[table], facts={}, others=[])
+                _check_header(form, table)
+                return form, Found(tables=[_filled(table, items)], facts={}, others=[])
     raise UnknownFormatError
 
 
-def _records(items: Iterable[Mapping[str, Any]], keys: Sequence[str]) -> Iterable[Record]:
-    """Return objects as rows; their number stands in for the line."""
-    for number, item in enumerate(items, start=1):
-        yield Record(number, ["" if item.get(key) is None else str(item[key]) for key in keys])
-
-
-def _check_columns(form: Format, found: Found) -> None:
-    """Refuse columns that a strict format does not know: a misspelt one would be lost."""
-    for table in found.tables:
-        if table.layout.strict:
-            _check_header(form, table)
+def _filled(table: Table, items: Iterable[Mapping[str, Any]]) -> Table:
+    """Return a table with objects as rows, of what its fields need; their number is the line."""
+    places = sorted(set(table.fields.values()))
+    header = [table.header[place] for place in places]
+    rows = [
+        Record(number, ["" if item.get(key) is None else str(item[key]) for key in header])
+        for number, item in enumerate(items, start=1)
+    ]
+    fields = {name: places.index(place) for name, place in table.fields.items()}
+    return Table(layout=table.layout, fields=fields, header=header, rows=rows)
 
 
 def _check_header(form: Format, table: Table) -> None:
+    """Refuse columns that a strict format does not know: a misspelt one would be lost."""
+    if not table.layout.strict:
+        return
     names = names_of(table.header)
     twice = {name for name, count in Counter(names).items() if count > 1}
     known = {squash(name) for names in table.layout.columns.values() for name in names.split("|")}

@@ -10,13 +10,11 @@ from datasources.brokers.table import (
     Record,
     Row,
     SkipError,
-    UnreadableError,
     decimal_sign,
 )
 from models.drafts import Draft
 from models.transactions import Kind
 
-MAX_ROWS = 200_000
 DRAFT_FIELDS = {"date": "occurred_at", "type": "kind", "id": "external_id"}
 """Where a field of a draft is called otherwise than its column."""
 
@@ -56,9 +54,7 @@ class Reading:
 
 
 def read_tables(found: Found, facts: Mapping[str, str]) -> list[ParsedRow]:
-    """Read the rows of all tables of a file, in the file's order; raises UnreadableError."""
-    if sum(len(table.rows) for table in found.tables) > MAX_ROWS:
-        raise UnreadableError(f"More than {MAX_ROWS} rows.")
+    """Read the rows of all tables of a file, in the file's order."""
     rows = [ParsedRow(line=record.line, skipped=reason) for record, reason in found.others]
     for table in found.tables:
         rows += _read_table(table, {**found.facts, **facts})

@@ -2,7 +2,6 @@
 
 import codecs
 import csv
-import io
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -13,6 +12,11 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 DELIMITERS = (",", ";", "\t", "|")
+MAX_ROWS = 200_000
+MAX_COLUMNS = 1_000
+MAX_CELLS = 5_000_000
+"""How much of a file is taken, for what is read of it takes many times its room."""
+
 ISO = "ISO"
 """Stands for ISO 8601 among the date formats of a layout."""
 
@@ -40,6 +44,7 @@ _STYLES = {
     ),
 }
 _LONGEST_NUMBER = 60
+_LINE = re.compile(r"[^\r\n]*(?:\r\n?|\n)|[^\r\n]+")
 
 
 class UnreadableError(ValueError):
@@ -84,17 +89,38 @@ def decode(content: bytes) -> str:
     raise UnreadableError("The file is no text in UTF-8, UTF-16 or Windows-1252.")
 
 
+def check_size(*, rows: int = 0, columns: int = 0, cells: int = 0) -> None:
+    """Refuse more than can be read at once; raises UnreadableError."""
+    for word, number, most in (
+        ("rows", rows, MAX_ROWS),
+        ("columns", columns, MAX_COLUMNS),
+        ("cells", cells, MAX_CELLS),
+    ):
+        if number > most:
+            raise UnreadableError(f"More than {most:,} {word}: cut the file into parts.")
+
+
 def records(text: str, delimiter: str) -> Iterator[Record]:
-    """Read the rows of a file that are not blank; raises UnreadableError."""
-    reader = csv.reader(
-        io.StringIO(text, newline=""), delimiter=delimiter, strict=True, skipinitialspace=True
-    )
+    """Read the rows of a file that are not blank; raises UnreadableError, also for too many."""
+    width = count = total = 0
+
+    def lines() -> Iterator[str]:
+        nonlocal width
+        for found in _LINE.finditer(text):
+            # Counted before they are parted: one line can be all of a large file.
+            width += text.count(delimiter, *found.span())
+            check_size(columns=width)
+            yield found[0]
+
+    reader = csv.reader(lines(), delimiter=delimiter, strict=True, skipinitialspace=True)
     line = 1
     try:
         for cells in reader:
             if any(map(str.strip, cells)):
+                count, total = count + 1, total + len(cells)
+                check_size(rows=count, cells=total)
                 yield Record(line, cells)
-            line = reader.line_num + 1
+            line, width = reader.line_num + 1, 0
     except csv.Error as error:
         raise UnreadableError(f"Line {line} is not CSV: {error}.") from error
 

@@ -1,6 +1,7 @@
 """Reading import files: our own format, mapped columns, odd files, and what is no file at all."""
 
 import json
+import tracemalloc
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -386,3 +387,49 @@ def test_fifteen_thousand_rows_take_seconds_at_most():
 def test_every_format_has_a_name_of_its_own():
     names = [form.name for form in FORMATS]
     assert len(set(names)) == len(names) == 11
+
+
+# Bounds
+
+HUGE = {
+    "rows": b"date,type\n" + b"x\n" * 300_000,
+    "columns of a row": b"date,type\n" + b"," * 600_000,
+    "columns of a header": b"date,type" + b",c" * 300_000,
+    "columns over many lines": b"date,type\n" + b'"\n",' * 150_000,
+    "cells": b"date,type\n" + (b"," * 990 + b"x\n") * 5_100,
+    "keys": json.dumps([{"date": "1", f"k{number}": 1} for number in range(30_000)]).encode(),
+    "objects": b"[" + b"{}," * 200_001 + b"{}]",
+    "lists": b"[" + b"[]," * 5_000_000 + b"[]]",
+    "numbers": b"[" + b"0," * 5_000_000 + b"0]",
+}
+
+
+@pytest.mark.parametrize("what", HUGE)
+def test_what_is_too_large_is_refused_before_it_takes_room(what):
+    tracemalloc.start()
+    try:
+        with pytest.raises(UnreadableError, match=r"More than .*: cut the file into parts"):
+            read(HUGE[what])
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 100_000_000
+
+
+def test_lines_end_as_on_any_system():
+    for end in ("\n", "\r\n", "\r"):
+        text = end.join(["date,type,amount,note", '2024-01-02,deposit,1,"a', 'b"', "", "2024,x,1,"])
+        read_ = read(text.encode())
+        assert [row.line for row in read_.rows] == [2, 5]
+        assert read_.rows[0].drafts[0].note == f"a{end}b"
+
+
+def test_objects_may_have_different_keys_in_any_order():
+    rows = [
+        {"type": "deposit", "date": "2024-01-02", "amount": 1.50},
+        {"note": "n", "amount": 2, "date": "2024-01-03", "type": "deposit"},
+    ]
+    assert [(one.amount, one.note) for one in drafts(json.dumps(rows))] == [
+        (Decimal("1.5"), None),
+        (Decimal(2), "n"),
+    ]
