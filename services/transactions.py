@@ -44,7 +44,9 @@ async def owned_transaction(
     if portfolio_id is None:
         raise missing
     try:
-        portfolio = await hold_portfolio(session, owner_id=owner_id, portfolio_id=portfolio_id)
+        portfolio = await hold_portfolio(
+            session, owner_id=owner_id, portfolio_id=portfolio_id, field="id"
+        )
     except RefusedError as error:
         if error.mistakes[0].code is MistakeCode.NOT_FOUND:
             raise missing from error
