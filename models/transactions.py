@@ -29,7 +29,6 @@ from models.instruments import Instrument
 from models.portfolios import Portfolio
 from models.types import ExactDecimal, Identifier, UtcDateTime
 
-
 OPTIONAL_JSON: Any = JSON(none_as_null=True)
 
 
