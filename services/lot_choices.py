@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from analytics.lots import Holding, Method, fold
+from analytics.lots import Closing, Method, Passage, fold
 from analytics.money import ZERO, plain, total
 from models.base import row_key
 from models.portfolios import Portfolio
@@ -27,36 +27,34 @@ async def check_lots(
         return
     owners = sorted({portfolio.owner_id for portfolio in portfolios})
     pools = await tied(session, owner_ids=owners, pools=map(pool_of, choosing))
-    ledger = in_order(await entries_of(session, pools))
-    terms = terms_of(portfolios, method=Method.SPECIFIC)
-    holdings = fold(events_of(ledger, terms=terms), method=Method.SPECIFIC)
-    # Of a transfer it is the arriving half that moves the lots.
-    moved = {entry.origin_id: row_key(entry.id) for entry in ledger if entry.origin_id}
+    taken = lots_taken(await entries_of(session, pools), portfolios)
     wrong: dict[int, Mistake] = {}
     for entry in choosing:
-        key = row_key(entry.id)
-        taken = _taken(holdings.get(pool_of(entry), Holding()), moved.get(key, key))
         wanted: dict[int, Decimal] = {}
         for lot, text in entry.lots or ():
             wanted[int(lot)] = total([wanted.get(int(lot), ZERO), Decimal(text)])
         for opener, units in wanted.items():
-            if taken.get(opener, ZERO) < units:
+            if taken.get((row_key(entry.id), opener), ZERO) < units:
                 message = f"At that time there are no {plain(units)} units of that lot."
-                wrong[key] = Mistake(MistakeCode.INVALID, message, ("lots",))
+                wrong[row_key(entry.id)] = Mistake(MistakeCode.INVALID, message, ("lots",))
     if wrong:
         raise RefusedEntriesError(wrong)
 
 
-def _taken(holding: Holding, event_id: int) -> dict[int, Decimal]:
-    """Return the units that an event took of each lot."""
-    parts = [
-        (closing.lot_fill_id, abs(closing.quantity))
-        for closing in holding.closings
-        if closing.event_id == event_id
-    ] + [
-        (passage.lot_fill_id, abs(passage.quantity))
-        for passage in holding.passages
-        if passage.event_id == event_id
-    ]
-    keys = {key for key, _ in parts if key is not None}
-    return {key: total(units for other, units in parts if other == key) for key in keys}
+def lots_taken(
+    entries: Iterable[Transaction], portfolios: Iterable[Portfolio]
+) -> dict[tuple[int, int], Decimal]:
+    """Return how many units each entry takes of each lot by the method SPECIFIC."""
+    ledger = in_order(entries)
+    # Of a transfer it is the arriving half that moves the lots.
+    movers = {entry.id: entry.origin_id for entry in ledger}
+    terms = terms_of(portfolios, method=Method.SPECIFIC)
+    found: dict[tuple[int, int], Decimal] = {}
+    for holding in fold(events_of(ledger, terms=terms), method=Method.SPECIFIC).values():
+        parts: list[Closing | Passage] = list(holding.closings)
+        parts += [passage for passage in holding.passages if passage.quantity < 0]
+        for part in parts:
+            if part.lot_fill_id is not None:
+                key = (movers.get(part.event_id) or part.event_id, part.lot_fill_id)
+                found[key] = total([found.get(key, ZERO), abs(part.quantity)])
+    return found
