@@ -6,7 +6,7 @@ import pytest
 
 from services.projection import _stored
 from services.verification import verify_all
-from tests.ledger import GAIN, MONEY, Ledger, all_sorts, flat
+from tests.ledger import GAIN, MONEY, Ledger, all_sorts, correct, flat
 
 KINDS = 27
 
@@ -415,6 +415,45 @@ async def test_an_export_into_the_portfolio_it_is_of_changes_nothing(api):
     assert {name: after[name] for name in after if name != "version"} == {
         name: before[name] for name in before if name != "version"
     }
+
+
+@pytest.mark.parametrize("wrong", [{"quantity": "5"}, {"occurredAt": "2024-03-06T15:00:00Z"}, None])
+async def test_an_export_names_no_lots_that_corrections_took_away(ledger, wrong):
+    first = await ledger.trade("BUY", "10", "100")
+    await ledger.trade("BUY", "10", "120", day="2024-03-04")
+    lot = first["position"]["lots"][0]["openedById"]
+    chosen = [{"openedById": lot, "quantity": "8"}]
+    await ledger.trade("SELL", "9", "150", lots=chosen, day="2024-03-05")
+    mutation, fields = ("voidTransaction", {}) if wrong is None else ("updateTransaction", wrong)
+    await correct(ledger.api, mutation, first["entry"]["id"], **fields)
+    await assert_comes_back(ledger)
+
+
+async def assert_comes_back(ledger):
+    """Import an export into an empty portfolio and compare by the method that heeds names."""
+    copy = await Ledger.create(ledger.api, "Copy")
+    await copy.record("importTransactions", content=(await exported(ledger, "CSV"))["content"])
+    assert await stored(copy) == await stored(ledger)
+    named = (
+        f"positions(lotMethod: SPECIFIC) {{ costBasis {MONEY} realizedGain {MONEY} "
+        f"lots {{ quantity cost {MONEY} openedAt }} }}"
+    )
+    assert await copy.see(named) == await ledger.see(named)
+
+
+async def test_an_export_names_lots_that_came_in_two_transfers(api):
+    await api.sign_up("ann")
+    ledger, away = await Ledger.create(api), await Ledger.create(api, "Away")
+    bought = await away.trade("BUY", "10", "100")
+    await ledger.trade("BUY", "10", "120", day="2024-02-01")
+    for day in ("2024-03-04", "2024-03-05"):
+        await away.record(
+            "transferUnits", toPortfolioId=ledger.key, symbol="AAPL", quantity="5", day=day
+        )
+    chosen = [{"openedById": bought["position"]["lots"][0]["openedById"], "quantity": "4"}]
+    await ledger.trade("SELL", "4", "150", lots=chosen, day="2024-03-06")
+    await ledger.trade("SELL", "4", "160", lots=chosen, day="2024-03-07")
+    await assert_comes_back(ledger)
 
 
 async def test_an_export_has_a_name_and_a_type(api):
