@@ -42,7 +42,7 @@ async def export_drafts(session: AsyncSession, portfolio: Portfolio) -> list[Dra
     rows = await session.scalars(instruments_by_id(sorted(key for key in ids if key is not None)))
     symbols = {row.id: row.symbol for row in rows}
     arrivals = _arrivals(entries, terms=terms_of(owned))
-    names = _LotNames(lots_taken(entries, owned))
+    names = _LotNames(lots_taken(entries, owned, chooser=portfolio_id))
     drafts: list[Draft] = []
     for entry in mine:
         draft = replace(

@@ -27,7 +27,10 @@ async def check_lots(
         return
     owners = sorted({portfolio.owner_id for portfolio in portfolios})
     pools = await tied(session, owner_ids=owners, pools=map(pool_of, choosing))
-    taken = lots_taken(await entries_of(session, pools), portfolios)
+    ledger = await entries_of(session, pools)
+    taken: dict[tuple[int, int], Decimal] = {}
+    for chooser in {entry.portfolio_id for entry in choosing}:
+        taken |= lots_taken(ledger, portfolios, chooser=chooser)
     wrong: dict[int, Mistake] = {}
     for entry in choosing:
         wanted: dict[int, Decimal] = {}
@@ -42,15 +45,24 @@ async def check_lots(
 
 
 def lots_taken(
-    entries: Iterable[Transaction], portfolios: Iterable[Portfolio]
+    entries: Iterable[Transaction], portfolios: Iterable[Portfolio], *, chooser: int
 ) -> dict[tuple[int, int], Decimal]:
-    """Return how many units each entry takes of each lot by the method SPECIFIC."""
+    """Return how many units each entry of a portfolio takes of each lot by the method SPECIFIC.
+
+    What comes from other portfolios comes by their own methods.
+    """
     ledger = in_order(entries)
     # Of a transfer it is the arriving half that moves the lots.
     movers = {entry.id: entry.origin_id for entry in ledger}
-    terms = terms_of(portfolios, method=Method.SPECIFIC)
+    terms = terms_of(portfolios)
+    holdings = fold(
+        events_of(ledger, terms=terms),
+        method=lambda pool: Method.SPECIFIC if pool[0] == chooser else terms[pool[0]].method,
+    )
     found: dict[tuple[int, int], Decimal] = {}
-    for holding in fold(events_of(ledger, terms=terms), method=Method.SPECIFIC).values():
+    for (portfolio_id, _), holding in holdings.items():
+        if portfolio_id != chooser:
+            continue
         parts: list[Closing | Passage] = list(holding.closings)
         parts += [passage for passage in holding.passages if passage.quantity < 0]
         for part in parts:
