@@ -72,7 +72,10 @@ _NO_COSTS = frozenset({Kind.SYMBOL_CHANGE, Kind.TRANSFER_OUT})
 """Kinds without a currency to pay a fee in, or whose fee is an entry of its own."""
 
 RATE_PLACES = 28
-"""Decimals of an exchange rate: one that was divided out of two others is kept in full."""
+"""Decimals of an exchange rate: one that was divided out of two others is kept in full.
+
+So are the units, cost and fees of a lot that comes from another portfolio, and units of lots.
+"""
 
 _OUTWARD = {
     "occurred_at": "occurredAt",
@@ -214,12 +217,13 @@ def _check_merger(given: set[str], checks: Checks) -> None:
 
 def _check_numbers(draft: Draft, checks: Checks) -> Draft:
     zero_amount = draft.kind not in FLOWS | CHARGES | {Kind.DIVIDEND, Kind.RETURN_OF_CAPITAL}
+    divided = draft.kind is Kind.TRANSFER_IN
     numbers: dict[str, Any] = {
         name: checks.decimal(
             value,
             outward(name),
             zero=zero,
-            places=RATE_PLACES if name.endswith("rate") else MAX_DECIMALS,
+            places=RATE_PLACES if divided or name.endswith("rate") else MAX_DECIMALS,
         )
         for name, zero in (
             ("quantity", False),
@@ -267,8 +271,13 @@ def check_draft(draft: Draft, *, now: datetime) -> Draft:
         ratio_old=draft.ratio_old
         if draft.ratio_old is not None or draft.ratio_new is None
         else ONE,
-        lots=tuple((key, checks.decimal(units, "lots")) for key, units in draft.lots),
-        lot_ids=tuple((name, checks.decimal(units, "lots")) for name, units in draft.lot_ids),
+        lots=tuple(
+            (key, checks.decimal(units, "lots", places=RATE_PLACES)) for key, units in draft.lots
+        ),
+        lot_ids=tuple(
+            (name, checks.decimal(units, "lots", places=RATE_PLACES))
+            for name, units in draft.lot_ids
+        ),
         note=checks.text(draft.note, "note"),
         external_id=checks.text(draft.external_id, "externalId", limit=MAX_KEY),
     )
