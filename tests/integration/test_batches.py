@@ -429,9 +429,9 @@ async def test_an_export_names_no_lots_that_corrections_took_away(ledger, wrong)
     await assert_comes_back(ledger)
 
 
-async def assert_comes_back(ledger):
+async def assert_comes_back(ledger, name="Copy"):
     """Import an export into an empty portfolio and compare by the method that heeds names."""
-    copy = await Ledger.create(ledger.api, "Copy")
+    copy = await Ledger.create(ledger.api, name)
     await copy.record("importTransactions", content=(await exported(ledger, "CSV"))["content"])
     assert await stored(copy) == await stored(ledger)
     named = (
@@ -454,6 +454,26 @@ async def test_an_export_names_lots_that_came_in_two_transfers(api):
     await ledger.trade("SELL", "4", "150", lots=chosen, day="2024-03-06")
     await ledger.trade("SELL", "4", "160", lots=chosen, day="2024-03-07")
     await assert_comes_back(ledger)
+
+
+async def test_an_export_keeps_every_digit_of_what_was_divided(api):
+    await api.sign_up("ann")
+    ledger, away = await Ledger.create(api), await Ledger.create(api, "Away")
+    await away.trade("BUY", "10", "100.123456789012", fee="1")
+    await away.record(
+        "recordCorporateAction",
+        kind="SPLIT",
+        symbol="AAPL",
+        newUnits="3",
+        oldUnits="7",
+        day="2024-03-04",
+    )
+    await away.record(
+        "transferUnits", toPortfolioId=ledger.key, symbol="AAPL", quantity="1", day="2024-03-05"
+    )
+    # A seventh of thirty units, and the cost of one of them, have no end.
+    await assert_comes_back(ledger)
+    await assert_comes_back(away, name="Copy of away")
 
 
 async def test_an_export_has_a_name_and_a_type(api):
