@@ -52,7 +52,7 @@ from models.transactions import (
 )
 from models.users import User, users_by_id
 from resolvers.batching import Loader
-from services.combined import combined_state, days_of
+from services.combined import Report, combined_state, days_of
 from services.entries import LedgerState, Terms, ledger_states, terms_of
 from services.projection import ledger_entries
 
@@ -301,12 +301,15 @@ class Loaders:
             mine,
             terms=terms_of(owned),
             method=key.method or Method(key.portfolio.lot_method),
-            factors={
-                place: ONE
-                if question.base == target
-                else (rate.value if (rate := rates.get(question)) else None)
-                for place, question in questions.items()
-            },
+            report=Report(
+                currency=target,
+                factors={
+                    place: ONE
+                    if question.base == target
+                    else (rate.value if (rate := rates.get(question)) else None)
+                    for place, question in questions.items()
+                },
+            ),
         )
 
     async def _bars(self, questions: list[BarsQuestion]) -> dict[BarsQuestion, list[Bar]]:
