@@ -252,7 +252,8 @@ def _reinvestment(entry: Transaction, _terms: Terms) -> Event:
 
 
 def _in_kind(entry: Transaction, _terms: Terms) -> Event:
-    return _fill(entry, sign=1, outlay=_gross_outlay(entry, entry.amount or ZERO))
+    outlay = _gross_outlay(entry, entry.amount or ZERO).plus(_fees(entry, with_tax=False))
+    return _fill(entry, sign=1, outlay=outlay)
 
 
 def _conversion(entry: Transaction, _terms: Terms) -> Event:

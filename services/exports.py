@@ -59,7 +59,10 @@ async def export_drafts(session: AsyncSession, portfolio: Portfolio) -> list[Dra
             drafts.append(draft)
             continue
         for number, passage in enumerate(arrivals.get(row_key(entry.id), ()), 1):
-            arrived = _arrival(draft, passage, number=number, base=portfolio.base_currency)
+            arrived = replace(
+                _arrival(draft, passage, base=portfolio.base_currency),
+                external_id=f"{own_id(entry)}/{number}",
+            )
             names.setdefault(passage.lot_fill_id or 0, arrived.external_id or "")
             drafts.append(arrived)
     return [
@@ -103,7 +106,7 @@ def _arrivals(
     return found
 
 
-def _arrival(draft: Draft, passage: Passage, *, number: int, base: str) -> Draft:
+def _arrival(draft: Draft, passage: Passage, *, base: str) -> Draft:
     """Book one lot of a transfer as units that come in at their cost."""
     worth = passage.worth
     rate = None
@@ -118,7 +121,6 @@ def _arrival(draft: Draft, passage: Passage, *, number: int, base: str) -> Draft
         fee=worth.fees,
         rate=rate,
         acquired_at=passage.opened_at,
-        external_id=f"{draft.external_id}/{number}",
     )
 
 
