@@ -51,8 +51,7 @@ def split(new, old, *, after=0):
 
 
 def jumps(series, *, held=10, splits=()):
-    units = {close.day: Decimal(held) for close in series}
-    return unbooked_splits(ACME, series, held=units, splits=splits)
+    return unbooked_splits(ACME, series, held=lambda _: Decimal(held), splits=splits)
 
 
 def off(booked, close, *, splits=()):
@@ -69,6 +68,10 @@ def off(booked, close, *, splits=()):
         ("0.6667", (2, 3)),
         ("104", (100, 1)),
         ("1", None),
+        ("0.699", (2, 3)),
+        ("0.701", None),
+        ("1.424", None),
+        ("1.425", (3, 2)),
         ("1.7", None),
         ("6", None),
         ("0", None),
