@@ -1,14 +1,11 @@
 """Made-up ledgers of any size, the same at every run: valid, and never oversold."""
 
-import csv
-import io
-from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from random import Random
 
 from models.drafts import Draft
-from models.transactions import TRADES, Kind
+from models.transactions import Kind
 
 FIRST = datetime(2014, 1, 2, 9, tzinfo=UTC)
 SPAN = timedelta(days=12 * 365)
@@ -28,7 +25,6 @@ WEIGHTS = {
     Kind.DELIVERY_OUT: 4,
     Kind.SPLIT: 1,
 }
-COLUMNS = ("date", "type", "symbol", "quantity", "price", "fee", "tax", "currency", "id")
 CASH = frozenset({Kind.DEPOSIT, Kind.WITHDRAWAL, Kind.FEE, Kind.INTEREST})
 TAKING = frozenset({Kind.SELL, Kind.DELIVERY_OUT})
 
@@ -86,17 +82,3 @@ def _draft(
     else:
         given = {"symbol": symbol, "quantity": units, "price": money, "fee": fee}
     return Draft(kind=kind, occurred_at=moment, external_id=f"made-up-{number}", **given)  # type: ignore[arg-type]
-
-
-def csv_of(drafts: Iterable[Draft]) -> str:
-    """Write the drafts that FolioQL's own CSV has columns for."""
-    table = io.StringIO()
-    writer = csv.DictWriter(table, COLUMNS)
-    writer.writeheader()
-    for draft in drafts:
-        if draft.kind in TRADES or (draft.amount is not None and draft.quantity is None):
-            row = {name: getattr(draft, name) for name in COLUMNS if hasattr(draft, name)}
-            row |= {"date": draft.occurred_at.isoformat(), "type": draft.kind.value}
-            row |= {"price": draft.price or draft.amount, "id": draft.external_id}
-            writer.writerow(row)
-    return table.getvalue()

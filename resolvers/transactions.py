@@ -23,7 +23,7 @@ from models.transactions import (
 )
 from resolvers.batching import batched
 from resolvers.context import Context
-from resolvers.histories import TransactionChange, change_of
+from resolvers.histories import TransactionChange, histories_of_entries
 from resolvers.ids import encode_id
 from resolvers.instruments import Instrument, instrument_of
 from resolvers.loaders import Booked, state_key
@@ -144,19 +144,6 @@ class ExchangeRateSource(Enum):
     MARKET = strawberry.enum_value("MARKET", description="The market's of its day.")
 
 
-async def histories(
-    parents: "list[Transaction]", info: Info[Context, None]
-) -> list[list[TransactionChange]]:
-    """List the changes of a level of transactions."""
-    loaders = info.context.loaders
-    found = await loaders.revisions.load_many([parent.row.id or 0 for parent in parents])
-    ids = sorted({row.user_id for rows in found for row in rows if row.user_id is not None})
-    names = {
-        user.id: user.username for user in await loaders.users.load_many(ids) if user is not None
-    }
-    return [[change_of(row, changed_by=names.get(row.user_id)) for row in rows] for rows in found]
-
-
 @strawberry.interface(description="One entry of a portfolio's ledger.")
 class Transaction(Node):
     """One entry of a portfolio's ledger."""
@@ -198,7 +185,7 @@ class Transaction(Node):
         "paid in another currency."
     )
     history: list[TransactionChange] = batched(
-        histories, description="Every change since it was recorded, oldest first."
+        histories_of_entries, description="Every change since it was recorded, oldest first."
     )
     portfolio: PortfolioReference = batched(
         portfolios_of_transactions, description="The portfolio it belongs to."

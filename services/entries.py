@@ -174,12 +174,11 @@ def _outlay(entry: Transaction, gross: Decimal, *, sign: int = 1) -> Amounts:
     return _gross_outlay(entry, gross, sign=sign).plus(_fees(entry))
 
 
-@exact
 def gross_of(entry: Transaction) -> Decimal:
     """Return the main amount of an entry in its own currency, before fee and tax."""
     if entry.amount is not None:
         return entry.amount
-    return (entry.quantity or ZERO) * (entry.price or ZERO)
+    return EXACT.multiply(entry.quantity or ZERO, entry.price or ZERO)
 
 
 @exact

@@ -16,7 +16,7 @@ from sqlmodel import col
 
 from analytics.events import Pool
 from analytics.holdings import Shortfall
-from analytics.ledger import Totals, cash_of, sum_totals
+from analytics.ledger import Movement, Totals, cash_of, sum_totals
 from analytics.money import ZERO, total
 from models.base import row_key
 from models.database import chunks, insert_all, upsert
@@ -49,7 +49,7 @@ from services.entries import (
     terms_of,
 )
 from services.lot_choices import check_lots
-from services.pools import entries_of, tied
+from services.pools import entries_of, read_entries, tied
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,9 +116,9 @@ async def apply_change(
     changed = {portfolio_id for portfolio_id, _ in pools}
     arrived, left = by_portfolio(added), by_portfolio(removed)
     for portfolio_id in sorted(arrived.keys() | left.keys()):
-        entries = arrived.get(portfolio_id, []), left.get(portfolio_id, [])
-        await _add_cash(session, portfolio_id, added=entries[0], removed=entries[1])
-        await _add_totals(session, portfolio_id, added=entries[0], removed=entries[1])
+        come, gone = (_movements(group.get(portfolio_id, ())) for group in (arrived, left))
+        await _add_cash(session, portfolio_id, added=come, removed=gone)
+        await _add_totals(session, portfolio_id, added=come, removed=gone)
         changed.add(portfolio_id)
     for portfolio_id in changed:
         portfolios[portfolio_id].version += 1
@@ -257,29 +257,25 @@ def _lots(state: InstrumentState, *, position_id: int) -> list[LotRow]:
     ]
 
 
+def _movements(entries: Iterable[Transaction]) -> list[Movement]:
+    return [movement for entry in entries for movement in movements_of(entry)]
+
+
 async def _add_cash(
     session: AsyncSession,
     portfolio_id: int,
     *,
-    added: Sequence[Transaction],
-    removed: Sequence[Transaction],
+    added: Sequence[Movement],
+    removed: Sequence[Movement],
 ) -> None:
     balances = {
         row.currency: row.amount for row in await session.scalars(cash_by_portfolio([portfolio_id]))
     }
-    for currency, amount in _cash(added).items():
+    for currency, amount in cash_of(added).items():
         balances[currency] = total([balances.get(currency, ZERO), amount])
-    for currency, amount in _cash(removed).items():
+    for currency, amount in cash_of(removed).items():
         balances[currency] = total([balances.get(currency, ZERO), amount.copy_negate()])
     await _write_cash(session, portfolio_id, balances=balances)
-
-
-def _cash(entries: Sequence[Transaction]) -> dict[str, Decimal]:
-    return cash_of(movement for entry in entries for movement in movements_of(entry))
-
-
-def _totals(entries: Sequence[Transaction]) -> Totals:
-    return sum_totals(movement for entry in entries for movement in movements_of(entry))
 
 
 async def _write_cash(
@@ -314,11 +310,11 @@ async def _add_totals(
     session: AsyncSession,
     portfolio_id: int,
     *,
-    added: Sequence[Transaction],
-    removed: Sequence[Transaction],
+    added: Sequence[Movement],
+    removed: Sequence[Movement],
 ) -> None:
     row = await session.scalar(totals_by_portfolio([portfolio_id]))
-    totals = totals_of_row(row).plus(_totals(added)).plus(_totals(removed), sign=-1)
+    totals = totals_of_row(row).plus(sum_totals(added)).plus(sum_totals(removed), sign=-1)
     first = await session.scalar(first_moment(portfolio_id))
     await _write_totals(
         session, portfolio_id, totals=totals, first_day=None if first is None else first.date()
@@ -336,7 +332,7 @@ async def rebuild(session: AsyncSession, portfolio: Portfolio) -> None:
     """Derive the whole projection of a portfolio anew from its ledger."""
     portfolio_id = row_key(portfolio.id)
     portfolios = await _owned(session, portfolio.owner_id)
-    entries = list(await session.scalars(ledger([portfolio_id])))
+    entries = await read_entries(session, ledger([portfolio_id]))
     known = await session.scalars(
         select(col(Position.instrument_id)).where(col(Position.portfolio_id) == portfolio_id)
     )
@@ -344,9 +340,10 @@ async def rebuild(session: AsyncSession, portfolio: Portfolio) -> None:
     pools = await tied(session, owner_ids=[portfolio.owner_id], pools=touched)
     await _rewrite_positions(session, portfolios, pools=pools, lenient=True)
     await session.execute(delete(CashBalance).where(col(CashBalance.portfolio_id) == portfolio_id))
-    await _write_cash(session, portfolio_id, balances=_cash(entries))
+    movements = _movements(entries)
+    await _write_cash(session, portfolio_id, balances=cash_of(movements))
     first = min((entry.occurred_at.date() for entry in entries), default=None)
-    await _write_totals(session, portfolio_id, totals=_totals(entries), first_day=first)
+    await _write_totals(session, portfolio_id, totals=sum_totals(movements), first_day=first)
     for changed in {pool[0] for pool in pools} | {portfolio_id}:
         portfolios[changed].version += 1
 
@@ -359,7 +356,7 @@ async def ledger_entries(
     Up to and including a moment if one is given.
     """
     ids = {row_key(portfolio.id) for portfolio in portfolios}
-    entries = list(await session.scalars(ledger(sorted(ids), until=until)))
+    entries = await read_entries(session, ledger(sorted(ids), until=until))
     owners = {portfolio.owner_id for portfolio in portfolios}
     pools = await tied(session, owner_ids=owners, pools=pools_of(entries))
     elsewhere = {pool for pool in pools if pool[0] not in ids}

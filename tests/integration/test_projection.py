@@ -155,6 +155,16 @@ async def test_lots_of_one_moment_stay_in_the_order_they_were_bought(api):
     assert [lot["transaction_id"] for lot in await ledger.lots()] == keys[1:]
 
 
+async def test_many_instruments_are_read_and_written_in_parts(api, monkeypatch):
+    monkeypatch.setattr("models.database.CHUNK", 2)
+    ledger = await open_ledger(api)
+    symbols = ["AAPL", "MSFT", "NVDA", "KO", "JPM"]
+    await ledger.book(*(buy(1, 100, symbol=symbol) for symbol in symbols))
+    await ledger.book(*(buy(2, 100, symbol=symbol, day=1) for symbol in symbols))
+    assert [lot["quantity"] for lot in await ledger.lots()] == [1] * 5 + [2] * 5
+    assert await ledger.differences() == []
+
+
 amounts = st.integers(1, 12).map(Decimal)
 days = st.integers(0, 6)
 symbols = st.sampled_from(["AAPL", "SAP.DE"])
@@ -192,7 +202,7 @@ changes = st.lists(
 
 
 @settings(
-    max_examples=12,
+    max_examples=30,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
