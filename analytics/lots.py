@@ -292,6 +292,8 @@ class _Accounts:
 
     def _move(self, move: Move) -> None:
         source = self[move.source]
+        if move.source == move.target and move.book == move.target_book:
+            return
         if move.source == move.target:
             source.heap.pass_on(move.quantity, book=move.book, target=move.target_book)
             return

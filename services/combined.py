@@ -7,13 +7,13 @@ concern the units of the portfolio that booked them.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
-from decimal import Decimal
+from decimal import Decimal, localcontext
 
 from analytics.events import Amounts, Conversion, Event, Fill, Method, Move, Repayment
-from analytics.holdings import Holding
+from analytics.holdings import Holding, Lot
 from analytics.ledger import Movement, Nature, cash_of, flow_totals, sum_totals
 from analytics.lots import fold
-from analytics.money import ONE, convert_known, total_known
+from analytics.money import EXACT, ONE, convert_known, total_known
 from models.base import row_key
 from models.transactions import Transaction
 from services.entries import (
@@ -150,6 +150,22 @@ def _income(
     return total_known(own for own, _ in parts), total_known(base for _, base in parts)
 
 
+def _whole_lots(holding: Holding) -> Holding:
+    """Put together what one purchase opened, whosever the units have become."""
+    whole: dict[int, Lot] = {}
+    with localcontext(EXACT):
+        for lot in holding.lots:
+            known = whole.get(lot.fill_id)
+            whole[lot.fill_id] = (
+                lot
+                if known is None
+                else replace(
+                    known, quantity=known.quantity + lot.quantity, paid=known.paid.plus(lot.paid)
+                )
+            )
+    return replace(holding, lots=tuple(whole.values()))
+
+
 def combined_state(
     entries: Iterable[Transaction],
     *,
@@ -172,7 +188,7 @@ def combined_state(
             groups.setdefault(entry.instrument_id, []).append(entry)
     states = {}
     for instrument_id in groups.keys() | {pool[1] for pool in holdings}:
-        holding = holdings.get((ALL, instrument_id), Holding())
+        holding = _whole_lots(holdings.get((ALL, instrument_id), Holding()))
         income, income_base = _income(groups.get(instrument_id, ()), report)
         states[instrument_id] = InstrumentState(
             holding=holding,
