@@ -82,10 +82,13 @@ async def owned_portfolio(
     return found
 
 
-async def hold_portfolio(session: AsyncSession, *, owner_id: int, portfolio_id: int) -> Portfolio:
+async def hold_portfolio(
+    session: AsyncSession, *, owner_id: int, portfolio_id: int, field: str = "portfolioId"
+) -> Portfolio:
     """Return an owner's portfolio for a change of its ledger, held against other writers.
 
-    One person's ledgers are held together, for a change of one can reach into another.
+    One person's ledgers are held together, for a change of one can reach into another. ``field``
+    is what of the input led to it.
     """
     await session.execute(user_for_update(owner_id))
     found = await session.scalar(portfolio_for_update(owner_id=owner_id, portfolio_id=portfolio_id))
@@ -93,7 +96,7 @@ async def hold_portfolio(session: AsyncSession, *, owner_id: int, portfolio_id: 
         raise portfolio_not_found()
     if found.archived_at is not None:
         raise refuse(
-            MistakeCode.ARCHIVED, "The portfolio is archived and takes no bookings.", "portfolioId"
+            MistakeCode.ARCHIVED, "The portfolio is archived and takes no bookings.", field
         )
     return found
 
