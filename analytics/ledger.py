@@ -19,12 +19,20 @@ class Nature(Enum):
     CHARGE = "CHARGE"
 
 
+class Levy(Enum):
+    """What kind of cost a payment is, whether an entry of its own or part of one."""
+
+    FEE = "FEE"
+    TAX = "TAX"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Movement:
     """One part of what a ledger entry does to the cash: positive in, negative out.
 
     ``amount_base`` is in base currency at the entry's rate, null if none was known. An income and
-    the tax withheld from it are two movements, so that each counts as what it is.
+    the tax withheld from it are two movements, so that each counts as what it is; ``levy`` tells
+    which are fees and taxes, those within trades too.
     """
 
     day: date
@@ -32,6 +40,7 @@ class Movement:
     currency: str
     amount: Decimal
     amount_base: Decimal | None
+    levy: Levy | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

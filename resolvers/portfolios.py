@@ -24,7 +24,9 @@ from resolvers.loaders import PageKey
 from resolvers.lots import FeePolicy, LotMethod, method_of
 from resolvers.paging import cut_of
 from resolvers.positions import Position, position_of
+from resolvers.quality import MAX_FINDINGS, DataQualityFinding, findings_of_scopes
 from resolvers.scalars import CurrencyCode, Ratio
+from resolvers.statements import PeriodStatement, statements_of_scopes
 from resolvers.transaction_pages import (
     TradeConnection,
     TransactionConnection,
@@ -259,6 +261,16 @@ class Portfolio(Node):
         realized_gains_of_scopes,
         description="Its closed lots with what they brought, newest first; with `from` and `to` "
         "those closed on these days. By its lot method unless `lotMethod` asks for another.",
+    )
+    statement: PeriodStatement = batched(
+        statements_of_scopes,
+        description="What became of its value from one day to another, both included, in the base "
+        "currency or another.",
+    )
+    data_quality: list[DataQualityFinding] = batched(
+        findings_of_scopes,
+        description=f"What looks wrong in its ledger, worst first, at most {MAX_FINDINGS} "
+        "findings. Nothing is changed: each names the mutation that would repair it.",
     )
     trades: TradeConnection = batched(
         trades_of_portfolios,

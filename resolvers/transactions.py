@@ -23,7 +23,7 @@ from models.transactions import (
 )
 from resolvers.batching import batched
 from resolvers.context import Context
-from resolvers.histories import TransactionChange, change_of
+from resolvers.histories import TransactionChange, histories_of_entries
 from resolvers.ids import encode_id
 from resolvers.instruments import Instrument, instrument_of
 from resolvers.loaders import Booked, state_key
@@ -144,19 +144,6 @@ class ExchangeRateSource(Enum):
     MARKET = strawberry.enum_value("MARKET", description="The market's of its day.")
 
 
-async def histories(
-    parents: "list[Transaction]", info: Info[Context, None]
-) -> list[list[TransactionChange]]:
-    """List the changes of a level of transactions."""
-    loaders = info.context.loaders
-    found = await loaders.revisions.load_many([parent.row.id or 0 for parent in parents])
-    ids = sorted({row.user_id for rows in found for row in rows if row.user_id is not None})
-    names = {
-        user.id: user.username for user in await loaders.users.load_many(ids) if user is not None
-    }
-    return [[change_of(row, changed_by=names.get(row.user_id)) for row in rows] for rows in found]
-
-
 @strawberry.interface(description="One entry of a portfolio's ledger.")
 class Transaction(Node):
     """One entry of a portfolio's ledger."""
@@ -198,7 +185,7 @@ class Transaction(Node):
         "paid in another currency."
     )
     history: list[TransactionChange] = batched(
-        histories, description="Every change since it was recorded, oldest first."
+        histories_of_entries, description="Every change since it was recorded, oldest first."
     )
     portfolio: PortfolioReference = batched(
         portfolios_of_transactions, description="The portfolio it belongs to."
@@ -339,6 +326,11 @@ TYPES = {kind: made for kinds, made in ENTRY_TYPES.items() for kind in kinds}
 KINDS_BY_TYPE_NAME = {made.__name__: kinds for kinds, made in ENTRY_TYPES.items()}
 
 
+def entry_id(kind: Kind, key: int | None) -> strawberry.ID:
+    """Return the global id of a ledger entry."""
+    return strawberry.ID(encode_id(TYPES[kind].__name__, key))
+
+
 def transaction_of(booked: Booked) -> Entry:
     """Build the outward shape of a ledger entry."""
     row, instrument, related = booked
@@ -349,7 +341,7 @@ def transaction_of(booked: Booked) -> Entry:
     effects = cash_effects(row)
     price = row.price if row.price is not None else ratio(row.amount, row.quantity)
     fields: dict[str, Any] = {
-        "id": strawberry.ID(encode_id(made.__name__, row.id)),
+        "id": entry_id(kind, row.id),
         "row": row,
         "kind": TransactionKind(kind.value),
         "occurred_at": row.occurred_at,

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from analytics.events import Amounts, Conversion, Event, Fill, Method, Move, Pool, Repayment
 from analytics.holdings import Holding
-from analytics.ledger import Movement, Nature, Totals, cash_of, flow_totals, sum_totals
+from analytics.ledger import Levy, Movement, Nature, Totals, cash_of, flow_totals, sum_totals
 from analytics.lots import fold
 from analytics.money import EXACT, ONE, ZERO, convert_known, exact, settle, total_known
 from models.base import row_key
@@ -33,6 +33,10 @@ _SIGN = (
     | dict.fromkeys((Kind.RETURN_OF_CAPITAL, Kind.SPLIT, Kind.SPIN_OFF, Kind.MERGER), 1)
 )
 """Which way an entry's main amount moves the cash; kinds that are not here move none."""
+
+_LEVIES = dict.fromkeys((Kind.FEE, Kind.FEE_REFUND), Levy.FEE) | dict.fromkeys(
+    (Kind.TAX, Kind.TAX_REFUND), Levy.TAX
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -355,29 +359,31 @@ def _costs_follow_units(entry: Transaction) -> bool:
     return kind in TRADES or entry.amount is not None or entry.price is not None
 
 
+@exact
 def movements_of(entry: Transaction) -> list[Movement]:
     """Read any entry as movements of cash, which may cancel out."""
     kind, nature, gross = Kind(entry.kind), _nature(entry), gross_of(entry)
     costs = Nature.TRADE if _costs_follow_units(entry) else Nature.CHARGE
-    parts: list[tuple[Nature, Decimal, str | None, Decimal | None]] = []
+    parts: list[tuple[Nature, Levy | None, Decimal, str | None, Decimal | None]] = []
     passes = nature is Nature.TRADE and kind in {
         Kind.DELIVERY_IN,
         Kind.TRANSFER_IN,
         Kind.OPENING_BALANCE,
     }
     if kind in _SIGN and not passes:
-        parts.append((nature, gross * _SIGN[kind], None, None))
+        parts.append((nature, _LEVIES.get(kind), gross * _SIGN[kind], None, None))
     if kind is Kind.DIVIDEND_REINVESTED:
-        parts.append((Nature.TRADE, _reinvested(entry).copy_negate(), None, None))
+        parts.append((Nature.TRADE, None, _reinvested(entry).copy_negate(), None, None))
     if kind is Kind.DIVIDEND_IN_KIND:
-        parts.append((Nature.TRADE, gross.copy_negate(), None, None))
+        parts.append((Nature.TRADE, None, gross.copy_negate(), None, None))
     withheld = Nature.CHARGE if kind in INCOME else costs
+    fee, tax = entry.fee.copy_negate(), entry.tax.copy_negate()
     if kind is not Kind.TRANSFER_IN:
-        parts.append((costs, entry.fee.copy_negate(), entry.fee_currency, entry.fee_rate))
-    parts.append((withheld, entry.tax.copy_negate(), entry.tax_currency, entry.tax_rate))
+        parts.append((costs, Levy.FEE, fee, entry.fee_currency, entry.fee_rate))
+    parts.append((withheld, Levy.TAX, tax, entry.tax_currency, entry.tax_rate))
     return [
-        _movement(entry, part, amount=amount, currency=currency, rate=rate)
-        for part, amount, currency, rate in parts
+        replace(_movement(entry, part, amount=amount, currency=currency, rate=rate), levy=levy)
+        for part, levy, amount, currency, rate in parts
         if amount
     ]
 

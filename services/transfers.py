@@ -48,9 +48,12 @@ async def prepare_transfer(
     draft: Draft,
 ) -> PreparedTransfer:
     """Find the rates that a transfer needs; ``draft`` is of its leaving half."""
-    arriving = replace(draft, kind=TRANSFER_PAIRS[draft.kind], lots=(), rate=None)
+    leaving = await prepare(session, market, base_currency=source.base_currency, drafts=[draft])
+    arriving = replace(
+        leaving.drafts[0], kind=TRANSFER_PAIRS[draft.kind], lots=(), rate=None
+    )  # in the currency that left, whatever the target's own is
     return PreparedTransfer(
-        leaving=await prepare(session, market, base_currency=source.base_currency, drafts=[draft]),
+        leaving=leaving,
         arriving=await prepare(
             session, market, base_currency=target.base_currency, drafts=[arriving]
         ),

@@ -1,0 +1,380 @@
+"""Many entries at once over HTTP: lists, files, uploads, and exports that come back the same."""
+
+import json
+
+import pytest
+
+from services.projection import _stored
+from services.verification import verify_all
+from tests.ledger import GAIN, MONEY, Ledger, all_sorts, flat
+
+KINDS = 27
+
+
+@pytest.fixture
+async def ledger(api):
+    """An empty portfolio in US dollars."""
+    await api.sign_up("ann")
+    return await Ledger.create(api)
+
+
+def entry(kind, day="2024-03-01", **fields):
+    return {"kind": kind, "occurredAt": f"{day}T15:00:00Z"} | fields
+
+
+def fates(done):
+    return [outcome["fate"] for outcome in done["outcomes"]]
+
+
+def mistakes(done):
+    return {
+        outcome["line"]: [
+            (error["code"], ".".join(error["field"])) for error in outcome["userErrors"]
+        ]
+        for outcome in done["outcomes"]
+        if outcome["userErrors"]
+    }
+
+
+# Lists
+
+
+async def test_a_list_is_booked_as_a_whole_in_any_order(ledger):
+    done = await ledger.record(
+        "recordTransactions",
+        transactions=[
+            entry("SELL", "2024-03-04", symbol="AAPL", quantity="4", price="110"),
+            entry("BUY", symbol="AAPL", quantity="10", price="100"),
+            entry("DEPOSIT", amount="1000"),
+        ],
+    )
+    assert [(one["line"], one["fate"], one["transaction"]["kind"]) for one in done["outcomes"]] == [
+        (1, "ADDED", "SELL"),
+        (2, "ADDED", "BUY"),
+        (3, "ADDED", "DEPOSIT"),
+    ]
+    assert done["counts"] == [{"fate": "ADDED", "count": 3}]
+    assert done["portfolio"] == {"id": ledger.key, "version": 1, "cash": ["440 USD"]}
+    assert (await ledger.position())["realizedGain"] == "40 USD"
+
+
+async def test_one_wrong_row_holds_all_others_back_and_says_why(ledger):
+    done = await ledger.try_to(
+        "recordTransactions",
+        transactions=[
+            entry("BUY", symbol="AAPL", quantity="10", price="100"),
+            entry("BUY", symbol="AAPL", quantity="0", price="-1"),
+            entry("SPLIT", symbol="AAPL"),
+            entry("BUY", symbol="AAPL", quantity="1", price="1", settlementCurrency="CHF"),
+        ],
+    )
+    assert fates(done) == ["HELD_BACK", "REFUSED", "REFUSED", "REFUSED"]
+    assert mistakes(done) == {
+        2: [("OUT_OF_RANGE", "quantity"), ("OUT_OF_RANGE", "price")],
+        3: [("REQUIRED", "newUnits")],
+        4: [("CURRENCY_MISMATCH", "settlementCurrency")],
+    }
+    assert done["counts"] == [
+        {"fate": "REFUSED", "count": 3},
+        {"fate": "HELD_BACK", "count": 1},
+    ]
+    assert (done["portfolio"], done["userErrors"]) == (None, [])
+    assert await ledger.see("version transactions { totalCount }") == {
+        "version": 0,
+        "transactions": {"totalCount": 0},
+    }
+
+
+async def test_a_row_that_sells_too_much_is_the_one_that_is_refused(ledger):
+    done = await ledger.try_to(
+        "recordTransactions",
+        transactions=[
+            entry("BUY", symbol="AAPL", quantity="10", price="100"),
+            entry("SELL", "2024-03-04", symbol="AAPL", quantity="11", price="100"),
+            entry("DEPOSIT", amount="5"),
+        ],
+    )
+    assert fates(done) == ["HELD_BACK", "REFUSED", "HELD_BACK"]
+    assert mistakes(done) == {2: [("OVERSOLD", "quantity")]}
+
+
+async def test_rows_whose_id_is_known_are_left_alone(ledger):
+    rows = [
+        entry("DEPOSIT", amount="1", externalId="a"),
+        entry("DEPOSIT", amount="2", externalId="b"),
+    ]
+    await ledger.record("recordTransactions", transactions=rows[:1])
+    done = await ledger.record(
+        "recordTransactions", transactions=[*rows, entry("DEPOSIT", amount="4", externalId="b")]
+    )
+    assert fates(done) == ["KNOWN", "ADDED", "KNOWN"]
+    assert done["portfolio"]["cash"] == ["3 USD"]
+
+
+async def test_a_list_has_one_to_a_thousand_entries(ledger):
+    row = entry("DEPOSIT", amount="1")
+    for rows in ([], [row] * 1001):
+        assert await ledger.refused("recordTransactions", transactions=rows) == [
+            ("OUT_OF_RANGE", "transactions")
+        ]
+    done = await ledger.record("recordTransactions", transactions=[row] * 1000)
+    assert (len(done["outcomes"]), done["portfolio"]["cash"]) == (1000, ["1000 USD"])
+
+
+async def test_a_list_sent_again_with_its_key_is_booked_once(ledger):
+    rows = [entry("DEPOSIT", amount="1"), entry("DEPOSIT", amount="1")]
+    done = [
+        await ledger.record("recordTransactions", transactions=rows, idempotencyKey="k")
+        for _ in range(2)
+    ]
+    assert [one["replayed"] for one in done] == [False, True]
+    assert [one["portfolio"]["cash"] for one in done] == [["2 USD"]] * 2
+
+
+async def test_lists_and_files_go_into_ones_own_portfolio_only(ledger):
+    await ledger.api.sign_up("mallory")
+    rows = [entry("DEPOSIT", amount="1")]
+    wrong = [("NOT_FOUND", "portfolioId")]
+    assert await ledger.refused("recordTransactions", transactions=rows) == wrong
+    assert await ledger.refused("importTransactions", content=DEPOSITS) == wrong
+
+
+# Files
+
+DEPOSITS = "date,type,amount\n2024-03-01,deposit,10\n2024-03-01,deposit,10\n"
+
+
+async def test_two_equal_rows_are_two_bookings_and_known_the_next_time(ledger):
+    first = await ledger.record("importTransactions", content=DEPOSITS)
+    assert (fates(first), first["portfolio"]["cash"]) == (["ADDED"] * 2, ["20 USD"])
+    again = await ledger.record("importTransactions", content=DEPOSITS)
+    assert (fates(again), again["portfolio"]["cash"]) == (["KNOWN"] * 2, ["20 USD"])
+    third = await ledger.record("importTransactions", content=DEPOSITS + "2024-03-01,deposit,10\n")
+    assert fates(third) == ["KNOWN", "KNOWN", "ADDED"]
+    assert third["portfolio"] == {"id": ledger.key, "version": 2, "cash": ["30 USD"]}
+
+
+async def test_rows_are_known_by_their_id(ledger):
+    text = "id,date,type,amount\n{},2024-03-01,deposit,10\n"
+    await ledger.record("importTransactions", content=text.format("x"))
+    done = await ledger.record(
+        "importTransactions", content=text.format("x") + "y,2024-03-01,deposit,1\n"
+    )
+    assert (fates(done), done["portfolio"]["cash"]) == (["KNOWN", "ADDED"], ["11 USD"])
+
+
+BROKEN = "date,type,amount\n2024-03-01,deposit,10\n2024-03-01,deposit,ten\n2024-03-01,gift,1\n"
+
+
+async def test_a_broken_row_holds_the_file_back_unless_it_may_be_skipped(ledger):
+    done = await ledger.try_to("importTransactions", content=BROKEN)
+    assert fates(done) == ["HELD_BACK", "REFUSED", "REFUSED"]
+    assert mistakes(done) == {3: [("INVALID", "amount")], 4: [("INVALID", "type")]}
+    assert done["portfolio"] is None
+    done = await ledger.record("importTransactions", content=BROKEN, skipRefused=True)
+    assert fates(done) == ["ADDED", "REFUSED", "REFUSED"]
+    assert done["portfolio"]["cash"] == ["10 USD"]
+
+
+async def test_columns_of_any_table_can_be_named(ledger):
+    content = "When;What;Euros\n2024-03-01;deposit;10\n"
+    mapping = [
+        {"field": "date", "column": "When"},
+        {"field": "type", "column": "What"},
+        {"field": "amount", "column": "Euros"},
+        {"field": "currency", "value": "EUR"},
+    ]
+    done = await ledger.record("importTransactions", content=content, mapping=mapping)
+    assert done["portfolio"]["cash"] == ["10 EUR"]
+    for wrong in ({"field": "amount"}, {"field": "amount", "column": "a", "value": "b"}):
+        assert await ledger.refused("importTransactions", content=content, mapping=[wrong]) == [
+            ("REQUIRED", "mapping.0")
+        ]
+
+
+async def test_a_file_that_cannot_be_used_is_refused_as_a_whole(ledger):
+    for given, wrong in (
+        ({}, ("REQUIRED", "file")),
+        ({"content": ""}, ("INVALID", "file")),
+        ({"content": "nothing,we,know\n1,2,3\n"}, ("INVALID", "file")),
+        ({"content": DEPOSITS, "format": "no such format"}, ("INVALID", "file")),
+    ):
+        assert await ledger.refused("importTransactions", **given) == [wrong]
+
+
+async def test_a_sale_without_its_purchase_is_imported_with_what_is_missing(ledger):
+    text = "date,type,symbol,quantity,price\n2024-03-01,sell,AAPL,3,40\n"
+    done = await ledger.record("importTransactions", content=text)
+    assert fates(done) == ["ADDED"]
+    position = await ledger.position()
+    assert (position["missingQuantity"], position["realizedGain"]) == ("3", None)
+
+
+# Uploads
+
+IMPORT = (
+    "mutation($input: ImportTransactionsInput!) { importTransactions(input: $input) "
+    "{ format counts { fate count } portfolio { cash { amount currency } } "
+    "userErrors { code field } } }"
+)
+
+
+async def upload(ledger, *, operations=None, map_=None, files=None, **headers):
+    variables = {"input": {"portfolioId": ledger.key, "file": None}}
+    form = {
+        "operations": operations
+        if operations is not None
+        else json.dumps({"query": IMPORT, "variables": variables}),
+        "map": map_ if map_ is not None else json.dumps({"0": ["variables.input.file"]}),
+    }
+    return await ledger.api.client.post(
+        "/graphql",
+        data={name: value for name, value in form.items() if value},
+        files={"0": ("d.csv", DEPOSITS.encode(), "text/csv")} if files is None else files,
+        headers=ledger.api.headers | headers,
+    )
+
+
+async def test_a_file_is_sent_in_a_multipart_request(ledger):
+    response = await upload(ledger)
+    assert response.status_code == 200
+    assert flat(response.json()["data"]["importTransactions"]) == {
+        "format": "folioql",
+        "counts": [{"fate": "ADDED", "count": 2}],
+        "portfolio": {"cash": ["20 USD"]},
+        "userErrors": [],
+    }
+
+
+FILE = ("d.csv", DEPOSITS.encode(), "text/csv")
+OPERATION = json.dumps({"query": IMPORT, "variables": {"input": {"file": None}}})
+
+
+@pytest.mark.parametrize(
+    ("odd", "message"),
+    [
+        ({"map_": ""}, "The form has no field `map`."),
+        ({"map_": "{"}, "`map` is not JSON"),
+        ({"map_": "[]"}, "`operations` and `map` must be JSON objects."),
+        ({"operations": "{"}, "`operations` is not JSON"),
+        ({"operations": f"[{OPERATION}]"}, "`operations` and `map` must be JSON objects."),
+        ({"map_": '{"0": ["variables.input.files"]}'}, "`map` leads to no null"),
+        ({"map_": '{"0": ["variables.input.portfolioId"]}'}, "`map` leads to no null"),
+        ({"map_": '{"0": ["query"]}'}, "`map` leads to no null"),
+        ({"map_": '{"0": [7]}'}, "`map` leads to no null"),
+        ({"map_": '{"0": ["variables.input.file", "variables.input.file"]}'}, "leads to no null"),
+        ({"map_": '{"0": "variables.input.file"}'}, "`map` names no file: '0'."),
+        ({"map_": '{"1": ["variables.input.file"]}'}, "`map` names no file: '1'."),
+        ({"files": {str(number): FILE for number in range(11)}}, "Too many files."),
+    ],
+)
+async def test_an_odd_multipart_request_is_refused_and_books_nothing(ledger, odd, message):
+    response = await upload(ledger, **odd)
+    assert response.status_code == 400
+    (error,) = response.json()["errors"]
+    assert message in error["message"]
+    assert error["extensions"] == {"code": "BAD_REQUEST"}
+    assert await ledger.see("version") == {"version": 0}
+
+
+async def test_an_upload_needs_a_user_and_must_not_be_too_large(ledger):
+    large = await upload(ledger, **{"content-length": "50000001"})
+    assert (large.status_code, large.json()["errors"][0]["extensions"]) == (
+        413,
+        {"code": "BODY_TOO_LARGE"},
+    )
+    anonymous = await upload(ledger, authorization="")
+    assert (anonymous.status_code, anonymous.json()["errors"][0]["extensions"]) == (
+        401,
+        {"code": "UNAUTHENTICATED"},
+    )
+
+
+async def test_a_file_that_is_no_text_of_a_known_format_is_refused(ledger):
+    for content in (b"\x00\xff\xfe" * 9, b"%PDF-1.7", b""):
+        response = await upload(ledger, files={"0": ("d.csv", content, "text/csv")})
+        assert response.json()["data"]["importTransactions"]["userErrors"] == [
+            {"code": "INVALID", "field": ["file"]}
+        ]
+
+
+async def test_a_file_cannot_be_written_as_text_in_its_place(ledger):
+    answer = await ledger.api.ask(
+        IMPORT, {"input": {"portfolioId": ledger.key, "file": "date,type"}}
+    )
+    assert "multipart" in answer["errors"][0]["message"]
+
+
+# Exports
+
+FIGURES = (
+    f"overview {{ currency value {MONEY} cash {MONEY} marketValue {MONEY} invested {MONEY} "
+    f"unrealizedGain {MONEY} realizedGain {MONEY} income {MONEY} charges {MONEY} "
+    f"netContributions {MONEY} totalGain {MONEY} totalReturn dayChange {MONEY} "
+    "issues { figure reason } } "
+    f"cash {MONEY} positions(includeClosed: true) {{ symbol quantity costBasis {MONEY} "
+    f"fees {MONEY} realizedGain {MONEY} income {MONEY} missingQuantity openedAt "
+    f"lots {{ quantity cost {MONEY} fees {MONEY} openedAt }} }} "
+    f"realizedGains(first: 100) {{ totalCount totalInBaseCurrency {MONEY} nodes {{ {GAIN} }} }}"
+)
+
+
+async def stored(ledger):
+    """Return every figure that is kept of a portfolio, to the last digit."""
+    from resolvers.ids import decode_id
+
+    async with ledger.api.services.database.reading() as session:
+        figures = await _stored(session, decode_id(ledger.key).key)
+    return {name: text for name, text in figures.items() if not name.endswith("transaction_id")}
+
+
+async def exported(ledger, written):
+    seen = await ledger.see(
+        f"transactionsExport(format: {written}) {{ fileName mediaType content rowCount }}"
+    )
+    return seen["transactionsExport"]
+
+
+@pytest.mark.parametrize("method", ["FIFO", "LIFO", "HIFO", "AVERAGE", "SPECIFIC"])
+async def test_an_export_of_every_kind_of_entry_comes_back_with_the_same_figures(api, method):
+    await api.sign_up("ann")
+    ledger = await all_sorts(api, lotMethod=method)
+    listed = await ledger.see("transactions(first: 100) { nodes { kind } }")
+    assert len({one["kind"] for one in listed["transactions"]["nodes"]}) == KINDS
+    assert await verify_all(api.services.database) == (2, [])
+    figures, kept = await ledger.see(FIGURES), await stored(ledger)
+    for written in ("CSV", "JSON"):
+        file = await exported(ledger, written)
+        copy = await Ledger.create(api, f"Copy from {written}", lotMethod=method)
+        done = await copy.record("importTransactions", content=file["content"])
+        assert done["counts"] == [{"fate": "ADDED", "count": file["rowCount"]}]
+        assert await copy.see(FIGURES) == figures
+        assert await stored(copy) == kept
+        assert (await exported(copy, written))["rowCount"] == file["rowCount"]
+        again = await copy.record("importTransactions", content=file["content"])
+        assert again["counts"] == [{"fate": "KNOWN", "count": file["rowCount"]}]
+    assert await verify_all(api.services.database) == (4, [])
+
+
+async def test_an_export_into_the_portfolio_it_is_of_changes_nothing(api):
+    await api.sign_up("ann")
+    ledger = await all_sorts(api)
+    before = await ledger.see(f"version {FIGURES}")
+    for written in ("CSV", "JSON"):
+        file = await exported(ledger, written)
+        done = await ledger.record("importTransactions", content=file["content"])
+        assert done["counts"] == [{"fate": "KNOWN", "count": file["rowCount"]}], written
+    after = await ledger.see(f"version {FIGURES}")
+    assert {name: after[name] for name in after if name != "version"} == {
+        name: before[name] for name in before if name != "version"
+    }
+
+
+async def test_an_export_has_a_name_and_a_type(api):
+    await api.sign_up("ann")
+    ledger = await Ledger.create(api, "Alte Größe 1")
+    await ledger.record("recordCashTransfer", direction="DEPOSIT", amount="10")
+    file = await exported(ledger, "CSV")
+    assert (file["mediaType"], file["rowCount"]) == ("text/csv", 1)
+    assert file["fileName"].endswith(".csv")
+    assert (await exported(ledger, "JSON"))["mediaType"] == "application/json"
