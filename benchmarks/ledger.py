@@ -145,7 +145,7 @@ async def _costs(url: str, size: int) -> Costs:
 
 def costs(url: str, size: int) -> Costs:
     """Measure one size on one database, in this process."""
-    configure_logging("error")
+    configure_logging("critical")  # a long import keeps the market's memory waiting, and it says so
     return asyncio.run(_costs(url, size))
 
 

@@ -11,7 +11,7 @@ from analytics.events import Method
 from analytics.money import ONE
 from datasources.errors import UnavailableError
 from datasources.market import Market
-from models.database import Database
+from models.database import Database, chunks
 from models.instruments import Instrument, instruments_by_id, instruments_by_symbol
 from models.market import (
     Bar,
@@ -351,8 +351,10 @@ class Loaders:
         async with self._database.reading() as session:
             for chosen, cut in alike:
                 ids = [key.portfolio_id for key in keys if (key.chosen, key.cut) == (chosen, cut)]
-                rows = (await session.execute(transactions_page(ids, chosen, cut))).all()
-                booked = [(row[0], row[1], row[2]) for row in rows]
+                booked: list[Booked] = []
+                for some in chunks(ids):
+                    rows = await session.execute(transactions_page(some, chosen, cut))
+                    booked += [(row[0], row[1], row[2]) for row in rows]
                 for portfolio_id, group in _group(booked, lambda one: one[0].portfolio_id).items():
                     pages[PageKey(portfolio_id=portfolio_id, chosen=chosen, cut=cut)] = group
         return pages

@@ -444,7 +444,8 @@ async def _write(
     """
     newest = await session.scalar(newest_key())
     await insert_all(session, Transaction, rows)
-    return list(await session.scalars(booked_since(portfolio_id, newest or 0)))
+    found = await session.scalars(booked_since(newest or 0))
+    return [row for row in found if row.portfolio_id == portfolio_id]  # others book meanwhile
 
 
 async def book_one(

@@ -100,6 +100,7 @@ def sell(units, price, **fields):
 
 
 async def statements_of(ledger, *drafts):
+    await ledger.services.market.flush()  # or it might write what it learnt in between
     before = ledger.services.database.statements
     await ledger.book(*drafts)
     return ledger.services.database.statements - before
