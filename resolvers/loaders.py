@@ -52,6 +52,7 @@ from models.transactions import (
 )
 from models.users import User, users_by_id
 from resolvers.batching import Loader
+from services.aside import aside
 from services.combined import Report, combined_state, days_of
 from services.entries import LedgerState, Terms, ledger_states, terms_of
 from services.projection import ledger_entries
@@ -255,9 +256,8 @@ class Loaders:
         }
 
     async def _ledger_states(self, keys: list[StateKey]) -> dict[StateKey, LedgerState]:
-        states: dict[StateKey, LedgerState] = {}
-        whole_of: list[tuple[StateKey, list[Transaction], list[Portfolio]]] = []
         # Siblings share their arguments, so this is one round but for aliased fields.
+        rounds = []
         async with self._database.reading() as session:
             for day, method in {(key.day, key.method) for key in keys}:
                 asked = [key for key in keys if (key.day, key.method) == (day, method)]
@@ -272,16 +272,17 @@ class Loaders:
                 entries = await ledger_entries(
                     session, wanted, until=None if day is None else end_of(day)
                 )
-                single = [key for key in asked if not key.portfolio.is_all]
-                if single:
-                    found = ledger_states(entries, terms=terms_of(owned, method=method))
-                    states |= {key: found.get(key.portfolio_id, LedgerState()) for key in single}
-                for key in asked:
-                    if key.portfolio.is_all:
-                        mine = [row for row in owned if row.owner_id == key.portfolio.owner_id]
-                        whole_of.append((key, entries, mine))
-        for key, entries, mine in whole_of:
-            states[key] = await self._combined(key, entries, mine)
+                rounds.append((asked, owned, entries, terms_of(owned, method=method)))
+        states: dict[StateKey, LedgerState] = {}
+        for asked, owned, entries, terms in rounds:
+            single = [key for key in asked if not key.portfolio.is_all]
+            if single:
+                found = await aside(entries, ledger_states, entries, terms=terms)
+                states |= {key: found.get(key.portfolio_id, LedgerState()) for key in single}
+            for key in asked:
+                if key.portfolio.is_all:
+                    mine = [row for row in owned if row.owner_id == key.portfolio.owner_id]
+                    states[key] = await self._combined(key, entries, mine)
         return states
 
     async def _combined(
@@ -297,7 +298,9 @@ class Loaders:
         }
         foreign = {question for question in questions.values() if question.base != target}
         rates = await self._market.rates(foreign) if foreign else {}
-        return combined_state(
+        return await aside(
+            mine,
+            combined_state,
             mine,
             terms=terms_of(owned),
             method=key.method or Method(key.portfolio.lot_method),

@@ -39,6 +39,7 @@ from models.positions import (
     positions_of_pairs,
 )
 from models.transactions import Transaction, first_moment, ledger
+from services.aside import aside
 from services.entries import (
     InstrumentState,
     by_portfolio,
@@ -140,9 +141,8 @@ async def _rewrite_positions(
 ) -> None:
     if not pools:
         return
-    states = instrument_states(
-        await entries_of(session, pools), terms=terms_of(portfolios.values())
-    )
+    entries = await entries_of(session, pools)
+    states = await aside(entries, instrument_states, entries, terms=terms_of(portfolios.values()))
     rows = {
         (row.portfolio_id, row.instrument_id): row
         for chunk in chunks(sorted(pools))
