@@ -50,11 +50,12 @@ async def closers(
     loaders = info.context.loaders
     keys = [parent.closed_by_key for parent in parents if parent.closed_by_key is not None]
     booked = dict(zip(keys, await loaders.transactions.load_many(keys), strict=True))
-    owned = {row.id for row in (await loaders.portfolios_by_owner.load(info.context.user_id))}
+    ids = sorted({row[0].portfolio_id for row in booked.values() if row is not None})
+    owners = {row.id: row.owner_id for row in await loaders.portfolios.load_many(ids) if row}
     found: list[Transaction | None] = []
     for parent in parents:
         row = None if parent.closed_by_key is None else booked[parent.closed_by_key]
-        mine = row is not None and row[0].portfolio_id in owned
+        mine = row is not None and owners.get(row[0].portfolio_id) == info.context.user_id
         found.append(transaction_of(row) if mine and row is not None else None)
     return found
 
