@@ -8,19 +8,19 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from analytics.events import Method
 from analytics.holdings import Holding
 from analytics.lots import fold
-from analytics.money import ZERO, total
+from analytics.money import ZERO, plain, total
 from models.base import row_key
 from models.portfolios import Portfolio
 from models.transactions import Transaction
 from services.entries import events_of, in_order, pool_of, terms_of
-from services.errors import MistakeCode, refuse
+from services.errors import Mistake, MistakeCode, RefusedEntriesError
 from services.pools import entries_of, tied
 
 
 async def check_lots(
     session: AsyncSession, portfolios: Sequence[Portfolio], entries: Iterable[Transaction]
 ) -> None:
-    """Raise RefusedError when an entry, booked already, names units of a lot that has not as many.
+    """Raise RefusedEntriesError when entries, booked already, name more units than a lot has.
 
     Whatever the portfolio's method is: the names count for the method SPECIFIC.
     """
@@ -34,13 +34,19 @@ async def check_lots(
     holdings = fold(events_of(ledger, terms=terms), method=Method.SPECIFIC)
     # Of a transfer it is the arriving half that moves the lots.
     moved = {entry.origin_id: row_key(entry.id) for entry in ledger if entry.origin_id}
+    wrong: dict[int, Mistake] = {}
     for entry in choosing:
         key = row_key(entry.id)
         taken = _taken(holdings.get(pool_of(entry), Holding()), moved.get(key, key))
-        for lot, units in entry.lots or ():
-            if taken.get(int(lot), ZERO) < Decimal(units):
-                message = f"At that time there are no {units} units of that lot."
-                raise refuse(MistakeCode.INVALID, message, "lots")
+        wanted: dict[int, Decimal] = {}
+        for lot, text in entry.lots or ():
+            wanted[int(lot)] = total([wanted.get(int(lot), ZERO), Decimal(text)])
+        for opener, units in wanted.items():
+            if taken.get(opener, ZERO) < units:
+                message = f"At that time there are no {plain(units)} units of that lot."
+                wrong[key] = Mistake(MistakeCode.INVALID, message, ("lots",))
+    if wrong:
+        raise RefusedEntriesError(wrong)
 
 
 def _taken(holding: Holding, event_id: int) -> dict[int, Decimal]:

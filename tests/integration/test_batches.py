@@ -176,6 +176,53 @@ async def test_a_broken_row_holds_the_file_back_unless_it_may_be_skipped(ledger)
     assert done["portfolio"]["cash"] == ["10 USD"]
 
 
+async def test_a_split_that_counts_already_is_refused_as_a_row(ledger):
+    split = "2024-03-02,split,AAPL,,,2\n"
+    content = f"date,type,symbol,quantity,price,new_units\n2024-03-01,buy,AAPL,1,1,\n{split}{split}"
+    done = await ledger.try_to("importTransactions", content=content)
+    assert fates(done) == ["HELD_BACK", "HELD_BACK", "REFUSED"]
+    assert mistakes(done) == {4: [("ALREADY_EXISTS", "occurredAt")]}
+    done = await ledger.record("importTransactions", content=content, skipRefused=True)
+    assert fates(done) == ["ADDED", "ADDED", "REFUSED"]
+    assert (await ledger.position())["quantity"] == "2"
+    rows = [
+        entry("SPLIT", "2024-03-02", symbol="AAPL", newUnits="2"),
+        entry("DEPOSIT", amount="1"),
+    ]
+    done = await ledger.try_to("recordTransactions", transactions=rows)
+    assert fates(done) == ["REFUSED", "HELD_BACK"]
+    assert mistakes(done) == {1: [("ALREADY_EXISTS", "occurredAt")]}
+
+
+LOTS = """id,date,type,symbol,quantity,price,lots
+a,2024-03-01,buy,AAPL,5,1,
+b,2024-03-02,sell,AAPL,1,1,"[[""x"",""1""]]"
+c,2024-03-02,sell,AAPL,1,1,"[[""y"",""1""]]"
+d,2024-03-03,sell,AAPL,9,1,"[[""a"",""3""],[""a"",""3""]]"
+e,2024-03-04,sell,AAPL,1,1,
+"""
+
+
+async def test_rows_that_name_lots_which_are_not_there_are_refused(ledger):
+    done = await ledger.try_to("importTransactions", content=LOTS)
+    assert fates(done) == ["HELD_BACK", "REFUSED", "REFUSED", "HELD_BACK", "HELD_BACK"]
+    assert mistakes(done) == {3: [("NOT_FOUND", "lots")], 4: [("NOT_FOUND", "lots")]}
+    done = await ledger.record("importTransactions", content=LOTS, skipRefused=True)
+    assert fates(done) == ["ADDED", "REFUSED", "REFUSED", "REFUSED", "ADDED"]
+    assert mistakes(done)[5] == [("INVALID", "lots")]
+    # Twice three are six of the five that there are.
+    assert (await ledger.position())["quantity"] == "4"
+    assert await verify_all(ledger.api.services.database) == (1, [])
+
+
+async def test_a_trial_of_a_file_with_refused_rows_tells_what_the_good_ones_would_do(ledger):
+    done = await ledger.record("importTransactions", content=LOTS, skipRefused=True, dryRun=True)
+    assert fates(done) == ["ADDED", "REFUSED", "REFUSED", "REFUSED", "ADDED"]
+    (preview,) = done["preview"]["portfolios"]
+    assert preview["positions"][0]["after"]["quantity"] == "4"
+    assert await ledger.see("version") == {"version": 0}
+
+
 async def test_columns_of_any_table_can_be_named(ledger):
     content = "When;What;Euros\n2024-03-01;deposit;10\n"
     mapping = [
