@@ -159,8 +159,10 @@ def in_major_units(draft: Draft) -> Draft:
         amount=None if draft.amount is None else draft.amount * factor,
         fee=draft.fee * fee_factor,
         fee_currency=fee_currency if draft.fee_currency else None,
+        fee_rate=None if draft.fee_rate is None else draft.fee_rate / fee_factor,
         tax=draft.tax * tax_factor,
         tax_currency=tax_currency if draft.tax_currency else None,
+        tax_rate=None if draft.tax_rate is None else draft.tax_rate / tax_factor,
         settlement_currency=settlement or None,
         rate=None if draft.rate is None else draft.rate / factor,
     )

@@ -500,6 +500,23 @@ async def test_prices_in_pence_become_pounds(ledger):
     assert (await ledger.overview())["invested"] == "943.75 USD"
 
 
+async def test_rates_of_a_fee_and_a_tax_in_pence_and_cents_become_those_of_the_currency(ledger):
+    bought = await ledger.trade(
+        "BUY",
+        "10",
+        "100",
+        fee="1000",
+        feeCurrency="GBp",
+        feeExchangeRate="0.0117",
+        tax="400",
+        taxCurrency="ZAc",
+        taxExchangeRate="0.0005",
+    )
+    assert bought["entry"]["cashEffects"] == ["-1000 USD", "-10 GBP", "-4 ZAR"]
+    # 1,000 + 10 x 1.17 + 4 x 0.05
+    assert bought["position"]["costBasis"] == "1011.9 USD"
+
+
 async def test_a_trade_in_another_currency_than_the_instruments_by_its_own_rates(api):
     await api.sign_up("ann")
     ledger = await Ledger.create(api, baseCurrency="EUR")
