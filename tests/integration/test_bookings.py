@@ -2,6 +2,7 @@
 
 import pytest
 
+from services.verification import verify_all
 from tests.ledger import OVERVIEW, Ledger, combined, in_short
 
 NOON = "T15:00:00Z"
@@ -328,6 +329,30 @@ async def test_a_merger_for_cash_sells_all(ledger):
     assert merged["entry"]["cashEffect"] == "1190 USD"
     sold = await ledger.position()
     assert (sold["quantity"], sold["realizedGain"]) == ("0", "190 USD")
+
+
+async def test_cash_for_holders_is_refused_while_the_position_is_short(ledger):
+    await ledger.trade("SHORT", "10", "100")
+    action = {"symbol": "AAPL", "day": "2024-04-02"}
+    for fields in (
+        {"kind": "MERGER", "amount": "1500"},
+        {"kind": "MERGER", "amount": "1", "relatedSymbol": "X", "newUnits": "1", "costShare": "0"},
+        {"kind": "SPLIT", "newUnits": "1", "oldUnits": "3", "amount": "30"},
+    ):
+        found = await ledger.refused("recordCorporateAction", **action, **fields)
+        assert found == [("INVALID", "amount")], fields
+    await ledger.trade("COVER", "10", "150", day="2024-04-02")
+    now = await ledger.overview()
+    assert (now["cash"], now["realizedGain"]) == ("-500 USD", "-500 USD")
+
+
+async def test_units_are_not_sold_short_before_cash_was_paid_for_them(ledger):
+    await ledger.trade("BUY", "10", "100", day="2024-03-04")
+    await act(ledger, "MERGER", amount="1200")
+    short = {"side": "SHORT", "symbol": "AAPL", "quantity": "15", "price": "90"}
+    assert await ledger.refused("recordTrade", **short, day="2024-03-05") == [("INVALID", "")]
+    await ledger.record("recordTrade", **short, day="2024-04-03")
+    assert await verify_all(ledger.api.services.database) == (1, [])
 
 
 async def test_capital_paid_back_lowers_the_cost_and_is_a_gain_beyond_it(ledger):
