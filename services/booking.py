@@ -168,7 +168,7 @@ async def prepare(
     settled: list[Settled] = []
     mistakes: dict[int, list[Mistake]] = {}
     for place, draft in enumerate(drafts):
-        found = _unknown(draft, currencies)
+        found = _unknown(draft, currencies) or _two_currencies(draft, currencies)
         one, wrong = _settle(draft, base=base_currency, own=currencies.get(draft.symbol or ""))
         settled.append(one)
         if found or wrong:
@@ -228,6 +228,17 @@ def _unknown(draft: Draft, currencies: Mapping[str, str]) -> list[Mistake]:
         message = f"No instrument with the ISIN {draft.isin} is known: name its symbol."
         found.append(Mistake(MistakeCode.UNKNOWN_INSTRUMENT, message, ("symbol",)))
     return found
+
+
+def _two_currencies(draft: Draft, currencies: Mapping[str, str]) -> list[Mistake]:
+    """Find units that would become ones in another currency, which their cost cannot."""
+    if draft.symbol is None or draft.related_symbol is None:
+        return []
+    one, other = currencies[draft.symbol], currencies[draft.related_symbol]
+    if one == other:
+        return []
+    message = f"{draft.symbol} is in {one} and {draft.related_symbol} in {other}: book a sale."
+    return [Mistake(MistakeCode.CURRENCY_MISMATCH, message, ("relatedSymbol",))]
 
 
 def columns_of(

@@ -305,6 +305,18 @@ async def test_a_spin_off_pays_cash_for_the_fraction_of_a_new_unit(ledger):
     assert (await ledger.position("SPUN"))["realizedGain"] == "20 USD"
 
 
+async def test_units_do_not_become_ones_in_another_currency(ledger):
+    await ledger.trade("BUY", "100", "10", "VOD.L")
+    action = {"symbol": "VOD.L", "relatedSymbol": "AAPL", "day": "2024-04-02"}
+    for fields in (
+        {"kind": "MERGER", "newUnits": "1"},
+        {"kind": "SPIN_OFF", "newUnits": "1", "costShare": "0.5"},
+        {"kind": "SYMBOL_CHANGE"},
+    ):
+        found = await ledger.refused("recordCorporateAction", **action, **fields)
+        assert found == [("CURRENCY_MISMATCH", "relatedSymbol")], fields
+
+
 async def test_a_merger_for_units_and_cash_realises_the_cash_part(ledger):
     await ledger.trade("BUY", "10", "100")
     merged = await act(
