@@ -3,7 +3,7 @@
 import pytest
 
 from services.verification import verify_all
-from tests.ledger import OVERVIEW, Ledger, combined, in_short
+from tests.ledger import OVERVIEW, Ledger, combined, correct, in_short
 
 NOON = "T15:00:00Z"
 
@@ -569,6 +569,41 @@ async def test_a_trade_in_another_currency_than_the_instruments_by_its_own_rates
     # 460 x 1.15 = 529 euros, which are 529 / 0.92 = 575 dollars
     assert bought["position"]["costBasis"] == "575 USD"
     assert (await ledger.overview())["invested"] == "529 EUR"
+
+
+async def test_a_fee_and_a_tax_in_one_currency_have_each_its_own_rate(ledger):
+    trade = {"exchangeRate": "1.1", "fee": "11", "tax": "22"}
+    trade |= {"feeCurrency": "CHF", "taxCurrency": "CHF", "feeExchangeRate": "1.2"}
+    bought = await ledger.trade("BUY", "10", "100", "SAP.DE", taxExchangeRate="1.3", **trade)
+    assert bought["entry"]["cashEffects"] == ["-1000 EUR", "-33 CHF"]
+    # 1,000 + 11 x 1.2 / 1.1 + 22 x 1.3 / 1.1
+    assert bought["position"]["costBasis"] == "1038 EUR"
+    # 1,000 x 1.1 + 11 x 1.2 + 22 x 1.3
+    assert (await ledger.overview())["invested"] == "1141.8 USD"
+    await correct(ledger.api, "voidTransaction", bought["entry"]["id"])
+    await ledger.trade("BUY", "10", "100", "SAP.DE", **trade)
+    # The tax at the market's rate of the day: 22 x 1.0813 / 0.9582
+    assert (await ledger.overview())["invested"] == "1138.03 USD"
+
+
+async def test_a_fee_in_the_instruments_currency_has_a_rate_of_its_own(api):
+    await api.sign_up("ann")
+    ledger = await Ledger.create(api, baseCurrency="EUR")
+    bought = await ledger.trade(
+        "BUY",
+        "10",
+        "46",
+        currency="GBP",
+        exchangeRate="1.15",
+        fee="10",
+        feeCurrency="USD",
+        feeExchangeRate="0.95",
+    )
+    assert bought["entry"]["cashEffects"] == ["-460 GBP", "-10 USD"]
+    # 460 x 1.15 + 10 x 0.95
+    assert (await ledger.overview())["invested"] == "538.5 EUR"
+    # 529 x 1.0813 + 10
+    assert bought["position"]["costBasis"] == "582.01 USD"
 
 
 async def test_cash_may_be_settled_in_the_base_currency(ledger):
