@@ -205,24 +205,33 @@ async def update_transaction(
     )
     if columns["external_id"] != entry.external_id:
         await _refuse_taken_id(session, row_key(portfolio.id), columns["external_id"])
-    was = copy_of(entry)
 
     def update(row: Transaction) -> None:
         for name, value in columns.items():
             setattr(row, name, value)
         row.updated_at = now
 
-    if entry.kind == Kind.SPLIT.value and (
-        columns["occurred_at"].date() != was.occurred_at.date()
-        or columns["instrument_id"] != was.instrument_id
-    ):
-        moved = copy_of(entry)
-        update(moved)
-        if await repeated_splits(session, row_key(portfolio.id), [moved]):
-            message = "A split of that day is booked already: it would count twice."
-            raise refuse(MistakeCode.ALREADY_EXISTS, message, "occurredAt")
+    after = copy_of(entry)
+    update(after)
+    await _refuse_repeated_split(session, entry, after, "occurredAt")
     await _change(session, [entry], change=update, action=Action.UPDATED, user_id=owner_id, now=now)
     return entry
+
+
+async def _refuse_repeated_split(
+    session: AsyncSession, entry: Transaction, after: Transaction, field: str
+) -> None:
+    """Refuse a change after which a split would count that has its like."""
+
+    def split(row: Transaction) -> object:
+        counts = row.kind == Kind.SPLIT.value and row.voided_at is None
+        return counts and (row.instrument_id, row.occurred_at.date())
+
+    if split(after) in (False, split(entry)):
+        return
+    if await repeated_splits(session, entry.portfolio_id, [after]):
+        message = "A split of that day is booked already: it would count twice."
+        raise refuse(MistakeCode.ALREADY_EXISTS, message, field)
 
 
 async def _refuse_taken_id(
@@ -257,6 +266,12 @@ async def undo_change(
     newest = {row.id: await _newest_change(session, row) for row in halves}
     if newest[entry.id] is None:
         raise refuse(MistakeCode.NOTHING_TO_UNDO, "Nothing was changed that could be undone.", "id")
+    for row in halves:
+        revision = newest[row.id]
+        if revision is not None:
+            after = copy_of(row)
+            restore(after, revision.before)
+            await _refuse_repeated_split(session, row, after, "id")
 
     def undo(row: Transaction) -> None:
         revision = newest[row.id]

@@ -237,6 +237,25 @@ async def test_an_undo_is_refused_when_a_later_sale_needs_what_is(ledger):
     assert (await ledger.position())["quantity"] == "1"
 
 
+async def test_a_change_or_an_undo_does_not_let_a_split_count_twice(ledger):
+    await ledger.trade("BUY", "10", "100")
+    split = {"kind": "SPLIT", "symbol": "AAPL", "newUnits": "4", "day": "2024-03-04"}
+    key = key_of(await ledger.record("recordCorporateAction", **split))
+    await correct(ledger.api, "voidTransaction", key)
+    again = key_of(await ledger.record("recordCorporateAction", **split))
+    refused = [("ALREADY_EXISTS", "id")]
+    assert await corrections_refused(ledger.api, "undoTransactionChange", key) == refused
+    assert (await ledger.position())["quantity"] == "40"
+    await correct(ledger.api, "updateTransaction", again, occurredAt="2024-03-05T15:00:00Z")
+    await correct(ledger.api, "undoTransactionChange", key)
+    assert await corrections_refused(ledger.api, "undoTransactionChange", again) == refused
+    merger = split | {"kind": "MERGER", "relatedSymbol": "BUYER"}
+    other = key_of(await ledger.record("recordCorporateAction", **merger))
+    assert await corrections_refused(
+        ledger.api, "updateTransaction", other, kind="SPLIT", relatedSymbol=None
+    ) == [("ALREADY_EXISTS", "occurredAt")]
+
+
 async def test_a_voided_entry_takes_no_update_and_cannot_be_voided_twice(ledger):
     key = key_of(await ledger.trade("BUY", "10", "100"))
     await correct(ledger.api, "voidTransaction", key)
