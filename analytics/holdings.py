@@ -122,12 +122,16 @@ class Shortfall:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holding:
-    """The state of one pool after a sequence of events; lots are oldest first."""
+    """The state of one pool after a sequence of events; lots are oldest first.
+
+    ``owed`` are the events that pay cash to holders while the pool is short, and would owe it.
+    """
 
     lots: tuple[Lot, ...] = ()
     closings: tuple[Closing, ...] = ()
     passages: tuple[Passage, ...] = ()
     shortfalls: tuple[Shortfall, ...] = ()
+    owed: tuple[int, ...] = ()
 
     @property
     def quantity(self) -> Decimal:

@@ -169,6 +169,7 @@ class _Account:
     closings: list[Closing] = field(default_factory=list)
     passages: list[Passage] = field(default_factory=list)
     shortfalls: list[Shortfall] = field(default_factory=list)
+    owed: list[int] = field(default_factory=list)
 
     def add(self, lot: Lot) -> None:
         """Keep a lot; one that a reverse split left no unit of keeps its cost."""
@@ -224,6 +225,7 @@ class _Account:
             closings=tuple(self.closings),
             passages=tuple(self.passages),
             shortfalls=tuple(self.shortfalls),
+            owed=tuple(self.owed),
         )
 
 
@@ -330,6 +332,8 @@ class _Accounts:
         source = self[event.source]
         parts = source.heap.lift_all(event.book)
         cash, units = event.cash or Amounts(), _units(parts)
+        if units < 0 and (event.cash or event.in_lieu):
+            source.owed.append(event.id)
         cash_share = ZERO if event.cash is None else event.cash_share  # no cash takes no cost
         made: list[Lot] = []
         counted = ZERO

@@ -46,7 +46,7 @@ from services.projection import OversoldError, apply_change
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settled:
-    """A draft with its currencies settled, and the rates of its day by currency."""
+    """A draft with its currencies settled, and the market's rates of its day by currency."""
 
     draft: Draft
     currency: str
@@ -144,24 +144,30 @@ def _settle(draft: Draft, *, base: str, own: str | None) -> tuple[Settled, list[
     return settled, mistakes
 
 
-def _currencies(settled: Settled) -> dict[str, tuple[str, Decimal | None, bool]]:
-    """Return by currency the field it is about, the booking's own rate, and if it must be known."""
+@dataclass(frozen=True, slots=True)
+class _Need:
+    """A rate that an entry has a use for: of which field, the booking's own, and if it must be."""
+
+    field: str
+    currency: str
+    own: Decimal | None
+    must: bool
+
+
+def _needs(settled: Settled) -> list[_Need]:
     draft = settled.draft
-    found: dict[str, tuple[str, Decimal | None, bool]] = {}
-    two = settled.instrument_currency is not None
-    must = two or settled.settlement_currency != settled.currency
+    needs: list[_Need] = []
     if settled.instrument_currency is not None:
         own = draft.instrument_rate
-        found[settled.instrument_currency] = ("instrumentExchangeRate", own, True)
-    for name, currency, rate in (
-        ("tax", draft.tax_currency, draft.tax_rate),
-        ("fee", draft.fee_currency, draft.fee_rate),
+        needs.append(_Need("instrumentExchangeRate", settled.instrument_currency, own, must=True))
+    for amount, name, currency, rate in (
+        (draft.tax, "taxExchangeRate", draft.tax_currency, draft.tax_rate),
+        (draft.fee, "feeExchangeRate", draft.fee_currency, draft.fee_rate),
     ):
-        if currency is not None and getattr(draft, name):
-            found[currency] = (f"{name}ExchangeRate", rate, True)
-            must = True
-    found[settled.currency] = ("exchangeRate", draft.rate, must)
-    return found
+        if currency is not None and amount:
+            needs.append(_Need(name, currency, rate, must=True))
+    must = bool(needs) or settled.settlement_currency != settled.currency
+    return [*needs, _Need("exchangeRate", settled.currency, draft.rate, must)]
 
 
 async def prepare(
@@ -178,36 +184,36 @@ async def prepare(
     settled: list[Settled] = []
     mistakes: dict[int, list[Mistake]] = {}
     for place, draft in enumerate(drafts):
-        found = _unknown(draft, currencies)
+        found = _unknown(draft, currencies) or _two_currencies(draft, currencies)
         one, wrong = _settle(draft, base=base_currency, own=currencies.get(draft.symbol or ""))
         settled.append(one)
         if found or wrong:
             mistakes[place] = [*found, *wrong]
 
     questions = {
-        (place, currency): RateQuestion(
-            base=currency, target=base_currency, day=one.draft.occurred_at.date()
+        (place, need.currency): RateQuestion(
+            base=need.currency, target=base_currency, day=one.draft.occurred_at.date()
         )
         for place, one in enumerate(settled)
-        for currency, (_, rate, _) in _currencies(one).items()
-        if rate is None and currency != base_currency and place not in mistakes
+        for need in _needs(one)
+        if need.own is None and need.currency != base_currency and place not in mistakes
     }
     answers = await market.rates(set(questions.values())) if questions else {}
     for place, one in enumerate(settled):
         rates = {}
-        for currency, (name, own, must) in _currencies(one).items():
-            question = questions.get((place, currency))
-            if question is None or own is not None:
+        for need in _needs(one):
+            question = questions.get((place, need.currency))
+            if question is None or need.own is not None:
                 continue
             if question in answers:
-                rates[currency] = answers[question]
-            elif must:
+                rates[need.currency] = answers[question]
+            elif need.must:
                 message = (
-                    f"No rate from {currency} to {base_currency} is known for {question.day}: "
-                    "give the booking's own."
+                    f"No rate from {need.currency} to {base_currency} is known for "
+                    f"{question.day}: give the booking's own."
                 )
                 mistakes.setdefault(place, []).append(
-                    Mistake(MistakeCode.NO_RATE, message, (name,))
+                    Mistake(MistakeCode.NO_RATE, message, (need.field,))
                 )
         settled[place] = replace(one, rates=rates)
     return Prepared(
@@ -238,6 +244,17 @@ def _unknown(draft: Draft, currencies: Mapping[str, str]) -> list[Mistake]:
         message = f"No instrument with the ISIN {draft.isin} is known: name its symbol."
         found.append(Mistake(MistakeCode.UNKNOWN_INSTRUMENT, message, ("symbol",)))
     return found
+
+
+def _two_currencies(draft: Draft, currencies: Mapping[str, str]) -> list[Mistake]:
+    """Find units that would become ones in another currency, which their cost cannot."""
+    if draft.symbol is None or draft.related_symbol is None:
+        return []
+    one, other = currencies[draft.symbol], currencies[draft.related_symbol]
+    if one == other:
+        return []
+    message = f"{draft.symbol} is in {one} and {draft.related_symbol} in {other}: book a sale."
+    return [Mistake(MistakeCode.CURRENCY_MISMATCH, message, ("relatedSymbol",))]
 
 
 def columns_of(

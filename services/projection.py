@@ -49,6 +49,7 @@ from services.entries import (
     pool_of,
     terms_of,
 )
+from services.errors import MistakeCode, refuse
 from services.lot_choices import check_lots
 from services.pools import entries_of, read_entries, tied
 
@@ -105,15 +106,18 @@ async def apply_change(
 ) -> None:
     """Bring the projection up to date after entries were added or voided, and bump versions.
 
-    Raises RefusedError when an entry names lots that are not there, and OversoldError when a sale
-    finds fewer units than it needs, or fewer than before the change; a ``lenient`` change keeps
-    such a sale, and its gain is then unknown.
+    Raises RefusedError when an entry names lots that are not there, or pays cash for units sold
+    short, and OversoldError when a sale finds fewer units than it needs, or fewer than before the
+    change; a ``lenient`` change keeps such a sale, and its gain is then unknown.
     """
     portfolios = await _owned(session, owner_id)
     await check_lots(session, list(portfolios.values()), added)
     touched = pools_of([*added, *removed])
     pools = await tied(session, owner_ids=[owner_id], pools=touched) if touched else set()
-    await _rewrite_positions(session, portfolios, pools=pools, lenient=lenient)
+    entries = await entries_of(session, pools)
+    states = instrument_states(entries, terms=terms_of(portfolios.values()))
+    _check_paid(states, entries, added=added)
+    await _rewrite_positions(session, states, pools=pools, lenient=lenient)
     changed = {portfolio_id for portfolio_id, _ in pools}
     arrived, left = by_portfolio(added), by_portfolio(removed)
     for portfolio_id in sorted(arrived.keys() | left.keys()):
@@ -134,7 +138,7 @@ async def _owned(session: AsyncSession, owner_id: int) -> dict[int, Portfolio]:
 
 async def _rewrite_positions(
     session: AsyncSession,
-    portfolios: Mapping[int, Portfolio],
+    states: Mapping[Pool, InstrumentState],
     *,
     pools: Collection[Pool],
     lenient: bool,
@@ -209,6 +213,23 @@ def _check_covered(states: Mapping[Pool, InstrumentState], rows: Mapping[Pool, P
         known = rows[pool].missing if pool in rows else ZERO
         if state.holding.missing > known:
             raise OversoldError(state.holding.shortfalls[-1 if known else 0])
+
+
+def _check_paid(
+    states: Mapping[Pool, InstrumentState],
+    entries: Sequence[Transaction],
+    *,
+    added: Sequence[Transaction],
+) -> None:
+    owed = {key for state in states.values() for key in state.holding.owed}
+    new = {entry.id for entry in added}
+    for entry in entries:
+        if entry.id in owed:
+            message = (
+                f"The cash of {entry.occurred_at:%Y-%m-%d} is paid to holders, and the position "
+                "is short then: book the purchase that covers it instead."
+            )
+            raise refuse(MistakeCode.INVALID, message, *(["amount"] if entry.id in new else []))
 
 
 _FIGURES: dict[str, Callable[[InstrumentState], object]] = {
@@ -338,7 +359,10 @@ async def rebuild(session: AsyncSession, portfolio: Portfolio) -> None:
     )
     touched = pools_of(entries) | {(portfolio_id, instrument_id) for instrument_id in known}
     pools = await tied(session, owner_ids=[portfolio.owner_id], pools=touched)
-    await _rewrite_positions(session, portfolios, pools=pools, lenient=True)
+    states = instrument_states(
+        await entries_of(session, pools), terms=terms_of(portfolios.values())
+    )
+    await _rewrite_positions(session, states, pools=pools, lenient=True)
     await session.execute(delete(CashBalance).where(col(CashBalance.portfolio_id) == portfolio_id))
     movements = _movements(entries)
     await _write_cash(session, portfolio_id, balances=cash_of(movements))

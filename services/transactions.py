@@ -262,6 +262,12 @@ async def undo_change(
     newest = {row.id: await _newest_change(session, row) for row in halves}
     if newest[entry.id] is None:
         raise refuse(MistakeCode.NOTHING_TO_UNDO, "Nothing was changed that could be undone.", "id")
+    for row in halves:
+        revision = newest[row.id]
+        if revision is not None:
+            after = copy_of(row)
+            restore(after, revision.before)
+            await _refuse_repeated_split(session, row, after, "id")
 
     for row in halves:
         revision = newest[row.id]
