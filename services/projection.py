@@ -115,7 +115,7 @@ async def apply_change(
     touched = pools_of([*added, *removed])
     pools = await tied(session, owner_ids=[owner_id], pools=touched) if touched else set()
     entries = await entries_of(session, pools)
-    states = instrument_states(entries, terms=terms_of(portfolios.values()))
+    states = await aside(entries, instrument_states, entries, terms=terms_of(portfolios.values()))
     _check_paid(states, entries, added=added)
     await _rewrite_positions(session, states, pools=pools, lenient=lenient)
     changed = {portfolio_id for portfolio_id, _ in pools}
@@ -145,8 +145,6 @@ async def _rewrite_positions(
 ) -> None:
     if not pools:
         return
-    entries = await entries_of(session, pools)
-    states = await aside(entries, instrument_states, entries, terms=terms_of(portfolios.values()))
     rows = {
         (row.portfolio_id, row.instrument_id): row
         for chunk in chunks(sorted(pools))

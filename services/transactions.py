@@ -265,13 +265,6 @@ async def undo_change(
     for row in halves:
         revision = newest[row.id]
         if revision is not None:
-            after = copy_of(row)
-            restore(after, revision.before)
-            await _refuse_repeated_split(session, row, after, "id")
-
-    for row in halves:
-        revision = newest[row.id]
-        if revision is not None:
             again = copy_of(row)
             restore(again, revision.before)
             await _refuse_clash(session, row, again, field="id")
