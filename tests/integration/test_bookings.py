@@ -3,7 +3,7 @@
 import pytest
 
 from services.verification import verify_all
-from tests.ledger import OVERVIEW, Ledger, combined, corrections_refused, in_short
+from tests.ledger import OVERVIEW, Ledger, combined, correct, corrections_refused, in_short
 
 NOON = "T15:00:00Z"
 
