@@ -8,7 +8,7 @@ the cross term is inside the price effect.
 from dataclasses import dataclass
 from decimal import Decimal
 
-from analytics.lots import Closing
+from analytics.holdings import Closing
 from analytics.money import convert, exact
 
 

@@ -1,12 +1,12 @@
 """What a whole ledger adds up to: cash by currency, and running totals in base currency."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from datetime import date
 from decimal import Decimal
 from enum import Enum
 
-from analytics.lots import Passage
+from analytics.holdings import Passage
 from analytics.money import ZERO, exact
 
 
@@ -19,12 +19,20 @@ class Nature(Enum):
     CHARGE = "CHARGE"
 
 
+class Levy(Enum):
+    """What kind of cost a payment is, whether an entry of its own or part of one."""
+
+    FEE = "FEE"
+    TAX = "TAX"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Movement:
     """One part of what a ledger entry does to the cash: positive in, negative out.
 
     ``amount_base`` is in base currency at the entry's rate, null if none was known. An income and
-    the tax withheld from it are two movements, so that each counts as what it is.
+    the tax withheld from it are two movements, so that each counts as what it is; ``levy`` tells
+    which are fees and taxes, those within trades too.
     """
 
     day: date
@@ -32,6 +40,7 @@ class Movement:
     currency: str
     amount: Decimal
     amount_base: Decimal | None
+    levy: Levy | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +76,9 @@ class Totals:
         return self.inflow - self.outflow
 
 
+_NOTHING = tuple(asdict(Totals()).items())
+
+
 def totals_of(movement: Movement) -> Totals:
     """Return what one movement adds to the totals."""
     return _totals(movement.nature, movement.amount_base, movement.day)
@@ -99,12 +111,12 @@ def sum_totals(movements: Iterable[Movement]) -> Totals:
     return sum_of(*map(totals_of, movements))
 
 
+@exact
 def sum_of(*totals: Totals) -> Totals:
     """Return the sum of totals."""
-    result = Totals()
-    for one in totals:
-        result = result.plus(one)
-    return result
+    return Totals(
+        **{name: sum((getattr(one, name) for one in totals), zero) for name, zero in _NOTHING}
+    )
 
 
 @exact

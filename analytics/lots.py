@@ -12,345 +12,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal, localcontext
-from enum import Enum
 from functools import partial
 from typing import Any
 
-from analytics.money import EXACT, ONE, ZERO, convert_known, settle, total, total_known
-
-Pool = tuple[int, int]
-"""A heap of lots: whose (a portfolio), and of what (an instrument)."""
-
-
-class Method(Enum):
-    """Which lots a sale takes first.
-
-    FIFO the oldest, LIFO the newest, HIFO those with the highest cost per unit in base currency,
-    fees included (for shorts the lowest proceeds), older first on ties. AVERAGE takes the oldest
-    units at the average cost of all. SPECIFIC takes the lots a sale names, then the oldest.
-    """
-
-    FIFO = "FIFO"
-    LIFO = "LIFO"
-    HIFO = "HIFO"
-    AVERAGE = "AVERAGE"
-    SPECIFIC = "SPECIFIC"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Amounts:
-    """Money in the pool's own currency and in base currency, and the part of it that is fees.
-
-    A base figure is null when its exchange rate is not known.
-    """
-
-    own: Decimal = ZERO
-    base: Decimal | None = ZERO
-    fees: Decimal = ZERO
-    fees_base: Decimal | None = ZERO
-
-    def plus(self, other: "Amounts") -> "Amounts":
-        """Add amounts."""
-        return Amounts(
-            own=self.own + other.own,
-            base=_plus(self.base, other.base),
-            fees=self.fees + other.fees,
-            fees_base=_plus(self.fees_base, other.fees_base),
-        )
-
-    def minus(self, other: "Amounts") -> "Amounts":
-        """Take amounts away."""
-        return Amounts(
-            own=self.own - other.own,
-            base=_minus(self.base, other.base),
-            fees=self.fees - other.fees,
-            fees_base=_minus(self.fees_base, other.fees_base),
-        )
-
-    def share(self, part: Decimal, whole: Decimal) -> "Amounts":
-        """Return what goes with a part of a whole: all of it with all of the whole."""
-        if part == whole:
-            return self
-        return Amounts(
-            own=settle(self.own * part / whole),
-            base=None if self.base is None else settle(self.base * part / whole),
-            fees=settle(self.fees * part / whole),
-            fees_base=None if self.fees_base is None else settle(self.fees_base * part / whole),
-        )
-
-    def before_fees(self) -> "Amounts":
-        """Leave the fees out of an outlay."""
-        return Amounts(own=self.own - self.fees, base=_minus(self.base, self.fees_base))
-
-    def received(self) -> "Amounts":
-        """Turn an outlay into what came in: the sign of the money flips, fees stay fees."""
-        return replace(
-            self,
-            own=self.own.copy_negate(),
-            base=None if self.base is None else self.base.copy_negate(),
-        )
-
-
-def _plus(one: Decimal | None, other: Decimal | None) -> Decimal | None:
-    return None if one is None or other is None else one + other
-
-
-def _minus(one: Decimal | None, other: Decimal | None) -> Decimal | None:
-    return None if one is None or other is None else one - other
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fill:
-    """Units that come in (``quantity`` above zero) or go out (below) for money.
-
-    ``outlay`` is what left for them, fees included: negative for a sale, its net proceeds.
-    ``rate`` is units of base currency for one of the own, on that day. Without ``may_open`` the
-    fill only closes: what it finds nothing for is a shortfall. ``chosen`` names lots to close, by
-    the fill that opened them. ``passing`` units come from or go to somewhere outside without cash,
-    but for their fees unless these were ``fees_paid`` before.
-    """
-
-    id: int
-    at: datetime
-    pool: Pool
-    quantity: Decimal
-    outlay: Amounts
-    rate: Decimal | None = ONE
-    may_open: bool = True
-    chosen: tuple[tuple[int, Decimal], ...] = ()
-    opened_at: datetime | None = None
-    passing: bool = False
-    fees_paid: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Move:
-    """Units that leave a pool for another, or for outside (``target`` null), at cost.
-
-    Lots keep their date, cost and fees. ``base_rates`` gives the target's own base rate for each
-    day of acquisition when its base currency differs; null when it is the same. ``rate`` is that
-    of the day, for units that close a short of the target.
-    """
-
-    id: int
-    at: datetime
-    source: Pool
-    target: Pool | None
-    quantity: Decimal
-    chosen: tuple[tuple[int, Decimal], ...] = ()
-    base_rates: Mapping[date, Decimal] | None = None
-    rate: Decimal | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Conversion:
-    """All units of a pool become ``new / old`` times as many, in the same or another pool.
-
-    A split (same pool), symbol change, merger, or with ``keeps`` a spin-off: the old units stay,
-    and ``share`` of their cost goes to the new ones. ``cash`` is paid for ``cash_share`` of the
-    cost. ``in_lieu`` is paid for the fraction of a unit that remains. Without a target all of it
-    is paid in cash.
-    """
-
-    id: int
-    at: datetime
-    source: Pool
-    target: Pool | None
-    new: Decimal = ONE
-    old: Decimal = ONE
-    keeps: bool = False
-    share: Decimal = ONE
-    cash: Amounts | None = None
-    cash_share: Decimal = ZERO
-    in_lieu: Amounts | None = None
-    rate: Decimal | None = ONE
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Repayment:
-    """Capital paid back: lowers the cost of all units, and is a gain beyond it."""
-
-    id: int
-    at: datetime
-    pool: Pool
-    paid: Amounts
-    rate: Decimal | None = ONE
-
-
-Event = Fill | Move | Conversion | Repayment
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lot:
-    """What is left of the units one fill opened; quantity and cost are negative for a short."""
-
-    fill_id: int
-    opened_at: datetime
-    quantity: Decimal
-    paid: Amounts
-
-    @property
-    def cost(self) -> Decimal:
-        """Return the cost in the own currency, fees included."""
-        return self.paid.own
-
-    @property
-    def cost_base(self) -> Decimal | None:
-        """Return the cost in base currency, at the rate of the purchase."""
-        return self.paid.base
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Closing:
-    """Units of one lot closed by one event; ``quantity`` keeps the lot's sign.
-
-    ``gain = proceeds - cost``; for a short the cost is minus what the sale brought, and the
-    proceeds are minus what buying back took. Zero quantity is cash paid on units that stay.
-    Without a lot the acquisition is missing: cost and gain are not known.
-    """
-
-    event_id: int
-    lot_fill_id: int | None
-    opened_at: datetime | None
-    closed_at: datetime
-    quantity: Decimal
-    paid: Amounts | None
-    received: Amounts
-    rate: Decimal | None
-
-    @property
-    def cost(self) -> Decimal | None:
-        """Return the cost of what was closed, fees included."""
-        return None if self.paid is None else self.paid.own
-
-    @property
-    def cost_base(self) -> Decimal | None:
-        """Return the cost in base currency, at the rate of the purchase."""
-        return None if self.paid is None else self.paid.base
-
-    @property
-    def proceeds(self) -> Decimal:
-        """Return what it brought, after fees."""
-        return self.received.own
-
-    @property
-    def proceeds_base(self) -> Decimal | None:
-        """Return what it brought in base currency, at the rate of the sale."""
-        return self.received.base
-
-    @property
-    def gain(self) -> Decimal | None:
-        """Return the realised gain in the own currency."""
-        return None if self.cost is None else EXACT.subtract(self.proceeds, self.cost)
-
-    @property
-    def gain_base(self) -> Decimal | None:
-        """Return the realised gain in base currency, each side at the rate of its own day."""
-        if self.proceeds_base is None or self.cost_base is None:
-            return None
-        return EXACT.subtract(self.proceeds_base, self.cost_base)
-
-    @property
-    def holding_days(self) -> int | None:
-        """Return the days between opening and closing; null if the acquisition is missing."""
-        return None if self.opened_at is None else (self.closed_at - self.opened_at).days
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Passage:
-    """Units that came in (positive) or went out without cash, at cost or at their stated value.
-
-    Those that leave or come at cost tell the lot they are of.
-    """
-
-    event_id: int
-    at: datetime
-    quantity: Decimal
-    worth: Amounts
-    lot_fill_id: int | None = None
-    opened_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shortfall:
-    """Units that an event takes from a pool that does not have them."""
-
-    event_id: int
-    at: datetime
-    wanted: Decimal
-    held: Decimal
-
-    @property
-    def missing(self) -> Decimal:
-        """Return how many units are missing."""
-        return EXACT.subtract(self.wanted, self.held)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Holding:
-    """The state of one pool after a sequence of events; lots are oldest first."""
-
-    lots: tuple[Lot, ...] = ()
-    closings: tuple[Closing, ...] = ()
-    passages: tuple[Passage, ...] = ()
-    shortfalls: tuple[Shortfall, ...] = ()
-
-    @property
-    def quantity(self) -> Decimal:
-        """Return the units held, negative when short."""
-        return total(lot.quantity for lot in self.lots)
-
-    @property
-    def cost(self) -> Decimal:
-        """Return what the open units cost."""
-        return total(lot.cost for lot in self.lots)
-
-    @property
-    def cost_base(self) -> Decimal | None:
-        """Return what the open units cost in base currency; null if a rate is missing."""
-        return total_known(lot.cost_base for lot in self.lots)
-
-    @property
-    def fees(self) -> Decimal:
-        """Return the part of the cost that is fees."""
-        return total(lot.paid.fees for lot in self.lots)
-
-    @property
-    def fees_base(self) -> Decimal | None:
-        """Return the fees within the cost in base currency; null if a rate is missing."""
-        return total_known(lot.paid.fees_base for lot in self.lots)
-
-    @property
-    def realized(self) -> Decimal | None:
-        """Return the sum of realised gains; null if an acquisition is missing."""
-        return total_known(closing.gain for closing in self.closings)
-
-    @property
-    def realized_base(self) -> Decimal | None:
-        """Return realised gains in base currency; null if a rate or an acquisition is missing."""
-        return total_known(closing.gain_base for closing in self.closings)
-
-    def before_fees(self) -> "Holding":
-        """Return the same with fees left out of every cost and all proceeds."""
-        with localcontext(EXACT):
-            return replace(
-                self,
-                lots=tuple(replace(lot, paid=lot.paid.before_fees()) for lot in self.lots),
-                closings=tuple(
-                    replace(
-                        closing,
-                        paid=None if closing.paid is None else closing.paid.before_fees(),
-                        received=closing.received.received().before_fees().received(),
-                    )
-                    for closing in self.closings
-                ),
-            )
-
-    @property
-    def missing(self) -> Decimal:
-        """Return how many units were taken that no acquisition accounts for."""
-        return total(shortfall.missing for shortfall in self.shortfalls)
-
+from analytics.events import Amounts, Conversion, Event, Fill, Method, Move, Pool, Repayment
+from analytics.holdings import Closing, Holding, Lot, Passage, Shortfall
+from analytics.money import EXACT, ONE, ZERO, convert_known, settle, total
 
 _LATEST = datetime.max.replace(tzinfo=UTC)
 
@@ -397,8 +64,39 @@ class _Heap:
         if self.method is Method.AVERAGE:
             self._pooled = self._pooled.plus(lot.paid)
 
-    def take(self, units: Decimal, chosen: Iterable[tuple[int, Decimal]] = ()) -> list[Lot]:
-        """Remove units, up to all there are, and return them as parts of their lots."""
+    def take(
+        self, units: Decimal, chosen: Iterable[tuple[int, Decimal]] = (), *, book: int = 0
+    ) -> list[Lot]:
+        """Remove units, up to all there are, and return them as parts of their lots.
+
+        The method looks at all books alike; one that lost units to ``book`` gets as many from it.
+        """
+        parts = self._take(units, chosen)
+        for part in parts:
+            if part.book != book:
+                self.pass_on(abs(part.quantity), book=book, target=part.book)
+        return parts
+
+    def pass_on(self, units: Decimal, *, book: int, target: int) -> None:
+        """Let units of one book be another's, up to all it has; the last to be taken go first."""
+        for index in range(len(self._lots) - 1, -1, -1):
+            lot = self._lots[index]
+            if not units:
+                return
+            if lot.book != book:
+                continue
+            passed = min(units, abs(lot.quantity))
+            units -= passed
+            if passed == abs(lot.quantity):
+                self._lots[index] = replace(lot, book=target)
+                continue
+            quantity = passed.copy_sign(lot.quantity)
+            paid = lot.paid.share(quantity, lot.quantity)
+            kept = replace(lot, quantity=lot.quantity - quantity, paid=lot.paid.minus(paid))
+            gone = replace(lot, quantity=quantity, paid=paid, book=target)
+            self._lots[index : index + 1] = [kept, gone]
+
+    def _take(self, units: Decimal, chosen: Iterable[tuple[int, Decimal]]) -> list[Lot]:
         parts: list[Lot] = []
         if self.method is Method.SPECIFIC:
             for fill_id, wanted in chosen:
@@ -414,13 +112,22 @@ class _Heap:
             units -= taken
         return parts
 
-    def lift(self, units: Decimal, chosen: Iterable[tuple[int, Decimal]] = ()) -> list[Lot]:
+    def lift(
+        self, units: Decimal, chosen: Iterable[tuple[int, Decimal]] = (), *, book: int = 0
+    ) -> list[Lot]:
         """Remove units as `take` does; return the parts in the order to add them elsewhere."""
-        parts = self.take(units, chosen)
+        parts = self.take(units, chosen, book=book)
         return parts[::-1] if self.method is Method.LIFO else parts
 
-    def lift_all(self) -> list[Lot]:
-        return self.lift(abs(self.quantity))
+    def lift_all(self, book: int) -> list[Lot]:
+        """Remove all units of a book."""
+        parts, index = [], 0
+        while index < len(self._lots):
+            if self._lots[index].book == book:
+                parts.append(self._cut(index, abs(self._lots[index].quantity)))
+            else:
+                index += 1
+        return parts[::-1] if self.method is Method.LIFO else parts
 
     def _cut(self, index: int, units: Decimal) -> Lot:
         lot = self._lots[index]
@@ -462,6 +169,7 @@ class _Account:
     closings: list[Closing] = field(default_factory=list)
     passages: list[Passage] = field(default_factory=list)
     shortfalls: list[Shortfall] = field(default_factory=list)
+    owed: list[int] = field(default_factory=list)
 
     def add(self, lot: Lot) -> None:
         """Keep a lot; one that a reverse split left no unit of keeps its cost."""
@@ -472,7 +180,7 @@ class _Account:
         """Close what is open on the other side with a lot's units; return what is left of it."""
         paid, units = lot.paid, abs(lot.quantity)
         if self.heap.quantity * lot.quantity < 0:
-            for other in self.heap.take(units, chosen):
+            for other in self.heap.take(units, chosen, book=event.book):
                 share = paid.share(abs(other.quantity), units)
                 self.close(event, other, share.received())
                 paid, units = paid.minus(share), units - abs(other.quantity)
@@ -500,11 +208,11 @@ class _Account:
         units = abs(heap.quantity) % ONE
         if not units:
             self.close(event, _nothing(event), paid)
-        for part in heap.take(units):
+        for part in heap.take(units, book=event.book):
             share = paid.share(abs(part.quantity), units)
             self.close(event, part, share)
             paid, units = paid.minus(share), units - abs(part.quantity)
-        return heap.lift_all()
+        return heap.lift_all(event.book)
 
     def lack(self, event: Fill | Move, *, held: Decimal) -> None:
         self.shortfalls.append(
@@ -517,6 +225,7 @@ class _Account:
             closings=tuple(self.closings),
             passages=tuple(self.passages),
             shortfalls=tuple(self.shortfalls),
+            owed=tuple(self.owed),
         )
 
 
@@ -554,6 +263,7 @@ class _Accounts:
             opened_at=fill.opened_at or fill.at,
             quantity=fill.quantity,
             paid=fill.outlay,
+            book=fill.book,
         )
         left = account.offset(fill, brought, fill.chosen)
         if fill.may_open:
@@ -583,13 +293,16 @@ class _Accounts:
             )
 
     def _move(self, move: Move) -> None:
-        if move.source == move.target:
-            return
         source = self[move.source]
+        if move.source == move.target and move.book == move.target_book:
+            return
+        if move.source == move.target:
+            source.heap.pass_on(move.quantity, book=move.book, target=move.target_book)
+            return
         held = max(source.heap.quantity, ZERO)
         if held < move.quantity:
             source.lack(move, held=held)
-        for lot in source.heap.lift(min(held, move.quantity), move.chosen):
+        for lot in source.heap.lift(min(held, move.quantity), move.chosen, book=move.book):
             source.passages.append(
                 Passage(
                     event_id=move.id,
@@ -617,12 +330,15 @@ class _Accounts:
 
     def _convert(self, event: Conversion) -> None:
         source = self[event.source]
-        parts = source.heap.lift_all()
+        parts = source.heap.lift_all(event.book)
         cash, units = event.cash or Amounts(), _units(parts)
+        if units < 0 and (event.cash or event.in_lieu):
+            source.owed.append(event.id)
+        cash_share = ZERO if event.cash is None else event.cash_share  # no cash takes no cost
         made: list[Lot] = []
         counted = ZERO
         for part in parts:
-            sold = part.paid.share(event.cash_share, ONE)
+            sold = part.paid.share(cash_share, ONE)
             rest = part.paid.minus(sold)
             given = rest.share(event.share, ONE)
             if event.cash is not None:
@@ -649,8 +365,12 @@ class _Accounts:
 
     def _repay(self, event: Repayment) -> None:
         account = self[event.pool]
-        # A short owes nothing here: what it pays out is booked as a charge.
-        parts = account.heap.lift_all() if account.heap.quantity > 0 else []
+        parts = account.heap.lift_all(event.book)
+        if _units(parts) < 0:
+            # A short owes nothing here: what it pays out is booked as a charge.
+            for part in parts:
+                account.heap.add(part)
+            parts = []
         left, units = event.paid, _units(parts)
         for part in parts:
             share = left.share(part.quantity, units)

@@ -53,10 +53,9 @@ def settle(value: Decimal) -> Decimal:
     return round_to(value, PLACES) if isinstance(exponent, int) and exponent < -PLACES else value
 
 
-@exact
 def convert(amount: Decimal, rate: Decimal) -> Decimal:
     """Convert an amount at a rate, to ``PLACES`` decimals."""
-    return settle(amount * rate)
+    return settle(EXACT.multiply(amount, rate))
 
 
 def convert_known(amount: Decimal | None, rate: Decimal | None) -> Decimal | None:

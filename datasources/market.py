@@ -124,7 +124,8 @@ class Market:
                 self._errors[provider.name] = type(error).__name__
                 continue
             answered = True
-            found |= {key: value for key, value in answers.items() if key in set(missing)}
+            asked = set(missing)
+            found |= {key: value for key, value in answers.items() if key in asked}
         if not answered and providers:
             raise UnavailableError(f"no provider of {kind} could answer")
         return found

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, Table, event, text
+from sqlalchemy import Connection, Engine, Table, event, insert, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.ext.asyncio import (
@@ -23,21 +23,14 @@ DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
 DRIVERS["postgres"] = DRIVERS["postgresql"]
 
 BUSY_TIMEOUT_SECONDS = 30
+T = TypeVar("T")
+
 CHUNK = 500
-"""Rows a statement writes, or terms it has, at most: SQLite bounds parameters and their nesting."""
+"""Rows or keys that one statement names at most: databases bound its parameters and its depth."""
 
 
 class UnsupportedDatabaseError(ValueError):
     """The database URL names a database that FolioQL cannot use."""
-
-
-T = TypeVar("T")
-
-
-def batched(items: Sequence[T]) -> Iterator[list[T]]:
-    """Cut a list into pieces that one statement can name."""
-    for start in range(0, len(items), CHUNK):
-        yield list(items[start : start + CHUNK])
 
 
 def database_url(given: str) -> URL:
@@ -152,16 +145,31 @@ class Database:
         return Path(name) if self.is_sqlite and name and name != ":memory:" else None
 
 
+def chunks(values: Sequence[T]) -> Iterator[Sequence[T]]:
+    """Cut values into parts that one statement can name."""
+    for start in range(0, len(values), CHUNK):
+        yield values[start : start + CHUNK]
+
+
+async def insert_all(
+    session: AsyncSession, table: type[Base], rows: Sequence[dict[str, Any]]
+) -> None:
+    """Insert rows that all have the same columns, in order and in one go."""
+    if rows:
+        # Without nulls spelled out the rows would be cut into runs that leave out the same ones.
+        await session.execute(insert(table), rows, execution_options={"render_nulls": True})
+
+
 async def upsert(session: AsyncSession, table: type[Base], rows: Sequence[dict[str, Any]]) -> None:
     """Insert rows, or overwrite those with the same primary key; later rows must not repeat one."""
     if not rows:
         return
     dialect = session.get_bind().dialect.name
-    insert = sqlite.insert if dialect == "sqlite" else postgresql.insert
+    dialect_insert = sqlite.insert if dialect == "sqlite" else postgresql.insert
     target: Table = table.__table__  # type: ignore[attr-defined]
     keys = [column.name for column in target.primary_key]
-    for start in range(0, len(rows), CHUNK):
-        statement = insert(target).values(list(rows[start : start + CHUNK]))
+    for chunk in chunks(rows):
+        statement = dialect_insert(target).values(list(chunk))
         changes = {
             column.name: statement.excluded[column.name]
             for column in target.columns

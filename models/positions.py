@@ -4,11 +4,12 @@ Rewritten instrument by instrument in the same database transaction as the ledge
 ``folioql verify`` rebuilds it and must find no difference.
 """
 
-from collections.abc import Collection
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
-from sqlalchemy import Delete, Select, UniqueConstraint, delete, select, tuple_
+from sqlalchemy import Delete, Select, Table, UniqueConstraint, bindparam, delete, select, tuple_
 from sqlmodel import Column, Field, ForeignKey, col
 
 from models.base import Base
@@ -82,6 +83,21 @@ class Lot(Base, table=True):
     fees_base: Decimal | None = Field(default=None, sa_type=ExactDecimal)
 
 
+LOTS: Table = Lot.__table__  # type: ignore[attr-defined]
+LOT_COLUMNS = (
+    "position_id",
+    "opened_at",
+    "transaction_id",
+    "quantity",
+    "cost",
+    "cost_base",
+    "fees",
+    "fees_base",
+)
+LotRow = tuple[Any, ...]
+"""A lot as ``LOT_COLUMNS``; the first two, position and moment of opening, are its place."""
+
+
 def positions_by_portfolio(portfolio_ids: list[int]) -> Select[Position, Instrument]:
     """Select the positions of portfolios with their instruments, by symbol."""
     return (
@@ -101,10 +117,10 @@ def positions_by_id(ids: list[int]) -> Select[Position, Instrument]:
     )
 
 
-def positions_of_pairs(pairs: Collection[tuple[int, int]]) -> Select[Position]:
-    """Select the positions of pairs of portfolio and instrument."""
+def positions_of_pairs(pairs: Sequence[tuple[int, int]]) -> Select[Position]:
+    """Select the positions of pairs of portfolio and instrument, not too many at once."""
     return select(Position).where(
-        tuple_(col(Position.portfolio_id), col(Position.instrument_id)).in_(sorted(pairs))
+        tuple_(col(Position.portfolio_id), col(Position.instrument_id)).in_(pairs)
     )
 
 
@@ -117,6 +133,15 @@ def lots_by_position(position_ids: list[int]) -> Select[Lot]:
     )
 
 
-def delete_lots(position_ids: list[int]) -> Delete:
-    """Delete the lots of positions, before they are written anew."""
-    return delete(Lot).where(col(Lot.position_id).in_(position_ids))
+def lot_rows(position_ids: Sequence[int]) -> Select[Any]:
+    """Select the lots of positions as plain rows: the key, then ``LOT_COLUMNS``."""
+    return (
+        select(LOTS.c.id, *(LOTS.c[name] for name in LOT_COLUMNS))
+        .where(LOTS.c.position_id.in_(position_ids))
+        .order_by(LOTS.c.id)
+    )
+
+
+def delete_lot() -> Delete:
+    """Delete the lot whose key is the parameter ``key``; executed once for many keys."""
+    return delete(LOTS).where(LOTS.c.id == bindparam("key"))

@@ -13,7 +13,7 @@ from models.drafts import Draft
 from models.transactions import Kind
 from resolvers.changes import LedgerChange
 from resolvers.ids import key_of
-from resolvers.positions import LOT
+from resolvers.lots import LOT
 from resolvers.scalars import CurrencyCode, Symbol
 from resolvers.transactions import TradeSide
 from services.errors import MistakeCode, refuse

@@ -1,14 +1,17 @@
 """Loaders, named by access path: each batch is one statement on a short session of its own."""
 
-from collections.abc import Callable, Iterable
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from typing import TypeVar
 
-from analytics.lots import Method
+from analytics.events import Method
 from analytics.money import ONE
+from datasources.errors import UnavailableError
 from datasources.market import Market
-from models.database import Database
+from models.database import Database, chunks
 from models.instruments import Instrument, instruments_by_id, instruments_by_symbol
 from models.market import (
     Bar,
@@ -49,8 +52,9 @@ from models.transactions import (
 )
 from models.users import User, users_by_id
 from resolvers.batching import Loader
-from services.combined import combined_state, days_of
-from services.entries import LedgerState, ledger_states, terms_of
+from services.aside import aside
+from services.combined import Report, combined_state, days_of
+from services.entries import LedgerState, Terms, ledger_states, terms_of
 from services.projection import ledger_entries
 
 T = TypeVar("T")
@@ -92,6 +96,23 @@ class Projection:
     positions: tuple[Held, ...] = ()
     cash: tuple[CashBalance, ...] = ()
     totals: PortfolioTotals | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BarsQuestion:
+    """Asks for the trading days of a symbol from first to last, both included."""
+
+    symbol: str
+    first: date
+    last: date
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """The entries of portfolios and of what they are tied to, and the terms they are read by."""
+
+    entries: tuple[Transaction, ...] = ()
+    terms: Mapping[int, Terms] = field(default_factory=dict)
 
 
 def end_of(day: date) -> datetime:
@@ -137,6 +158,7 @@ class Loaders:
         self.ledger_states: Loader[StateKey, LedgerState] = Loader(
             self._ledger_states, default=LedgerState
         )
+        self.ledgers: Loader[StateKey, Ledger] = Loader(self._ledgers, default=Ledger)
         self.revisions: Loader[int, list[Revision]] = Loader(self._revisions, default=list)
         self.transactions: Loader[int, Booked | None] = Loader(self._transactions, default=_nothing)
         self.transaction_pages: Loader[PageKey, list[Booked]] = Loader(
@@ -150,6 +172,7 @@ class Loaders:
             market.profiles, default=_nothing
         )
         self.closes: Loader[CloseQuestion, Bar | None] = Loader(market.closes, default=_nothing)
+        self.bars: Loader[BarsQuestion, list[Bar]] = Loader(self._bars, default=list)
         self.rates: Loader[RateQuestion, Rate | None] = Loader(market.rates, default=_nothing)
         self.found: Loader[str, InstrumentMatch | None] = Loader(market.find, default=_nothing)
 
@@ -233,9 +256,8 @@ class Loaders:
         }
 
     async def _ledger_states(self, keys: list[StateKey]) -> dict[StateKey, LedgerState]:
-        states: dict[StateKey, LedgerState] = {}
-        whole_of: list[tuple[StateKey, list[Transaction], list[Portfolio]]] = []
         # Siblings share their arguments, so this is one round but for aliased fields.
+        rounds = []
         async with self._database.reading() as session:
             for day, method in {(key.day, key.method) for key in keys}:
                 asked = [key for key in keys if (key.day, key.method) == (day, method)]
@@ -250,16 +272,17 @@ class Loaders:
                 entries = await ledger_entries(
                     session, wanted, until=None if day is None else end_of(day)
                 )
-                single = [key for key in asked if not key.portfolio.is_all]
-                if single:
-                    found = ledger_states(entries, terms=terms_of(owned, method=method))
-                    states |= {key: found.get(key.portfolio_id, LedgerState()) for key in single}
-                for key in asked:
-                    if key.portfolio.is_all:
-                        mine = [row for row in owned if row.owner_id == key.portfolio.owner_id]
-                        whole_of.append((key, entries, mine))
-        for key, entries, mine in whole_of:
-            states[key] = await self._combined(key, entries, mine)
+                rounds.append((asked, owned, entries, terms_of(owned, method=method)))
+        states: dict[StateKey, LedgerState] = {}
+        for asked, owned, entries, terms in rounds:
+            single = [key for key in asked if not key.portfolio.is_all]
+            if single:
+                found = await aside(entries, ledger_states, entries, terms=terms)
+                states |= {key: found.get(key.portfolio_id, LedgerState()) for key in single}
+            for key in asked:
+                if key.portfolio.is_all:
+                    mine = [row for row in owned if row.owner_id == key.portfolio.owner_id]
+                    states[key] = await self._combined(key, entries, mine)
         return states
 
     async def _combined(
@@ -275,17 +298,45 @@ class Loaders:
         }
         foreign = {question for question in questions.values() if question.base != target}
         rates = await self._market.rates(foreign) if foreign else {}
-        return combined_state(
+        return await aside(
+            mine,
+            combined_state,
             mine,
             terms=terms_of(owned),
             method=key.method or Method(key.portfolio.lot_method),
-            factors={
-                place: ONE
-                if question.base == target
-                else (rate.value if (rate := rates.get(question)) else None)
-                for place, question in questions.items()
-            },
+            report=Report(
+                currency=target,
+                factors={
+                    place: ONE
+                    if question.base == target
+                    else (rate.value if (rate := rates.get(question)) else None)
+                    for place, question in questions.items()
+                },
+            ),
         )
+
+    async def _bars(self, questions: list[BarsQuestion]) -> dict[BarsQuestion, list[Bar]]:
+        """Ask for all series at once; none where no provider can answer."""
+
+        async def ask(question: BarsQuestion) -> list[Bar]:
+            with suppress(UnavailableError):
+                return await self._market.bars(
+                    question.symbol, first=question.first, last=question.last
+                )
+            return []
+
+        found = await asyncio.gather(*map(ask, questions))
+        return dict(zip(questions, found, strict=True))
+
+    async def _ledgers(self, keys: list[StateKey]) -> dict[StateKey, Ledger]:
+        """Read the whole ledgers of portfolios at once; all of them share one answer."""
+        portfolios = [key.portfolio for key in keys]
+        async with self._database.reading() as session:
+            entries = await ledger_entries(session, portfolios)
+            owned = await session.scalars(
+                portfolios_by_owner(sorted({row.owner_id for row in portfolios}))
+            )
+            return dict.fromkeys(keys, Ledger(tuple(entries), terms_of(owned)))
 
     async def _revisions(self, ids: list[int]) -> dict[int, list[Revision]]:
         async with self._database.reading() as session:
@@ -303,8 +354,10 @@ class Loaders:
         async with self._database.reading() as session:
             for chosen, cut in alike:
                 ids = [key.portfolio_id for key in keys if (key.chosen, key.cut) == (chosen, cut)]
-                rows = (await session.execute(transactions_page(ids, chosen, cut))).all()
-                booked = [(row[0], row[1], row[2]) for row in rows]
+                booked: list[Booked] = []
+                for some in chunks(ids):
+                    rows = await session.execute(transactions_page(some, chosen, cut))
+                    booked += [(row[0], row[1], row[2]) for row in rows]
                 for portfolio_id, group in _group(booked, lambda one: one[0].portfolio_id).items():
                     pages[PageKey(portfolio_id=portfolio_id, chosen=chosen, cut=cut)] = group
         return pages

@@ -21,6 +21,8 @@ ORDERING = "t1"
 
 T = TypeVar("T")
 
+TOTAL_COUNT = "How many entries the whole list has."
+CURSOR = "Opaque place of this entry, for `after` and `before`."
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 

@@ -4,12 +4,12 @@ import strawberry
 from sqlalchemy.ext.asyncio import AsyncSession
 from strawberry.types import Info
 
-from analytics.lots import Method
+from analytics.events import Method
 from resolvers.changes import ERRORS, REPLAYED, Act, Repeatable, once
 from resolvers.context import Context
 from resolvers.ids import key_of
+from resolvers.lots import LotMethod, method_of
 from resolvers.portfolios import Portfolio, portfolio_by_key
-from resolvers.positions import LotMethod, method_of
 from resolvers.scalars import CurrencyCode
 from resolvers.values import UserError, user_errors
 from services.errors import RefusedError

@@ -21,10 +21,13 @@ from resolvers.gains import (
 )
 from resolvers.ids import encode_id
 from resolvers.loaders import PageKey
+from resolvers.lots import FeePolicy, LotMethod, method_of
 from resolvers.paging import cut_of
-from resolvers.positions import FeePolicy, LotMethod, Position, method_of, position_of
+from resolvers.positions import Position, position_of
+from resolvers.quality import MAX_FINDINGS, DataQualityFinding, findings_of_scopes
 from resolvers.scalars import CurrencyCode, Ratio
-from resolvers.transactions import (
+from resolvers.statements import PeriodStatement, statements_of_scopes
+from resolvers.transaction_pages import (
     TradeConnection,
     TransactionConnection,
     TransactionFilter,
@@ -81,7 +84,8 @@ class PortfolioOverview:
         description="Fees and taxes outside trades, tax withheld from income included."
     )
     net_contributions: Money | None = strawberry.field(
-        description="Cash paid in less cash taken out."
+        description="Cash paid in less cash taken out; units that came in or went out without cash "
+        "count at their cost, or at the value stated."
     )
     total_gain: Money | None = strawberry.field(
         description="Value less net contributions: all that was gained since the beginning."
@@ -202,7 +206,7 @@ async def trades_of_portfolios(
     chosen = only_trades(chosen_of(filter))
     cut = cut_of(first=first, after=after, last=last, before=before)
     if chosen is None:
-        raise bad_input("`filter.kinds` of trades takes BUY and SELL.")
+        raise bad_input("`filter.kinds` of trades takes BUY, SELL, SHORT and COVER.")
     keys = [PageKey(portfolio_id=parent.row.id or 0, chosen=chosen, cut=cut) for parent in parents]
     return [trade_connection(page) for page in await pages_of(info.context, keys)]
 
@@ -258,6 +262,16 @@ class Portfolio(Node):
         realized_gains_of_scopes,
         description="Its closed lots with what they brought, newest first; with `from` and `to` "
         "those closed on these days. By its lot method unless `lotMethod` asks for another.",
+    )
+    statement: PeriodStatement = batched(
+        statements_of_scopes,
+        description="What became of its value from one day to another, both included, in the base "
+        "currency or another.",
+    )
+    data_quality: list[DataQualityFinding] = batched(
+        findings_of_scopes,
+        description=f"What looks wrong in its ledger, worst first, at most {MAX_FINDINGS} "
+        "findings. Nothing is changed: each names the mutation that would repair it.",
     )
     trades: TradeConnection = batched(
         trades_of_portfolios,

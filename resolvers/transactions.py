@@ -1,19 +1,15 @@
 """Transactions: the ledger's entries as a client reads them."""
 
 import dataclasses
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import strawberry
 from strawberry.types import Info
-from strawberry.utils.str_converters import to_camel_case
 
 from analytics.money import ZERO, ratio, total_known
-from datasources.symbols import InvalidSymbolError, canonical
 from models import transactions
 from models.transactions import (
     CHARGES,
@@ -27,14 +23,13 @@ from models.transactions import (
 )
 from resolvers.batching import batched
 from resolvers.context import Context
+from resolvers.histories import TransactionChange, histories_of_entries
 from resolvers.ids import encode_id
 from resolvers.instruments import Instrument, instrument_of
-from resolvers.loaders import Booked, PageKey, state_key
-from resolvers.paging import PageInfo, encode_cursor
-from resolvers.positions import LOT, LotMethod, method_of
-from resolvers.scalars import Ratio, Symbol, write_datetime
-from resolvers.values import Money, Node, bad_input, fraction, money, money_or_none, unit_price
-from services.drafts import outward
+from resolvers.loaders import Booked, state_key
+from resolvers.lots import LotMethod, method_of
+from resolvers.scalars import Ratio
+from resolvers.values import Money, Node, fraction, money, money_or_none, unit_price
 from services.entries import cash_effects, gross_of
 
 if TYPE_CHECKING:
@@ -141,97 +136,12 @@ class TradeSide(Enum):
     COVER = strawberry.enum_value("COVER", description=_KINDS[Kind.COVER])
 
 
-@strawberry.enum(description="What a change of a transaction was.")
-class ChangeAction(Enum):
-    """What a change of a transaction was, as `services.history.Action` has it."""
+@strawberry.enum(description="Whose exchange rate an entry counts by.")
+class ExchangeRateSource(Enum):
+    """Whose exchange rate an entry counts by, as `models.transactions.RateSource` has it."""
 
-    UPDATED = strawberry.enum_value("UPDATED", description="Its content was corrected.")
-    VOIDED = strawberry.enum_value("VOIDED", description="It was voided.")
-    UNDONE = strawberry.enum_value("UNDONE", description="The change before was undone.")
-
-
-@strawberry.type(description="One field of a transaction that a change touched.")
-class FieldChange:
-    """One field that a change touched."""
-
-    field: str = strawberry.field(description="Its name.")
-    before: str | None = strawberry.field(description="What it was; null for nothing.")
-    after: str | None = strawberry.field(description="What it became; null for nothing.")
-
-
-@strawberry.type(description="One change of a transaction.")
-class TransactionChange:
-    """One change of a transaction."""
-
-    action: ChangeAction = strawberry.field(description="What was done.")
-    changed_at: datetime = strawberry.field(description="When.")
-    changed_by: str | None = strawberry.field(
-        description="The name of who did it; null for an account that is gone."
-    )
-    undone_at: datetime | None = strawberry.field(
-        description="When this change was undone; null while it stands."
-    )
-    fields: list[FieldChange] = strawberry.field(description="What it touched, by name.")
-
-
-async def histories(
-    parents: "list[Transaction]", info: Info[Context, None]
-) -> list[list[TransactionChange]]:
-    """List the changes of a level of transactions."""
-    loaders = info.context.loaders
-    found = await loaders.revisions.load_many([parent.row.id or 0 for parent in parents])
-    ids = sorted({row.user_id for rows in found for row in rows if row.user_id is not None})
-    names = {
-        user.id: user.username for user in await loaders.users.load_many(ids) if user is not None
-    }
-    keys = sorted({key for rows in found for row in rows for key in _instruments_of(row)})
-    symbols = {
-        row.id: row.symbol for row in await loaders.instruments.load_many(keys) if row is not None
-    }
-    return [
-        [_change(row, changed_by=names.get(row.user_id), symbols=symbols) for row in rows]
-        for rows in found
-    ]
-
-
-_SYMBOLS = {"instrument_id": "symbol", "related_instrument_id": "relatedSymbol"}
-_INTERNAL = frozenset({"updated_at", "lot_rates"})
-"""Columns that say nothing to a person; who and when a change tells itself."""
-
-
-def _instruments_of(row: transactions.Revision) -> set[int]:
-    found = {state.get(name) for state in (row.before, row.after) for name in _SYMBOLS}
-    return {key for key in found if key is not None}
-
-
-def _change(
-    row: transactions.Revision, *, changed_by: str | None, symbols: Mapping[int | None, str]
-) -> TransactionChange:
-    def text(name: str, value: Any) -> str | None:
-        if value is None or name in _SYMBOLS:
-            return symbols.get(value)
-        if name == "lots":
-            return ", ".join(f"{units} of {encode_id(LOT, int(key))}" for key, units in value)
-        if name.endswith("_at"):
-            return write_datetime(datetime.fromisoformat(value))
-        return str(value)
-
-    fields = [
-        FieldChange(
-            field=_SYMBOLS.get(name) or to_camel_case(outward(name)),
-            before=text(name, row.before.get(name)),
-            after=text(name, value),
-        )
-        for name, value in row.after.items()
-        if row.before.get(name) != value and name not in _INTERNAL
-    ]
-    return TransactionChange(
-        action=ChangeAction(row.action),
-        changed_at=row.at,
-        changed_by=changed_by,
-        undone_at=row.undone_at,
-        fields=sorted(fields, key=lambda change: change.field),
-    )
+    BOOKED = strawberry.enum_value("BOOKED", description="The booking's own.")
+    MARKET = strawberry.enum_value("MARKET", description="The market's of its day.")
 
 
 @strawberry.interface(description="One entry of a portfolio's ledger.")
@@ -253,6 +163,13 @@ class Transaction(Node):
         description="Units of the portfolio's base currency for one unit of the entry's, by which "
         "it counts: the booking's own or the market's of its day. Null if none was known."
     )
+    exchange_rate_source: ExchangeRateSource | None = strawberry.field(
+        description="Whose rate it is; null where none was needed or known."
+    )
+    exchange_rate_date: date | None = strawberry.field(
+        description="The day the market's rate is of: that of the entry or the last one before, "
+        "never a later one. Null for any other rate."
+    )
     note: str | None = strawberry.field(description="The owner's words, if any.")
     external_id: str | None = strawberry.field(
         description="Id in the system it comes from, unique within the portfolio."
@@ -268,7 +185,7 @@ class Transaction(Node):
         "paid in another currency."
     )
     history: list[TransactionChange] = batched(
-        histories, description="Every change since it was recorded, oldest first."
+        histories_of_entries, description="Every change since it was recorded, oldest first."
     )
     portfolio: PortfolioReference = batched(
         portfolios_of_transactions, description="The portfolio it belongs to."
@@ -409,6 +326,11 @@ TYPES = {kind: made for kinds, made in ENTRY_TYPES.items() for kind in kinds}
 KINDS_BY_TYPE_NAME = {made.__name__: kinds for kinds, made in ENTRY_TYPES.items()}
 
 
+def entry_id(kind: Kind, key: int | None) -> strawberry.ID:
+    """Return the global id of a ledger entry."""
+    return strawberry.ID(encode_id(TYPES[kind].__name__, key))
+
+
 def transaction_of(booked: Booked) -> Entry:
     """Build the outward shape of a ledger entry."""
     row, instrument, related = booked
@@ -419,7 +341,7 @@ def transaction_of(booked: Booked) -> Entry:
     effects = cash_effects(row)
     price = row.price if row.price is not None else ratio(row.amount, row.quantity)
     fields: dict[str, Any] = {
-        "id": strawberry.ID(encode_id(made.__name__, row.id)),
+        "id": entry_id(kind, row.id),
         "row": row,
         "kind": TransactionKind(kind.value),
         "occurred_at": row.occurred_at,
@@ -428,6 +350,10 @@ def transaction_of(booked: Booked) -> Entry:
         "cash_effect": money(effects[row.settlement_currency], row.settlement_currency),
         "cash_effects": [money(part, currency) for currency, part in effects.items()],
         "exchange_rate": row.rate,
+        "exchange_rate_source": None
+        if row.rate_source is None
+        else ExchangeRateSource(row.rate_source),
+        "exchange_rate_date": row.rate_day,
         "note": row.note,
         "external_id": row.external_id,
         "voided_at": row.voided_at,
@@ -448,168 +374,6 @@ def transaction_of(booked: Booked) -> Entry:
 
 
 _MAY_LACK_AMOUNT = frozenset({UnitTransfer, CorporateAction})
-
-
-@strawberry.input(description="Bounds in time, both included.")
-class DateTimeFilter:
-    """Bounds in time."""
-
-    gte: datetime | None = strawberry.field(default=None, description="This moment or later.")
-    lte: datetime | None = strawberry.field(default=None, description="This moment or earlier.")
-
-
-@strawberry.input(description="Which entries of a ledger to list; all conditions must hold.")
-class TransactionFilter:
-    """Which entries of a ledger to list."""
-
-    kinds: list[TransactionKind] | None = strawberry.field(
-        default=None, description="Of one of these kinds."
-    )
-    symbols: list[Symbol] | None = strawberry.field(
-        default=None, description="About one of these instruments, at most 100."
-    )
-    occurred_at: DateTimeFilter | None = strawberry.field(
-        default=None, description="Within these bounds."
-    )
-    include_voided: bool = strawberry.field(
-        default=False, description="List voided entries too; they count for nothing."
-    )
-
-
-def chosen_of(given: TransactionFilter | None) -> transactions.TransactionFilter:
-    """Read a filter; raises BAD_USER_INPUT for a symbol that cannot be one."""
-    if given is None:
-        return transactions.TransactionFilter()
-    symbols = given.symbols or []
-    if len(symbols) > 100:
-        raise bad_input("`filter.symbols` takes at most 100.")
-    try:
-        clean = frozenset(canonical(symbol) for symbol in symbols)
-    except InvalidSymbolError as error:
-        raise bad_input(f"`filter.symbols`: {error}") from error
-    bounds = given.occurred_at or DateTimeFilter()
-    return transactions.TransactionFilter(
-        kinds=frozenset(Kind(kind.value) for kind in given.kinds or ()),
-        symbols=clean,
-        since=bounds.gte,
-        until=bounds.lte,
-        voided=given.include_voided,
-    )
-
-
-def only_trades(chosen: transactions.TransactionFilter) -> transactions.TransactionFilter | None:
-    """Narrow a filter to trades; null if it asks for other kinds only."""
-    kinds = chosen.kinds & TRADES if chosen.kinds else TRADES
-    return replace(chosen, kinds=kinds) if kinds else None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
-    """One page of a portfolio's entries, newest first."""
-
-    key: PageKey
-    rows: list[Booked]
-    more: bool
-
-    def info(self) -> PageInfo:
-        """Tell where the page stands."""
-        cut = self.key.cut
-        cursors = [encode_cursor(row.occurred_at, row.id or 0) for row, _, _ in self.rows]
-        return PageInfo(
-            has_next_page=cut.before is not None if cut.backward else self.more,
-            has_previous_page=self.more if cut.backward else cut.after is not None,
-            start_cursor=cursors[0] if cursors else None,
-            end_cursor=cursors[-1] if cursors else None,
-        )
-
-
-async def pages_of(context: Context, keys: list[PageKey]) -> list[Page]:
-    """Read pages of several portfolios in one statement."""
-    found = await context.loaders.transaction_pages.load_many(keys)
-    pages = []
-    for key, rows in zip(keys, found, strict=True):
-        limit = key.cut.limit
-        kept = rows[-limit:] if key.cut.backward else rows[:limit]
-        pages.append(Page(key=key, rows=kept if limit else [], more=len(rows) > limit))
-    return pages
-
-
-async def counts_of_pages(
-    parents: "list[TransactionConnection] | list[TradeConnection]", info: Info[Context, None]
-) -> list[int]:
-    """Count the whole lists that a level of pages is from."""
-    keys = [(parent.page.key.portfolio_id, parent.page.key.chosen) for parent in parents]
-    return await info.context.loaders.transaction_counts.load_many(keys)
-
-
-TOTAL_COUNT = "How many entries the whole list has."
-NODES = "The entries of this page, newest first."
-EDGES = "The entries of this page with their cursors."
-CURSOR = "Opaque place of this entry, for `after` and `before`."
-
-
-@strawberry.type(description="An entry and its place in the list.")
-class TransactionEdge:
-    """An entry and its place in the list."""
-
-    cursor: str = strawberry.field(description=CURSOR)
-    node: Transaction = strawberry.field(description="The entry.")
-
-
-@strawberry.type(description="A page of a portfolio's ledger, newest first.")
-class TransactionConnection:
-    """A page of a portfolio's ledger."""
-
-    page: strawberry.Private[Page]
-    nodes: list[Transaction] = strawberry.field(description=NODES)
-    edges: list[TransactionEdge] = strawberry.field(description=EDGES)
-    page_info: PageInfo = strawberry.field(description="Where this page stands.")
-    total_count: int = batched(counts_of_pages, description=TOTAL_COUNT)
-
-
-@strawberry.type(description="A trade and its place in the list.")
-class TradeEdge:
-    """A trade and its place in the list."""
-
-    cursor: str = strawberry.field(description=CURSOR)
-    node: Trade = strawberry.field(description="The trade.")
-
-
-@strawberry.type(description="A page of a portfolio's trades, newest first.")
-class TradeConnection:
-    """A page of a portfolio's trades."""
-
-    page: strawberry.Private[Page]
-    nodes: list[Trade] = strawberry.field(description=NODES)
-    edges: list[TradeEdge] = strawberry.field(description=EDGES)
-    page_info: PageInfo = strawberry.field(description="Where this page stands.")
-    total_count: int = batched(counts_of_pages, description=TOTAL_COUNT)
-
-
-def _cursor(node: Transaction) -> str:
-    return encode_cursor(node.row.occurred_at, node.row.id or 0)
-
-
-def transaction_connection(page: Page) -> TransactionConnection:
-    """Build a page of entries."""
-    nodes = [transaction_of(row) for row in page.rows]
-    return TransactionConnection(
-        page=page,
-        nodes=list(nodes),
-        edges=[TransactionEdge(cursor=_cursor(node), node=node) for node in nodes],
-        page_info=page.info(),
-    )
-
-
-def trade_connection(page: Page) -> TradeConnection:
-    """Build a page of trades."""
-    nodes = [node for row in page.rows if isinstance(node := transaction_of(row), Trade)]
-    return TradeConnection(
-        page=page,
-        nodes=nodes,
-        edges=[TradeEdge(cursor=_cursor(node), node=node) for node in nodes],
-        page_info=page.info(),
-    )
 
 
 async def transaction_by_key(context: Context, key: int, *, type_name: str) -> Entry | None:

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from analytics.money import ONE, plain
 from datasources.market import Market
 from models.base import row_key
-from models.database import batched
+from models.database import chunks, insert_all
 from models.drafts import Draft
 from models.instruments import Instrument
 from models.market import InstrumentMatch, Rate, RateQuestion
@@ -24,8 +24,10 @@ from models.transactions import (
     Kind,
     RateSource,
     Transaction,
+    booked_since,
     entries_by_key,
     external_ids,
+    newest_key,
     splits_on,
 )
 from models.users import user_for_update
@@ -44,7 +46,7 @@ from services.projection import OversoldError, apply_change
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settled:
-    """A draft with its currencies settled, and the rates of its day by currency."""
+    """A draft with its currencies settled, and the market's rates of its day by currency."""
 
     draft: Draft
     currency: str
@@ -142,24 +144,30 @@ def _settle(draft: Draft, *, base: str, own: str | None) -> tuple[Settled, list[
     return settled, mistakes
 
 
-def _currencies(settled: Settled) -> dict[str, tuple[str, Decimal | None, bool]]:
-    """Return by currency the field it is about, the booking's own rate, and if it must be known."""
+@dataclass(frozen=True, slots=True)
+class _Need:
+    """A rate that an entry has a use for: of which field, the booking's own, and if it must be."""
+
+    field: str
+    currency: str
+    own: Decimal | None
+    must: bool
+
+
+def _needs(settled: Settled) -> list[_Need]:
     draft = settled.draft
-    found: dict[str, tuple[str, Decimal | None, bool]] = {}
-    two = settled.instrument_currency is not None
-    must = two or settled.settlement_currency != settled.currency
+    needs: list[_Need] = []
     if settled.instrument_currency is not None:
         own = draft.instrument_rate
-        found[settled.instrument_currency] = ("instrumentExchangeRate", own, True)
-    for name, currency, rate in (
-        ("tax", draft.tax_currency, draft.tax_rate),
-        ("fee", draft.fee_currency, draft.fee_rate),
+        needs.append(_Need("instrumentExchangeRate", settled.instrument_currency, own, must=True))
+    for amount, name, currency, rate in (
+        (draft.tax, "taxExchangeRate", draft.tax_currency, draft.tax_rate),
+        (draft.fee, "feeExchangeRate", draft.fee_currency, draft.fee_rate),
     ):
-        if currency is not None and getattr(draft, name):
-            found[currency] = (f"{name}ExchangeRate", rate, True)
-            must = True
-    found[settled.currency] = ("exchangeRate", draft.rate, must)
-    return found
+        if currency is not None and amount:
+            needs.append(_Need(name, currency, rate, must=True))
+    must = bool(needs) or settled.settlement_currency != settled.currency
+    return [*needs, _Need("exchangeRate", settled.currency, draft.rate, must)]
 
 
 async def prepare(
@@ -176,36 +184,36 @@ async def prepare(
     settled: list[Settled] = []
     mistakes: dict[int, list[Mistake]] = {}
     for place, draft in enumerate(drafts):
-        found = _unknown(draft, currencies)
+        found = _unknown(draft, currencies) or _two_currencies(draft, currencies)
         one, wrong = _settle(draft, base=base_currency, own=currencies.get(draft.symbol or ""))
         settled.append(one)
         if found or wrong:
             mistakes[place] = [*found, *wrong]
 
     questions = {
-        (place, currency): RateQuestion(
-            base=currency, target=base_currency, day=one.draft.occurred_at.date()
+        (place, need.currency): RateQuestion(
+            base=need.currency, target=base_currency, day=one.draft.occurred_at.date()
         )
         for place, one in enumerate(settled)
-        for currency, (_, rate, _) in _currencies(one).items()
-        if rate is None and currency != base_currency and place not in mistakes
+        for need in _needs(one)
+        if need.own is None and need.currency != base_currency and place not in mistakes
     }
     answers = await market.rates(set(questions.values())) if questions else {}
     for place, one in enumerate(settled):
         rates = {}
-        for currency, (name, own, must) in _currencies(one).items():
-            question = questions.get((place, currency))
-            if question is None or own is not None:
+        for need in _needs(one):
+            question = questions.get((place, need.currency))
+            if question is None or need.own is not None:
                 continue
             if question in answers:
-                rates[currency] = answers[question]
-            elif must:
+                rates[need.currency] = answers[question]
+            elif need.must:
                 message = (
-                    f"No rate from {currency} to {base_currency} is known for {question.day}: "
-                    "give the booking's own."
+                    f"No rate from {need.currency} to {base_currency} is known for "
+                    f"{question.day}: give the booking's own."
                 )
                 mistakes.setdefault(place, []).append(
-                    Mistake(MistakeCode.NO_RATE, message, (name,))
+                    Mistake(MistakeCode.NO_RATE, message, (need.field,))
                 )
         settled[place] = replace(one, rates=rates)
     return Prepared(
@@ -236,6 +244,17 @@ def _unknown(draft: Draft, currencies: Mapping[str, str]) -> list[Mistake]:
         message = f"No instrument with the ISIN {draft.isin} is known: name its symbol."
         found.append(Mistake(MistakeCode.UNKNOWN_INSTRUMENT, message, ("symbol",)))
     return found
+
+
+def _two_currencies(draft: Draft, currencies: Mapping[str, str]) -> list[Mistake]:
+    """Find units that would become ones in another currency, which their cost cannot."""
+    if draft.symbol is None or draft.related_symbol is None:
+        return []
+    one, other = currencies[draft.symbol], currencies[draft.related_symbol]
+    if one == other:
+        return []
+    message = f"{draft.symbol} is in {one} and {draft.related_symbol} in {other}: book a sale."
+    return [Mistake(MistakeCode.CURRENCY_MISMATCH, message, ("relatedSymbol",))]
 
 
 def columns_of(
@@ -305,12 +324,12 @@ async def keys_of_ids(
     Those without one are known by the id they are exported by.
     """
     found: dict[str, int] = {}
-    for texts in batched(sorted(wanted)):
-        for text, key in await session.execute(external_ids(portfolio_id, texts)):
+    for texts in chunks(sorted(wanted)):
+        for text, key in await session.execute(external_ids(portfolio_id, list(texts))):
             found[text or ""] = key or 0
     own = {text: one for text in wanted if (one := read_own_id(text)) is not None}
-    for keys in batched(sorted({one.key for one in own.values()})):
-        rows = await session.scalars(entries_by_key(portfolio_id, keys))
+    for keys in chunks(sorted({one.key for one in own.values()})):
+        rows = await session.scalars(entries_by_key(portfolio_id, list(keys)))
         entries = {row_key(row.id): row for row in rows}
         found |= {
             text: one.key
@@ -421,29 +440,32 @@ async def book(
         raise OutdatedError
     instruments = await instruments_for(session, prepared, places, now=now)
     portfolio_id = row_key(portfolio.id)
-    entries = [
-        Transaction(
-            portfolio_id=portfolio_id,
-            created_at=now,
-            **columns_of(
-                prepared.settled[place],
-                base_currency=portfolio.base_currency,
-                instruments=instruments,
-            ),
+    rows: list[dict[str, Any]] = [
+        {"portfolio_id": portfolio_id, "created_at": now}
+        | columns_of(
+            prepared.settled[place],
+            base_currency=portfolio.base_currency,
+            instruments=instruments,
         )
         for place in places
     ]
-    repeated = {id(entry) for entry in await repeated_splits(session, portfolio_id, entries)}
+    splits = {
+        place: Transaction(**row)
+        for place, row in zip(places, rows, strict=True)
+        if row["kind"] == Kind.SPLIT.value
+    }
+    repeated = {
+        id(entry) for entry in await repeated_splits(session, portfolio_id, list(splits.values()))
+    }
     if repeated:
         raise RefusedPlacesError(
             {
                 place: repeated_split(entry)
-                for entry, place in zip(entries, places, strict=True)
+                for place, entry in splits.items()
                 if id(entry) in repeated
             }
         )
-    session.add_all(entries)
-    await session.flush()
+    entries = await _write(session, portfolio_id, rows)
     drafts = [prepared.settled[place].draft for place in places]
     by_id = {entry.id: place for entry, place in zip(entries, places, strict=True)}
     try:
@@ -458,6 +480,20 @@ async def book(
         what = "Not enough units" if place is not None else "This would break a later entry"
         raise RefusedPlacesError({place: oversold_mistake(error, what=what)}) from error
     return entries
+
+
+async def _write(
+    session: AsyncSession, portfolio_id: int, rows: Sequence[dict[str, Any]]
+) -> list[Transaction]:
+    """Insert transactions all at once and return them in the same order.
+
+    Rows inserted together get ascending keys, all above those that were there: reading them back
+    is many times faster than to ask for the key of each while inserting.
+    """
+    newest = await session.scalar(newest_key())
+    await insert_all(session, Transaction, rows)
+    found = await session.scalars(booked_since(newest or 0))
+    return [row for row in found if row.portfolio_id == portfolio_id]  # others book meanwhile
 
 
 async def book_one(

@@ -5,19 +5,10 @@ from dataclasses import dataclass, field, replace
 from datetime import date, time
 from decimal import Decimal
 
-from analytics.ledger import Movement, Nature, Totals, cash_of, flow_totals, sum_totals
-from analytics.lots import (
-    Amounts,
-    Conversion,
-    Event,
-    Fill,
-    Holding,
-    Method,
-    Move,
-    Pool,
-    Repayment,
-    fold,
-)
+from analytics.events import Amounts, Conversion, Event, Fill, Method, Move, Pool, Repayment
+from analytics.holdings import Holding
+from analytics.ledger import Levy, Movement, Nature, Totals, cash_of, flow_totals, sum_totals
+from analytics.lots import fold
 from analytics.money import EXACT, ONE, ZERO, convert_known, exact, settle, total_known
 from models.base import row_key
 from models.portfolios import Portfolio
@@ -42,6 +33,10 @@ _SIGN = (
     | dict.fromkeys((Kind.RETURN_OF_CAPITAL, Kind.SPLIT, Kind.SPIN_OFF, Kind.MERGER), 1)
 )
 """Which way an entry's main amount moves the cash; kinds that are not here move none."""
+
+_LEVIES = dict.fromkeys((Kind.FEE, Kind.FEE_REFUND), Levy.FEE) | dict.fromkeys(
+    (Kind.TAX, Kind.TAX_REFUND), Levy.TAX
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,19 +119,23 @@ def _rate_of(entry: Transaction, currency: str | None, rate: Decimal | None) -> 
 
 
 @exact
-def _own(entry: Transaction, amount: Decimal, *, currency: str | None = None) -> Decimal | None:
-    """Convert an amount of an entry into the instrument's currency."""
+def _own(
+    entry: Transaction,
+    amount: Decimal,
+    *,
+    currency: str | None = None,
+    rate: Decimal | None = None,
+) -> Decimal | None:
+    """Convert an amount of an entry into the instrument's currency.
+
+    ``rate`` is the amount's own; without a currency it is in the entry's.
+    """
     source = currency or entry.currency
     target = entry.instrument_currency or entry.currency
     if source == target or not amount:
         return amount
-    rates = {
-        entry.fee_currency: entry.fee_rate,
-        entry.tax_currency: entry.tax_rate,
-        entry.currency: entry.rate,
-    }
-    to_base = rates.get(source)
-    target_rate = rates.get(target) if target == entry.currency else entry.instrument_rate
+    to_base = _rate_of(entry, currency, rate)
+    target_rate = entry.rate if target == entry.currency else entry.instrument_rate
     if to_base is None or target_rate is None:
         return None
     return settle(amount * to_base / target_rate)
@@ -147,8 +146,8 @@ def _fees(entry: Transaction, *, with_tax: bool = True) -> Amounts:
     tax = entry.tax if with_tax else ZERO
     own = total_known(
         [
-            _own(entry, entry.fee, currency=entry.fee_currency),
-            _own(entry, tax, currency=entry.tax_currency),
+            _own(entry, entry.fee, currency=entry.fee_currency, rate=entry.fee_rate),
+            _own(entry, tax, currency=entry.tax_currency, rate=entry.tax_rate),
         ]
     )
     base = total_known(
@@ -179,12 +178,11 @@ def _outlay(entry: Transaction, gross: Decimal, *, sign: int = 1) -> Amounts:
     return _gross_outlay(entry, gross, sign=sign).plus(_fees(entry))
 
 
-@exact
 def gross_of(entry: Transaction) -> Decimal:
     """Return the main amount of an entry in its own currency, before fee and tax."""
     if entry.amount is not None:
         return entry.amount
-    return (entry.quantity or ZERO) * (entry.price or ZERO)
+    return EXACT.multiply(entry.quantity or ZERO, entry.price or ZERO)
 
 
 @exact
@@ -257,7 +255,8 @@ def _reinvestment(entry: Transaction, _terms: Terms) -> Event:
 
 
 def _in_kind(entry: Transaction, _terms: Terms) -> Event:
-    return _fill(entry, sign=1, outlay=_gross_outlay(entry, entry.amount or ZERO))
+    outlay = _gross_outlay(entry, entry.amount or ZERO).plus(_fees(entry, with_tax=False))
+    return _fill(entry, sign=1, outlay=outlay)
 
 
 def _conversion(entry: Transaction, _terms: Terms) -> Event:
@@ -364,29 +363,31 @@ def _costs_follow_units(entry: Transaction) -> bool:
     return kind in TRADES or entry.amount is not None or entry.price is not None
 
 
+@exact
 def movements_of(entry: Transaction) -> list[Movement]:
     """Read any entry as movements of cash, which may cancel out."""
     kind, nature, gross = Kind(entry.kind), _nature(entry), gross_of(entry)
     costs = Nature.TRADE if _costs_follow_units(entry) else Nature.CHARGE
-    parts: list[tuple[Nature, Decimal, str | None, Decimal | None]] = []
+    parts: list[tuple[Nature, Levy | None, Decimal, str | None, Decimal | None]] = []
     passes = nature is Nature.TRADE and kind in {
         Kind.DELIVERY_IN,
         Kind.TRANSFER_IN,
         Kind.OPENING_BALANCE,
     }
     if kind in _SIGN and not passes:
-        parts.append((nature, gross * _SIGN[kind], None, None))
+        parts.append((nature, _LEVIES.get(kind), gross * _SIGN[kind], None, None))
     if kind is Kind.DIVIDEND_REINVESTED:
-        parts.append((Nature.TRADE, _reinvested(entry).copy_negate(), None, None))
+        parts.append((Nature.TRADE, None, _reinvested(entry).copy_negate(), None, None))
     if kind is Kind.DIVIDEND_IN_KIND:
-        parts.append((Nature.TRADE, gross.copy_negate(), None, None))
+        parts.append((Nature.TRADE, None, gross.copy_negate(), None, None))
     withheld = Nature.CHARGE if kind in INCOME else costs
+    fee, tax = entry.fee.copy_negate(), entry.tax.copy_negate()
     if kind is not Kind.TRANSFER_IN:
-        parts.append((costs, entry.fee.copy_negate(), entry.fee_currency, entry.fee_rate))
-    parts.append((withheld, entry.tax.copy_negate(), entry.tax_currency, entry.tax_rate))
+        parts.append((costs, Levy.FEE, fee, entry.fee_currency, entry.fee_rate))
+    parts.append((withheld, Levy.TAX, tax, entry.tax_currency, entry.tax_rate))
     return [
-        _movement(entry, part, amount=amount, currency=currency, rate=rate)
-        for part, amount, currency, rate in parts
+        replace(_movement(entry, part, amount=amount, currency=currency, rate=rate), levy=levy)
+        for part, levy, amount, currency, rate in parts
         if amount
     ]
 

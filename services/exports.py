@@ -14,7 +14,8 @@ from decimal import Decimal
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from analytics.lots import Passage, fold
+from analytics.holdings import Passage
+from analytics.lots import fold
 from analytics.money import EXACT, ZERO, plain
 from datasources.brokers.folioql import COLUMNS
 from models.base import row_key
@@ -59,7 +60,10 @@ async def export_drafts(session: AsyncSession, portfolio: Portfolio) -> list[Dra
             drafts.append(replace(draft, lots=(), lot_ids=names.of(row_key(entry.id), draft)))
             continue
         for number, passage in enumerate(arrivals.get(row_key(entry.id), ()), 1):
-            arrived = _arrival(draft, passage, number=number, base=portfolio.base_currency)
+            arrived = replace(
+                _arrival(draft, passage, base=portfolio.base_currency),
+                external_id=f"{own_id(entry)}/{number}",
+            )
             names.add(passage.lot_fill_id or 0, arrived)
             drafts.append(replace(arrived, lots=()))
     return drafts
@@ -141,7 +145,7 @@ def _arrivals(
     return found
 
 
-def _arrival(draft: Draft, passage: Passage, *, number: int, base: str) -> Draft:
+def _arrival(draft: Draft, passage: Passage, *, base: str) -> Draft:
     """Book one lot of a transfer as units that come in at their cost."""
     worth = passage.worth
     rate = None
@@ -156,7 +160,6 @@ def _arrival(draft: Draft, passage: Passage, *, number: int, base: str) -> Draft
         fee=worth.fees,
         rate=rate,
         acquired_at=passage.opened_at,
-        external_id=f"{draft.external_id}/{number}",
     )
 
 

@@ -5,7 +5,9 @@ from decimal import Decimal
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from analytics.lots import Closing, Method, Passage, fold
+from analytics.events import Method
+from analytics.holdings import Closing, Passage
+from analytics.lots import fold
 from analytics.money import ZERO, plain, total
 from models.base import row_key
 from models.portfolios import Portfolio

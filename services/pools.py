@@ -4,13 +4,30 @@ What happens to one pool can change every pool it is tied to, in any portfolio o
 they are always derived together.
 """
 
+from collections import namedtuple
 from collections.abc import Collection, Iterable
 from datetime import datetime
+from typing import Any, cast
 
+from sqlalchemy import Select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from analytics.lots import Pool
+from analytics.events import Pool
+from models.database import chunks
 from models.transactions import Transaction, ledger_of_instruments, links
+
+_NAMES = tuple(Transaction.model_fields)
+_COLUMNS = [getattr(Transaction, name) for name in _NAMES]
+_Entry: Any = namedtuple("_Entry", _NAMES)  # type: ignore[misc]  # noqa: PYI024  # as the model's
+
+
+async def read_entries(session: AsyncSession, statement: Select[Transaction]) -> list[Transaction]:
+    """Read many transactions as plain tuples, which have the same attributes but cannot change.
+
+    A model costs three times as much to load, and each of its attributes ten times as much to read.
+    """
+    rows = await session.execute(statement.with_only_columns(*_COLUMNS))
+    return cast("list[Transaction]", list(map(_Entry._make, rows)))
 
 
 async def tied(
@@ -20,7 +37,9 @@ async def tied(
     neighbours: dict[Pool, set[Pool]] = {}
     rows = await session.execute(links(sorted(owner_ids)))
     for portfolio_id, instrument_id, related_id, origin_portfolio_id in rows:
-        one = (portfolio_id, instrument_id or 0)
+        if instrument_id is None:
+            continue
+        one = (portfolio_id, instrument_id)
         others = {(portfolio_id, related_id or 0), (origin_portfolio_id or 0, one[1])}
         for other in others:
             if all(other):
@@ -39,6 +58,7 @@ async def entries_of(
     session: AsyncSession, pools: Collection[Pool], *, until: datetime | None = None
 ) -> list[Transaction]:
     """Return what counts of the ledgers about some pools, up to and including a moment."""
-    if not pools:
-        return []
-    return list(await session.scalars(ledger_of_instruments(pools, until=until)))
+    entries: list[Transaction] = []
+    for chunk in chunks(sorted(pools)):
+        entries += await read_entries(session, ledger_of_instruments(chunk, until=until))
+    return entries

@@ -7,7 +7,7 @@ from sqlalchemy import exists, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from analytics.lots import Method
+from analytics.events import Method
 from models.base import row_key
 from models.portfolios import Portfolio, portfolio_by_name, portfolio_for_update
 from models.transactions import Transaction

@@ -4,7 +4,7 @@ A change rewrites the positions of the instruments it touches, and of those tied
 its own movements to the sums; a rebuild derives all of it anew. Both must come to the same rows.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -14,11 +14,12 @@ from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from analytics.ledger import Totals, cash_of, sum_totals
-from analytics.lots import Pool, Shortfall
+from analytics.events import Pool
+from analytics.holdings import Shortfall
+from analytics.ledger import Movement, Totals, cash_of, sum_totals
 from analytics.money import ZERO, total
 from models.base import row_key
-from models.database import upsert
+from models.database import chunks, insert_all, upsert
 from models.portfolios import (
     CashBalance,
     Portfolio,
@@ -27,8 +28,18 @@ from models.portfolios import (
     portfolios_by_owner,
     totals_by_portfolio,
 )
-from models.positions import Lot, Position, delete_lots, lots_by_position, positions_of_pairs
+from models.positions import (
+    LOT_COLUMNS,
+    Lot,
+    LotRow,
+    Position,
+    delete_lot,
+    lot_rows,
+    lots_by_position,
+    positions_of_pairs,
+)
 from models.transactions import Transaction, first_moment, ledger
+from services.aside import aside
 from services.entries import (
     InstrumentState,
     by_portfolio,
@@ -38,8 +49,9 @@ from services.entries import (
     pool_of,
     terms_of,
 )
+from services.errors import MistakeCode, refuse
 from services.lot_choices import check_lots
-from services.pools import entries_of, tied
+from services.pools import entries_of, read_entries, tied
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,21 +106,24 @@ async def apply_change(
 ) -> None:
     """Bring the projection up to date after entries were added or voided, and bump versions.
 
-    Raises RefusedError when an entry names lots that are not there, and OversoldError when a sale
-    finds fewer units than it needs, or fewer than before the change; a ``lenient`` change keeps
-    such a sale, and its gain is then unknown.
+    Raises RefusedError when an entry names lots that are not there, or pays cash for units sold
+    short, and OversoldError when a sale finds fewer units than it needs, or fewer than before the
+    change; a ``lenient`` change keeps such a sale, and its gain is then unknown.
     """
     portfolios = await _owned(session, owner_id)
     await check_lots(session, list(portfolios.values()), added)
     touched = pools_of([*added, *removed])
     pools = await tied(session, owner_ids=[owner_id], pools=touched) if touched else set()
-    await _rewrite_positions(session, portfolios, pools=pools, lenient=lenient)
+    entries = await entries_of(session, pools)
+    states = await aside(entries, instrument_states, entries, terms=terms_of(portfolios.values()))
+    _check_paid(states, entries, added=added)
+    await _rewrite_positions(session, states, pools=pools, lenient=lenient)
     changed = {portfolio_id for portfolio_id, _ in pools}
     arrived, left = by_portfolio(added), by_portfolio(removed)
     for portfolio_id in sorted(arrived.keys() | left.keys()):
-        entries = arrived.get(portfolio_id, []), left.get(portfolio_id, [])
-        await _add_cash(session, portfolio_id, added=entries[0], removed=entries[1])
-        await _add_totals(session, portfolio_id, added=entries[0], removed=entries[1])
+        come, gone = (_movements(group.get(portfolio_id, ())) for group in (arrived, left))
+        await _add_cash(session, portfolio_id, added=come, removed=gone)
+        await _add_totals(session, portfolio_id, added=come, removed=gone)
         changed.add(portfolio_id)
     for portfolio_id in changed:
         portfolios[portfolio_id].version += 1
@@ -123,23 +138,20 @@ async def _owned(session: AsyncSession, owner_id: int) -> dict[int, Portfolio]:
 
 async def _rewrite_positions(
     session: AsyncSession,
-    portfolios: Mapping[int, Portfolio],
+    states: Mapping[Pool, InstrumentState],
     *,
     pools: Collection[Pool],
     lenient: bool,
 ) -> None:
     if not pools:
         return
-    states = instrument_states(
-        await entries_of(session, pools), terms=terms_of(portfolios.values())
-    )
     rows = {
         (row.portfolio_id, row.instrument_id): row
-        for row in await session.scalars(positions_of_pairs(pools))
+        for chunk in chunks(sorted(pools))
+        for row in await session.scalars(positions_of_pairs(chunk))
     }
     if not lenient:
         _check_covered(states, rows)
-    await session.execute(delete_lots([row_key(row.id) for row in rows.values()]))
     for pool in sorted(pools):
         row, state = rows.get(pool), states.get(pool)
         if state is None:
@@ -154,9 +166,44 @@ async def _rewrite_positions(
         for name, value in figures.items():
             setattr(row, name, value)
     await session.flush()
-    for pool in sorted(pools):
-        if pool in states:
-            session.add_all(_lots(states[pool], position_id=row_key(rows[pool].id)))
+    lots = [
+        lot
+        for pool in sorted(pools)
+        if pool in states
+        for lot in _lots(states[pool], position_id=row_key(rows[pool].id))
+    ]
+    await _write_lots(session, [row_key(row.id) for row in rows.values()], lots=lots)
+
+
+async def _write_lots(
+    session: AsyncSession, position_ids: Sequence[int], *, lots: Iterable[LotRow]
+) -> None:
+    """Write the lots of positions, leaving alone those that are stored already.
+
+    Lots opened at the same moment stand in the order of their keys: all of them are written anew
+    when one of them differs.
+    """
+    stored: dict[LotRow, dict[int, LotRow]] = {}
+    for chunk in chunks(position_ids):
+        for key, *columns in await session.execute(lot_rows(chunk)):
+            stored.setdefault(tuple(columns[:2]), {})[key] = tuple(columns)
+    derived: dict[LotRow, list[LotRow]] = {}
+    for lot in lots:
+        derived.setdefault(lot[:2], []).append(lot)
+    changed = [
+        moment
+        for moment in sorted(stored.keys() | derived.keys())
+        if list(stored.get(moment, {}).values()) != derived.get(moment, [])
+    ]
+    gone = [{"key": key} for moment in changed for key in stored.get(moment, ())]
+    fresh = [
+        dict(zip(LOT_COLUMNS, lot, strict=True))
+        for moment in changed
+        for lot in derived.get(moment, ())
+    ]
+    if gone:
+        await session.execute(delete_lot(), gone)
+    await insert_all(session, Lot, fresh)
 
 
 def _check_covered(states: Mapping[Pool, InstrumentState], rows: Mapping[Pool, Position]) -> None:
@@ -164,6 +211,23 @@ def _check_covered(states: Mapping[Pool, InstrumentState], rows: Mapping[Pool, P
         known = rows[pool].missing if pool in rows else ZERO
         if state.holding.missing > known:
             raise OversoldError(state.holding.shortfalls[-1 if known else 0])
+
+
+def _check_paid(
+    states: Mapping[Pool, InstrumentState],
+    entries: Sequence[Transaction],
+    *,
+    added: Sequence[Transaction],
+) -> None:
+    owed = {key for state in states.values() for key in state.holding.owed}
+    new = {entry.id for entry in added}
+    for entry in entries:
+        if entry.id in owed:
+            message = (
+                f"The cash of {entry.occurred_at:%Y-%m-%d} is paid to holders, and the position "
+                "is short then: book the purchase that covers it instead."
+            )
+            raise refuse(MistakeCode.INVALID, message, *(["amount"] if entry.id in new else []))
 
 
 _FIGURES: dict[str, Callable[[InstrumentState], object]] = {
@@ -196,45 +260,41 @@ def flows_of_row(row: Position) -> Totals:
     return Totals(**{name: getattr(row, name) for name in _FLOWS})
 
 
-def _lots(state: InstrumentState, *, position_id: int) -> list[Lot]:
+def _lots(state: InstrumentState, *, position_id: int) -> list[LotRow]:
     return [
-        Lot(
-            position_id=position_id,
-            transaction_id=lot.fill_id,
-            opened_at=lot.opened_at,
-            quantity=lot.quantity,
-            cost=lot.paid.own,
-            cost_base=lot.paid.base,
-            fees=lot.paid.fees,
-            fees_base=lot.paid.fees_base,
+        (
+            position_id,
+            lot.opened_at,
+            lot.fill_id,
+            lot.quantity,
+            lot.paid.own,
+            lot.paid.base,
+            lot.paid.fees,
+            lot.paid.fees_base,
         )
         for lot in state.holding.lots
     ]
+
+
+def _movements(entries: Iterable[Transaction]) -> list[Movement]:
+    return [movement for entry in entries for movement in movements_of(entry)]
 
 
 async def _add_cash(
     session: AsyncSession,
     portfolio_id: int,
     *,
-    added: Sequence[Transaction],
-    removed: Sequence[Transaction],
+    added: Sequence[Movement],
+    removed: Sequence[Movement],
 ) -> None:
     balances = {
         row.currency: row.amount for row in await session.scalars(cash_by_portfolio([portfolio_id]))
     }
-    for currency, amount in _cash(added).items():
+    for currency, amount in cash_of(added).items():
         balances[currency] = total([balances.get(currency, ZERO), amount])
-    for currency, amount in _cash(removed).items():
+    for currency, amount in cash_of(removed).items():
         balances[currency] = total([balances.get(currency, ZERO), amount.copy_negate()])
     await _write_cash(session, portfolio_id, balances=balances)
-
-
-def _cash(entries: Sequence[Transaction]) -> dict[str, Decimal]:
-    return cash_of(movement for entry in entries for movement in movements_of(entry))
-
-
-def _totals(entries: Sequence[Transaction]) -> Totals:
-    return sum_totals(movement for entry in entries for movement in movements_of(entry))
 
 
 async def _write_cash(
@@ -269,11 +329,11 @@ async def _add_totals(
     session: AsyncSession,
     portfolio_id: int,
     *,
-    added: Sequence[Transaction],
-    removed: Sequence[Transaction],
+    added: Sequence[Movement],
+    removed: Sequence[Movement],
 ) -> None:
     row = await session.scalar(totals_by_portfolio([portfolio_id]))
-    totals = totals_of_row(row).plus(_totals(added)).plus(_totals(removed), sign=-1)
+    totals = totals_of_row(row).plus(sum_totals(added)).plus(sum_totals(removed), sign=-1)
     first = await session.scalar(first_moment(portfolio_id))
     await _write_totals(
         session, portfolio_id, totals=totals, first_day=None if first is None else first.date()
@@ -291,17 +351,21 @@ async def rebuild(session: AsyncSession, portfolio: Portfolio) -> None:
     """Derive the whole projection of a portfolio anew from its ledger."""
     portfolio_id = row_key(portfolio.id)
     portfolios = await _owned(session, portfolio.owner_id)
-    entries = list(await session.scalars(ledger([portfolio_id])))
+    entries = await read_entries(session, ledger([portfolio_id]))
     known = await session.scalars(
         select(col(Position.instrument_id)).where(col(Position.portfolio_id) == portfolio_id)
     )
     touched = pools_of(entries) | {(portfolio_id, instrument_id) for instrument_id in known}
     pools = await tied(session, owner_ids=[portfolio.owner_id], pools=touched)
-    await _rewrite_positions(session, portfolios, pools=pools, lenient=True)
+    states = instrument_states(
+        await entries_of(session, pools), terms=terms_of(portfolios.values())
+    )
+    await _rewrite_positions(session, states, pools=pools, lenient=True)
     await session.execute(delete(CashBalance).where(col(CashBalance.portfolio_id) == portfolio_id))
-    await _write_cash(session, portfolio_id, balances=_cash(entries))
+    movements = _movements(entries)
+    await _write_cash(session, portfolio_id, balances=cash_of(movements))
     first = min((entry.occurred_at.date() for entry in entries), default=None)
-    await _write_totals(session, portfolio_id, totals=_totals(entries), first_day=first)
+    await _write_totals(session, portfolio_id, totals=sum_totals(movements), first_day=first)
     for changed in {pool[0] for pool in pools} | {portfolio_id}:
         portfolios[changed].version += 1
 
@@ -314,7 +378,7 @@ async def ledger_entries(
     Up to and including a moment if one is given.
     """
     ids = {row_key(portfolio.id) for portfolio in portfolios}
-    entries = list(await session.scalars(ledger(sorted(ids), until=until)))
+    entries = await read_entries(session, ledger(sorted(ids), until=until))
     owners = {portfolio.owner_id for portfolio in portfolios}
     pools = await tied(session, owner_ids=owners, pools=pools_of(entries))
     elsewhere = {pool for pool in pools if pool[0] not in ids}
@@ -368,10 +432,11 @@ def _derived(
     return figures
 
 
-def _lot_figures(instrument_id: int, *, index: int, lot: Lot) -> dict[str, str]:
-    names = ("transaction_id", "opened_at", "quantity", "cost", "cost_base", "fees", "fees_base")
+def _lot_figures(instrument_id: int, *, index: int, lot: LotRow) -> dict[str, str]:
     return {
-        f"position {instrument_id} lot {index} {name}": _shown(getattr(lot, name)) for name in names
+        f"position {instrument_id} lot {index} {name}": _shown(value)
+        for name, value in zip(LOT_COLUMNS, lot, strict=True)
+        if name != "position_id"
     }
 
 
@@ -387,7 +452,8 @@ async def _stored(session: AsyncSession, portfolio_id: int) -> dict[str, str]:
         for name in (*_FIGURES, *_FLOWS):
             figures[f"position {row.instrument_id} {name}"] = _shown(getattr(row, name))
         for index, lot in enumerate(lots.get(row_key(row.id), [])):
-            figures |= _lot_figures(row.instrument_id, index=index, lot=lot)
+            columns = tuple(getattr(lot, name) for name in LOT_COLUMNS)
+            figures |= _lot_figures(row.instrument_id, index=index, lot=columns)
     for balance in await session.scalars(cash_by_portfolio([portfolio_id])):
         if balance.amount:
             figures[f"cash {balance.currency}"] = _shown(balance.amount)

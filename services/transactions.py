@@ -262,7 +262,6 @@ async def undo_change(
     newest = {row.id: await _newest_change(session, row) for row in halves}
     if newest[entry.id] is None:
         raise refuse(MistakeCode.NOTHING_TO_UNDO, "Nothing was changed that could be undone.", "id")
-
     for row in halves:
         revision = newest[row.id]
         if revision is not None:

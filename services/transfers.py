@@ -4,9 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlmodel import col
 
 from analytics.money import plain
 from datasources.market import Market
@@ -15,7 +13,6 @@ from models.drafts import Draft
 from models.instruments import Instrument
 from models.market import RateQuestion
 from models.portfolios import Portfolio
-from models.positions import Lot, Position
 from models.transactions import TRANSFER_PAIRS, Transaction
 from services.booking import (
     OutdatedError,
@@ -28,6 +25,8 @@ from services.booking import (
     taken_external_ids,
 )
 from services.errors import MistakeCode, RefusedError, refuse
+from services.instruments import known_instruments
+from services.pools import entries_of, tied
 from services.projection import OversoldError, apply_change
 
 
@@ -67,19 +66,20 @@ async def prepare_transfer(
 async def _lot_rates(
     session: AsyncSession, market: Market, *, source: Portfolio, target: Portfolio, symbol: str
 ) -> dict[date, str]:
-    """Return the target's base rate on the days on which the lots now held were acquired."""
-    rows = await session.execute(
-        select(col(Lot.opened_at), col(Instrument.currency))
-        .join(Position, col(Position.id) == col(Lot.position_id))
-        .join(Instrument, col(Instrument.id) == col(Position.instrument_id))
-        .where(col(Position.portfolio_id) == source.id, col(Instrument.symbol) == symbol)
-    )
-    questions = {
-        RateQuestion(base=currency, target=target.base_currency, day=opened_at.date())
-        for opened_at, currency in rows
-    }
-    if not questions:
+    """Return the target's base rate on every day on which a lot that may move was acquired."""
+    instruments = await known_instruments(session, [symbol])
+    if symbol not in instruments:
         return {}
+    pool = (row_key(source.id), row_key(instruments[symbol].id))
+    pools = await tied(session, owner_ids=[source.owner_id], pools=[pool])
+    questions = {
+        RateQuestion(
+            base=instruments[symbol].currency,
+            target=target.base_currency,
+            day=(entry.acquired_at or entry.occurred_at).date(),
+        )
+        for entry in await entries_of(session, pools)
+    }
     answers = await market.rates(questions)
     return {question.day: plain(rate.value) for question, rate in answers.items()}
 

@@ -153,12 +153,13 @@ def profile(chromium, demo_server, tmp_path_factory):
 def unopened(profile, demo_server):
     """The explorer in a page of its own, about to be opened; no earlier visit has left a trace."""
     page = profile.new_page()
-    explorer = Explorer(page, demo_server)
-    explorer.watch()
-    yield explorer
+    # Now, and not when a visit ends: a page still writes while it is closed.
     profile.new_cdp_session(page).send(
         "Storage.clearDataForOrigin", {"origin": demo_server, "storageTypes": TRACES}
     )
+    explorer = Explorer(page, demo_server)
+    explorer.watch()
+    yield explorer
     page.close()
 
 

@@ -16,9 +16,9 @@ def prices_shown(explorer):
     return re.findall(r'"price": "([0-9.]+)"', text)
 
 
-def test_the_page_opens_with_three_documents_and_a_demo_form(explorer):
+def test_the_page_opens_with_its_documents_and_a_demo_form(explorer):
     tabs = explorer.page.get_by_role("tablist", name="Select active operation").get_by_role("tab")
-    expect(tabs).to_contain_text(["Dashboard", "LivePrices", "RecordTrade"])
+    expect(tabs).to_contain_text(["Dashboard", "LivePrices", "RecordTrade", "TryASale"])
     expect(explorer.bar.get_by_label("Username")).to_have_value("demo")
     expect(explorer.bar.get_by_label("Password")).to_have_value("demo123")
     expect(explorer.bar).to_contain_text("This is a demo: sign in as demo / demo123")

@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.ledger import OVERVIEW, Ledger, combined, corrections_refused, in_short
+from services.verification import verify_all
+from tests.ledger import OVERVIEW, Ledger, combined, correct, corrections_refused, in_short
 
 NOON = "T15:00:00Z"
 
@@ -304,6 +305,18 @@ async def test_a_spin_off_pays_cash_for_the_fraction_of_a_new_unit(ledger):
     assert (await ledger.position("SPUN"))["realizedGain"] == "20 USD"
 
 
+async def test_units_do_not_become_ones_in_another_currency(ledger):
+    await ledger.trade("BUY", "100", "10", "VOD.L")
+    action = {"symbol": "VOD.L", "relatedSymbol": "AAPL", "day": "2024-04-02"}
+    for fields in (
+        {"kind": "MERGER", "newUnits": "1"},
+        {"kind": "SPIN_OFF", "newUnits": "1", "costShare": "0.5"},
+        {"kind": "SYMBOL_CHANGE"},
+    ):
+        found = await ledger.refused("recordCorporateAction", **action, **fields)
+        assert found == [("CURRENCY_MISMATCH", "relatedSymbol")], fields
+
+
 async def test_a_merger_for_units_and_cash_realises_the_cash_part(ledger):
     await ledger.trade("BUY", "10", "100")
     merged = await act(
@@ -328,6 +341,30 @@ async def test_a_merger_for_cash_sells_all(ledger):
     assert merged["entry"]["cashEffect"] == "1190 USD"
     sold = await ledger.position()
     assert (sold["quantity"], sold["realizedGain"]) == ("0", "190 USD")
+
+
+async def test_cash_for_holders_is_refused_while_the_position_is_short(ledger):
+    await ledger.trade("SHORT", "10", "100")
+    action = {"symbol": "AAPL", "day": "2024-04-02"}
+    for fields in (
+        {"kind": "MERGER", "amount": "1500"},
+        {"kind": "MERGER", "amount": "1", "relatedSymbol": "X", "newUnits": "1", "costShare": "0"},
+        {"kind": "SPLIT", "newUnits": "1", "oldUnits": "3", "amount": "30"},
+    ):
+        found = await ledger.refused("recordCorporateAction", **action, **fields)
+        assert found == [("INVALID", "amount")], fields
+    await ledger.trade("COVER", "10", "150", day="2024-04-02")
+    now = await ledger.overview()
+    assert (now["cash"], now["realizedGain"]) == ("-500 USD", "-500 USD")
+
+
+async def test_units_are_not_sold_short_before_cash_was_paid_for_them(ledger):
+    await ledger.trade("BUY", "10", "100", day="2024-03-04")
+    await act(ledger, "MERGER", amount="1200")
+    short = {"side": "SHORT", "symbol": "AAPL", "quantity": "15", "price": "90"}
+    assert await ledger.refused("recordTrade", **short, day="2024-03-05") == [("INVALID", "")]
+    await ledger.record("recordTrade", **short, day="2024-04-03")
+    assert await verify_all(ledger.api.services.database) == (1, [])
 
 
 async def test_capital_paid_back_lowers_the_cost_and_is_a_gain_beyond_it(ledger):
@@ -562,6 +599,41 @@ async def test_a_trade_in_another_currency_than_the_instruments_by_its_own_rates
     # 460 x 1.15 = 529 euros, which are 529 / 0.92 = 575 dollars
     assert bought["position"]["costBasis"] == "575 USD"
     assert (await ledger.overview())["invested"] == "529 EUR"
+
+
+async def test_a_fee_and_a_tax_in_one_currency_have_each_its_own_rate(ledger):
+    trade = {"exchangeRate": "1.1", "fee": "11", "tax": "22"}
+    trade |= {"feeCurrency": "CHF", "taxCurrency": "CHF", "feeExchangeRate": "1.2"}
+    bought = await ledger.trade("BUY", "10", "100", "SAP.DE", taxExchangeRate="1.3", **trade)
+    assert bought["entry"]["cashEffects"] == ["-1000 EUR", "-33 CHF"]
+    # 1,000 + 11 x 1.2 / 1.1 + 22 x 1.3 / 1.1
+    assert bought["position"]["costBasis"] == "1038 EUR"
+    # 1,000 x 1.1 + 11 x 1.2 + 22 x 1.3
+    assert (await ledger.overview())["invested"] == "1141.8 USD"
+    await correct(ledger.api, "voidTransaction", bought["entry"]["id"])
+    await ledger.trade("BUY", "10", "100", "SAP.DE", **trade)
+    # The tax at the market's rate of the day: 22 x 1.0813 / 0.9582
+    assert (await ledger.overview())["invested"] == "1138.03 USD"
+
+
+async def test_a_fee_in_the_instruments_currency_has_a_rate_of_its_own(api):
+    await api.sign_up("ann")
+    ledger = await Ledger.create(api, baseCurrency="EUR")
+    bought = await ledger.trade(
+        "BUY",
+        "10",
+        "46",
+        currency="GBP",
+        exchangeRate="1.15",
+        fee="10",
+        feeCurrency="USD",
+        feeExchangeRate="0.95",
+    )
+    assert bought["entry"]["cashEffects"] == ["-460 GBP", "-10 USD"]
+    # 460 x 1.15 + 10 x 0.95
+    assert (await ledger.overview())["invested"] == "538.5 EUR"
+    # 529 x 1.0813 + 10
+    assert bought["position"]["costBasis"] == "582.01 USD"
 
 
 async def test_cash_may_be_settled_in_the_base_currency(ledger):

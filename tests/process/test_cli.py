@@ -154,7 +154,7 @@ def test_a_broken_file_changes_nothing_and_says_which_row(seeded):
     code, output, _ = folioql("import", str(broken), "--portfolio", "New", folder=seeded)
     assert code == 1
     assert "line 3: refused - price: 'minus' is not a number" in output
-    assert output.endswith("1 added, 0 known, 1 refused. Nothing was changed.\n")
+    assert output.endswith("0 added, 0 known, 1 refused, 1 held back. Nothing was changed.\n")
     assert folioql("verify", folder=seeded)[1].startswith("2 portfolios checked")
 
 
@@ -204,4 +204,4 @@ def test_verify_names_what_differs_and_rebuilds_it(seeded):
 
 def test_migrate_goes_down_and_up_again(seeded):
     assert folioql("migrate", "--to", "base", folder=seeded)[1].endswith("revision None.\n")
-    assert folioql("migrate", folder=seeded)[1].endswith("revision 0001.\n")
+    assert folioql("migrate", folder=seeded)[1].endswith("revision 0002.\n")

@@ -6,10 +6,11 @@ says so.
 """
 
 from dataclasses import dataclass, field
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from analytics.lots import Method
+from analytics.events import Method
 from models.transactions import Kind
 
 FIFO, LIFO, HIFO, AVERAGE, SPECIFIC = Method
@@ -23,8 +24,8 @@ Part = tuple[Decimal, Decimal]
 class Example:
     """One example; figures of instruments are by name, ``two/A`` is A in the second portfolio.
 
-    ``open`` has lots and ``closed`` what was relieved, both as units and cost; ``units`` and
-    ``cost`` are sums. ``gains`` are by closing, ``gain`` is their sum, ``currency_gain`` the part
+    ``open`` has lots and ``closed`` what was relieved, both as units and cost; ``dates`` are those
+    of open lots, ``units`` and ``cost`` are sums. ``gains`` are by closing, ``gain`` is their sum, ``currency_gain`` the part
     of it that the exchange rate made. ``worth`` is a price and a rate, which ``unrealized`` and
     ``unrealized_currency`` go with. With ``fees_apart`` costs and proceeds are before fees.
     """
@@ -36,6 +37,7 @@ class Example:
     places: int | None = None
     fees_apart: bool = False
     open: dict[str, list[Part]] = field(default_factory=dict)
+    dates: dict[str, list[date]] = field(default_factory=dict)
     closed: dict[str, list[Part]] = field(default_factory=dict)
     units: dict[str, str] = field(default_factory=dict)
     cost: dict[str, str] = field(default_factory=dict)
@@ -130,6 +132,7 @@ def repay(on: str, amount: Any) -> Entry:
 
 
 BEANCOUNT = "github.com/beancount/beancount beancount/parser/booking_full_test.py"
+HLEDGER = "github.com/simonmichael/hledger hledger/test/journal"
 PORTFOLIO_PERFORMANCE = (
     "github.com/portfolio-performance/portfolio "
     "name.abuchen.portfolio.tests/src/name/abuchen/portfolio/snapshot"
@@ -278,12 +281,80 @@ _BEANCOUNT = [
     ),
 ]
 
-# Ledger.
+# Ledger and hledger.
+
+
+def _hledger(name: str, file: str, entries: tuple[Entry, ...], **expected: Any) -> Example:
+    return Example(
+        source=f"hledger, {name}",
+        where=f"{HLEDGER}/{file}.test",
+        entries=entries,
+        **expected,
+    )
+
+
+_AAPL = (buy("2026-01-15", 10, 50), buy("2026-02-01", 10, 50))
 
 _LEDGER = [
+    _hledger(
+        "LIFO disposal via commodity tag: newest lot consumed first",
+        "lots-methods",
+        (*_AAPL, sell("2026-03-01", 15, 55)),
+        method=LIFO,
+        open={"A": [at(5, 50)]},
+        gain={"A": "75"},
+        dates={"A": [date(2026, 1, 15)]},
+    ),
+    _hledger(
+        "bare lots tag defaults to FIFO: oldest lot consumed first",
+        "lots-methods",
+        (*_AAPL, sell("2026-03-01", 15, 55)),
+        open={"A": [at(5, 50)]},
+        gain={"A": "75"},
+        dates={"A": [date(2026, 2, 1)]},
+    ),
+    _hledger(
+        "FIFO1 disposal: per-account scope, oldest first",
+        "lots-methods",
+        (
+            buy("2026-01-15", 10, 50),
+            buy("2026-02-01", 5, 50, of="two/A"),
+            sell("2026-03-01", 10, 50),
+        ),
+        open={"A": [], "two/A": [at(5, 50)]},
+    ),
+    _hledger(
+        "LIFO transfer: lots are transferred newest first",
+        "lots-methods",
+        (buy("2026-01-15", 10, 50), buy("2026-02-01", 5, 50), *transfer("2026-03-01", 8)),
+        method=LIFO,
+        open={"A": [at(7, 50)], "two/A": [at(3, 50), at(5, 50)]},
+        dates={"A": [date(2026, 1, 15)], "two/A": [date(2026, 1, 15), date(2026, 2, 1)]},
+    ),
+    _hledger(
+        "FIFO multi-lot disposal",
+        "lots-dispose",
+        (buy("2026-01-15", 10, 50), buy("2026-02-01", 10, 60), sell("2026-03-01", 15, 55)),
+        open={"A": [at(5, 60)]},
+        gain={"A": "25"},
+    ),
+    _hledger(
+        "implicit multi-lot disposal",
+        "lots-dispose",
+        (buy("2026-01-15", 10, 50), buy("2026-02-01", 10, 55), sell("2026-03-01", 15, amount=900)),
+        closed={"A": [at(10, 50), at(5, 55)]},
+        gain={"A": "125"},
+    ),
+    _hledger(
+        "bare acquire followed by transfer",
+        "lots-transfer-entries",
+        (buy("2000-01-01", 1, 100), *transfer("2000-01-01", "0.02")),
+        open={"A": [at("0.98", 100)], "two/A": [at("0.02", 100)]},
+        note="Printed is what is transferred; the rest stays.",
+    ),
     Example(
         source="Ledger manual: Buying and Selling Stock",
-        where="github.com/ledger/ledger doc/ledger3.texi",
+        where="git.casenave.fr/sfos/ledger commit dedec9de709fd91922466fedd83e0a73b2320496",
         entries=(
             buy("2004-05-01", 50, "30.00", fee="19.95"),
             sell("2005-08-01", 50, "50.00", fee="19.95"),
@@ -779,6 +850,7 @@ _CANADA = [
         method=AVERAGE,
         gains={"A": ["0", "90", "100"]},
         cost={"A": "0"},
+        note="A purchase of 1,000 with a commission of 10; the source names no units.",
     ),
     Example(
         source="AdjustedCostBase.ca: The Effect of Stock Splits",
@@ -841,6 +913,44 @@ _CANADA = [
     ),
 ]
 
+# The United Kingdom: the pool of section 104 is a moving average too.
+
+_REORGANISATIONS = "github.com/KapJI/capital-gains-calculator tests/general/test_stock_splits.py"
+_KINGDOM = [
+    Example(
+        source="cgt-calc, test_a_reorganisation_is_not_an_acquisition_to_be_matched_against",
+        where=_REORGANISATIONS,
+        entries=(buy("2023-05-02", 10, 10), split("2023-05-15", 2, 1), sell("2023-05-15", 5, 8)),
+        method=AVERAGE,
+        closed={"A": [costing(5, 25)]},
+        note="A split on the day of a sale.",
+    ),
+    Example(
+        source="cgt-calc, test_a_later_part_disposal_takes_its_share_of_the_unchanged_cost",
+        where=_REORGANISATIONS,
+        entries=(
+            buy("2023-05-02", 100, 7),
+            split("2023-05-15", 1, 100),
+            sell("2023-06-10", "0.4", 1000),
+        ),
+        method=AVERAGE,
+        closed={"A": [costing("0.4", 280)]},
+        cost={"A": "420"},
+    ),
+    Example(
+        source="cgt-calc, test_selling_the_whole_holding_after_a_reorganisation_leaves_nothing",
+        where=_REORGANISATIONS,
+        entries=(
+            buy("2023-05-02", 100, 7),
+            split("2023-05-15", 1, 100),
+            sell("2023-06-10", 1, 1000),
+        ),
+        method=AVERAGE,
+        units={"A": "0"},
+        cost={"A": "0"},
+    ),
+]
+
 # The United States: first in, first out unless lots are named.
 
 _STATES = [
@@ -865,13 +975,13 @@ _STATES = [
     ),
     Example(
         source="IRS Publication 550: stock dividends, identical stock",
-        where="IRS Publication 550, quoted at boards.fool.com 11634905",
+        where="boards.fool.com/ok-here-is-the-tax-information-on-stock-splits-11634905.aspx",
         entries=(buy("1999-01-01", 1, 45), split("1999-06-01", 3, 1)),
         open={"A": [at(3, 15)]},
     ),
     Example(
         source="IRS Publication 550: stock dividends, two lots",
-        where="IRS Publication 550, quoted at boards.fool.com 11634905",
+        where="boards.fool.com/ok-here-is-the-tax-information-on-stock-splits-11634905.aspx",
         entries=(buy("1999-01-01", 1, 30), buy("1999-02-01", 1, 45), split("1999-06-01", 3, 1)),
         open={"A": [at(3, 10), at(3, 15)]},
     ),
@@ -883,13 +993,13 @@ _STATES = [
     ),
     Example(
         source="Fairmark: a stock dividend of ten percent",
-        where="fairmark.com, quoted at siliconinvestor.com 4503941",
+        where="si.frajer.net/readmsg.aspx?msgid=4503941",
         entries=(buy("1994-06-10", 400, 33), split("1997-11-10", 11, 10)),
         open={"A": [at(440, 30)]},
     ),
     Example(
         source="Fairmark: a split of two lots",
-        where="fairmark.com, quoted at siliconinvestor.com 4503941",
+        where="si.frajer.net/readmsg.aspx?msgid=4503941",
         entries=(buy("1994-06-10", 150, 24), buy("1995-06-10", 100, 28), split("1997-11-10", 2, 1)),
         open={"A": [at(300, 12), at(200, 14)]},
     ),
@@ -904,7 +1014,7 @@ _STATES = [
     ),
     Example(
         source="Motley Fool boards: a merger of two lots, the fraction off the first",
-        where="boards.fool.com 10067684",
+        where="boards.fool.com/from-my-own-humble-understanding-of-the-tax-laws-10067684.aspx",
         entries=(
             buy("1996-01-01", 160, amount="4753.47"),
             buy("1996-02-01", 130, amount="5228.25"),
@@ -954,7 +1064,7 @@ _STATES = [
     ),
     Example(
         source="Taxes on the AT&T spin-off of Warner Bros. Discovery",
-        where="markettradingessentials.com/2022/04/how-to-handle-the-taxes-on-the-att-spinoff",
+        where="markettradingessentials.com/2022/04/how-to-handle-the-taxes-on-the-att-spinoff-of-warner-bros",
         entries=(buy("2021-04-08", 1, 32), spin_off("2022-04-08", "0.25", 1, cost_share="0.25")),
         open={"A": [costing(1, 24)], "B": [at("0.25", 32)]},
         note="With a quarter of a share for each, as the source rounds it.",
@@ -974,7 +1084,7 @@ _STATES = [
     ),
     Example(
         source="Motley Fool boards: one share of four reinvested quarters",
-        where="boards.fool.com 10398283",
+        where="boards.fool.com/in-general-the-cost-basis-for-shares-bought-10398283.aspx",
         entries=(
             reinvest("1999-03-31", "0.25", 1),
             reinvest("1999-06-30", "0.25", 2),
@@ -1155,6 +1265,7 @@ EXAMPLES = [
     *_ROTKI,
     *_RP2,
     *_CANADA,
+    *_KINGDOM,
     *_STATES,
     *_COINS,
     *_INVENTORIES,

@@ -1,6 +1,6 @@
 """Every published example comes out as its source prints it."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
@@ -66,6 +66,7 @@ def unrealized(held, worth):
 
 FIGURES = {
     "open": lambda held, _: [(lot.quantity, lot.cost) for lot in held.lots],
+    "dates": lambda held, _: [lot.opened_at.date() for lot in held.lots],
     "closed": lambda held, _: [
         (one.quantity, one.cost) for one in held.closings if one.paid is not None
     ],
@@ -87,6 +88,8 @@ def printed(figure, places):
     """Return a figure, or a list of figures, to the decimals the source prints."""
     if isinstance(figure, list | tuple):
         return [printed(one, places) for one in figure]
+    if isinstance(figure, date):
+        return figure
     number = Decimal(figure)
     return number if places is None else round_to(number, places)
 

@@ -14,12 +14,12 @@ import pytest
 
 from analytics.money import round_to, total, total_known
 from analytics.valuation import Book, Held, Rates, market_value, value_portfolio
+from datasources.brokers import read
 from datasources.providers.ecb import Ecb
 from datasources.providers.files import Files
 from models.market import CloseQuestion, RateQuestion
 from models.transactions import TRADES, Transaction
-from services.entries import ledger_state
-from services.imports import parse_csv
+from services.entries import Terms, ledger_states
 
 HERE = Path(__file__).parent
 EXAMPLES = HERE.parent.parent / "examples"
@@ -58,9 +58,9 @@ def rate(day):
 
 
 def drafts():
-    rows = parse_csv((EXAMPLES / "real-trades.csv").read_text(encoding="utf-8"), now=NOW)
-    assert not [row for row in rows if row.mistakes]
-    return [row.draft for row in rows]
+    rows = read((EXAMPLES / "real-trades.csv").read_bytes()).rows
+    assert not [row for row in rows if row.problem or row.skipped]
+    return [draft for row in rows for draft in row.drafts]
 
 
 def entries():
@@ -78,6 +78,7 @@ def entries():
             fee=draft.fee,
             tax=draft.tax,
             settlement_currency=draft.settlement_currency,
+            instrument_currency="USD" if draft.symbol else None,
             rate=Decimal(1) if draft.currency == "EUR" else rate(draft.occurred_at.date()),
             created_at=NOW,
         )
@@ -87,7 +88,7 @@ def entries():
 
 @pytest.fixture
 def state():
-    return ledger_state(entries(), allow_short=False)
+    return ledger_states(entries(), terms={1: Terms()})[1]
 
 
 @pytest.fixture
@@ -104,6 +105,7 @@ def valuation(state):
                     cost=state.instruments[place].holding.cost,
                     cost_base=state.instruments[place].holding.cost_base,
                     realized_base=state.instruments[place].holding.realized_base,
+                    missing=state.instruments[place].holding.missing,
                     price=Decimal(CLOSES[symbol][1]),
                     previous_price=Decimal(CLOSES[symbol][0]),
                     previous_quantity=state.instruments[place].holding.quantity,

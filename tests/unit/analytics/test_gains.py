@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analytics.events import Amounts
 from analytics.gains import Split, split_realized, split_unrealized
-from analytics.lots import Amounts, Closing
+from analytics.holdings import Closing
 
 
 def known(text):

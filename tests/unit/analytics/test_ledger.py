@@ -7,6 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analytics.events import Amounts
+from analytics.holdings import Passage
 from analytics.ledger import (
     Movement,
     Nature,
@@ -18,7 +20,6 @@ from analytics.ledger import (
     sum_totals,
     totals_of,
 )
-from analytics.lots import Amounts, Passage
 
 FIRST = date(2024, 1, 1)
 

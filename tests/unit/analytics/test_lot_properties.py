@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analytics.lots import Amounts, Conversion, Fill, Method, Move, Repayment, fold
+from analytics.events import Amounts, Conversion, Fill, Method, Move, Repayment
+from analytics.lots import fold
 from analytics.money import EXACT
 
 START = datetime(2024, 1, 1, tzinfo=UTC)

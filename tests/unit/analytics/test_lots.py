@@ -5,20 +5,9 @@ from decimal import Decimal
 
 import pytest
 
-from analytics.lots import (
-    Amounts,
-    Closing,
-    Conversion,
-    Fill,
-    Holding,
-    Lot,
-    Method,
-    Move,
-    Passage,
-    Repayment,
-    Shortfall,
-    fold,
-)
+from analytics.events import Amounts, Conversion, Fill, Method, Move, Repayment
+from analytics.holdings import Closing, Holding, Lot, Passage, Shortfall
+from analytics.lots import fold
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 HERE, THERE, OTHER = (1, 7), (2, 7), (1, 8)

@@ -89,11 +89,11 @@ def problems(text, **options):
 
 def test_every_field_of_a_draft_has_a_column_of_its_own():
     header = ",".join(CELLS)
-    line = ",".join(f'"{cell}"' for cell in CELLS.values())
+    line = ",".join('"' + cell.replace('"', '""') + '"' for cell in CELLS.values())
     reading = read(f"{header}\n{line}\n".encode())
     assert reading.format == "folioql"
     assert [row.drafts for row in reading.rows] == [(FULL,)]
-    assert len(CELLS) == len(COLUMNS) == len(Draft.__dataclass_fields__)
+    assert len(CELLS) == len(COLUMNS) == len(Draft.__dataclass_fields__.keys() - {"lots"})
     assert reading.columns["occurred_at"] == "date"
     assert reading.columns["rate"] == "exchange_rate"
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytics.lots import Method
+from analytics.events import Method
 from models.transactions import Kind, Transaction
 from services.entries import Terms, in_order, ledger_states
 
@@ -76,6 +76,16 @@ def test_a_purchase_of_the_day_covers_a_sale_of_the_day_whatever_was_entered_fir
     assert state_of([sale, purchase]) == state_of([purchase, sale])
     ((lots, closings, shortfalls, _),) = state_of([sale, purchase])[0].values()
     assert (lots, len(closings), shortfalls) == ([], 1, [])
+
+
+def test_a_short_of_the_day_is_there_to_be_covered_on_the_day():
+    cover = entry(Kind.COVER, quantity=10, price=15)
+    short = entry(Kind.SHORT, quantity=10, price=20)
+    ((lots, closings, shortfalls, _),) = state_of([cover, short])[0].values()
+    assert (lots, shortfalls) == ([], [])
+    assert [(quantity, paid.own, got.own) for _, quantity, paid, got in closings] == [
+        (-10, -200, -150)
+    ]
 
 
 def test_a_split_counts_before_the_trades_of_its_day():
