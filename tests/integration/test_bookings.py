@@ -161,6 +161,14 @@ async def test_a_dividend_reinvested_at_a_price_leaves_the_rest_in_cash(ledger):
     assert in_short(paid["position"]["lots"][1]) == ("2024-04-01", "2", "117 USD")
 
 
+async def test_a_dividend_reinvested_is_more_than_its_fee_and_tax(ledger):
+    paid = {"kind": "DIVIDEND_REINVESTED", "symbol": "KO", "amount": "10", "quantity": "1"}
+    refused = await ledger.refused("recordIncome", **paid, fee="4", tax="6.01")
+    assert refused == [("OUT_OF_RANGE", "amount")]
+    done = await ledger.record("recordIncome", **paid, fee="4", tax="6")
+    assert [in_short(lot) for lot in done["position"]["lots"]] == [("2024-03-01", "1", "4 USD")]
+
+
 async def test_a_dividend_in_kind_is_income_and_cost_at_once(ledger):
     await ledger.trade("BUY", "100", "60", "KO")
     paid = await ledger.record(
