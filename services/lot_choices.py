@@ -1,58 +1,77 @@
 """Checks that the lots which entries name are there to be taken."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
-from analytics.events import Method
-from analytics.holdings import Holding
+from analytics.events import Method, Pool
+from analytics.holdings import Closing, Passage, Shortfall
 from analytics.lots import fold
-from analytics.money import ZERO, total
+from analytics.money import EXACT, ZERO, plain
 from models.base import row_key
-from models.portfolios import Portfolio
 from models.transactions import Transaction
-from services.entries import events_of, in_order, pool_of, terms_of
+from services.entries import Terms, events_of, in_order, pool_of
 from services.errors import MistakeCode, refuse
-from services.pools import entries_of, tied
 
 
-async def check_lots(
-    session: AsyncSession, portfolios: Sequence[Portfolio], entries: Iterable[Transaction]
-) -> None:
-    """Raise RefusedError when an entry, booked already, names units of a lot that has not as many.
+def check_lots(
+    entries: Sequence[Transaction],
+    *,
+    terms: Mapping[int, Terms],
+    added: Sequence[Transaction],
+    removed: Sequence[Transaction],
+) -> Shortfall | None:
+    """Raise RefusedError when an added entry names units of a lot that has not as many.
 
-    Whatever the portfolio's method is: the names count for the method SPECIFIC.
+    Return what another entry lacks of the lots it names, unless it did before the change.
+    ``entries`` are of all pools that the change reaches. Whatever a portfolio's method is: the
+    names count for the method SPECIFIC.
     """
-    choosing = [entry for entry in entries if entry.lots]
+    lacking = _lacking(entries, terms)
+    for entry in added:
+        lack = lacking.pop(row_key(entry.id), None)
+        if lack is not None:
+            message = f"At that time there are no {plain(lack.wanted)} units of that lot."
+            raise refuse(MistakeCode.INVALID, message, "lots")
+    if not lacking:
+        return None
+    new = {entry.id for entry in added}
+    before = _lacking([entry for entry in entries if entry.id not in new] + [*removed], terms)
+    return next((lack for key, lack in lacking.items() if key not in before), None)
+
+
+def _lacking(entries: Iterable[Transaction], terms: Mapping[int, Terms]) -> dict[int, Shortfall]:
+    """Return for each entry that names lots the first of them that has too few units."""
+    ledger = in_order(entries)
+    choosing = [entry for entry in ledger if entry.lots]
     if not choosing:
-        return
-    owners = sorted({portfolio.owner_id for portfolio in portfolios})
-    pools = await tied(session, owner_ids=owners, pools=map(pool_of, choosing))
-    ledger = in_order(await entries_of(session, pools))
-    terms = terms_of(portfolios, method=Method.SPECIFIC)
-    holdings = fold(events_of(ledger, terms=terms), method=Method.SPECIFIC)
+        return {}
+    by_name = {key: replace(one, method=Method.SPECIFIC) for key, one in terms.items()}
+    taken = _taken(ledger, by_name)
     # Of a transfer it is the arriving half that moves the lots.
     moved = {entry.origin_id: row_key(entry.id) for entry in ledger if entry.origin_id}
+    lacking: dict[int, Shortfall] = {}
     for entry in choosing:
         key = row_key(entry.id)
-        taken = _taken(holdings.get(pool_of(entry), Holding()), moved.get(key, key))
         for lot, units in entry.lots or ():
-            if taken.get(int(lot), ZERO) < Decimal(units):
-                message = f"At that time there are no {units} units of that lot."
-                raise refuse(MistakeCode.INVALID, message, "lots")
+            wanted = Decimal(units)
+            held = taken.get((pool_of(entry), moved.get(key, key), int(lot)), ZERO)
+            if held < wanted:
+                lacking.setdefault(
+                    key, Shortfall(event_id=key, at=entry.occurred_at, wanted=wanted, held=held)
+                )
+    return lacking
 
 
-def _taken(holding: Holding, event_id: int) -> dict[int, Decimal]:
-    """Return the units that an event took of each lot."""
-    parts = [
-        (closing.lot_fill_id, abs(closing.quantity))
-        for closing in holding.closings
-        if closing.event_id == event_id
-    ] + [
-        (passage.lot_fill_id, abs(passage.quantity))
-        for passage in holding.passages
-        if passage.event_id == event_id
-    ]
-    keys = {key for key, _ in parts if key is not None}
-    return {key: total(units for other, units in parts if other == key) for key in keys}
+def _taken(
+    ledger: Iterable[Transaction], terms: Mapping[int, Terms]
+) -> dict[tuple[Pool, int, int | None], Decimal]:
+    """Return the units that each event took of each lot of a pool."""
+    taken: dict[tuple[Pool, int, int | None], Decimal] = {}
+    holdings = fold(events_of(ledger, terms=terms), method=Method.SPECIFIC)
+    for pool, holding in holdings.items():
+        parts: tuple[Closing | Passage, ...] = (*holding.closings, *holding.passages)
+        for part in parts:
+            key = (pool, part.event_id, part.lot_fill_id)
+            taken[key] = EXACT.add(taken.get(key, ZERO), abs(part.quantity))
+    return taken

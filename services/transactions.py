@@ -1,7 +1,7 @@
 """Correcting the ledger: updating, voiding and undoing, with every earlier state kept."""
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import or_, select
@@ -130,6 +130,12 @@ async def _change(
         mistake = oversold_mistake(error, what="Another entry needs this one as it was")
         field = "id" if action is not Action.UPDATED else "quantity"
         raise refuse(MistakeCode.OVERSOLD, mistake.message, field) from error
+    except RefusedError as error:
+        if action is Action.UPDATED:
+            raise
+        # Who voids or undoes has named nothing but the entry.
+        mistakes = [replace(mistake, field=("id",)) for mistake in error.mistakes]
+        raise RefusedError(mistakes) from error
 
 
 async def void_transaction(
