@@ -8,7 +8,6 @@ from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from models.base import row_key
 from models.drafts import Draft
 from models.portfolios import Portfolio, portfolios_by_id
 from models.transactions import Kind, Revision, Transaction, transactions_by_id
@@ -18,6 +17,7 @@ from services.booking import (
     columns_of,
     hold_portfolio,
     instruments_for,
+    keys_of_ids,
     oversold_mistake,
     repeated_splits,
 )
@@ -209,8 +209,6 @@ async def update_transaction(
         base_currency=portfolio.base_currency,
         instruments=await instruments_for(session, prepared, [0], now=now),
     )
-    if columns["external_id"] != entry.external_id:
-        await _refuse_taken_id(session, row_key(portfolio.id), columns["external_id"])
 
     def update(row: Transaction) -> None:
         for name, value in columns.items():
@@ -219,6 +217,7 @@ async def update_transaction(
 
     after = copy_of(entry)
     update(after)
+    await _refuse_taken_id(session, entry, after, "externalId")
     await _refuse_repeated_split(session, entry, after, "occurredAt")
     await _change(session, [entry], change=update, action=Action.UPDATED, user_id=owner_id, now=now)
     return entry
@@ -241,19 +240,15 @@ async def _refuse_repeated_split(
 
 
 async def _refuse_taken_id(
-    session: AsyncSession, portfolio_id: int, external_id: str | None
+    session: AsyncSession, entry: Transaction, after: Transaction, field: str
 ) -> None:
-    if external_id is None:
+    name = after.external_id
+    if name is None or name == entry.external_id:
         return
-    taken = await session.scalar(
-        select(col(Transaction.id)).where(
-            col(Transaction.portfolio_id) == portfolio_id,
-            col(Transaction.external_id) == external_id,
-        )
-    )
-    if taken is not None:
-        message = f"The portfolio already has a booking with the external id {external_id!r}."
-        raise refuse(MistakeCode.ALREADY_EXISTS, message, "externalId")
+    taken = await keys_of_ids(session, entry.portfolio_id, [name])
+    if taken.get(name, entry.id) != entry.id:
+        message = f"The portfolio already has a booking with the external id {name!r}."
+        raise refuse(MistakeCode.ALREADY_EXISTS, message, field)
 
 
 async def undo_change(
@@ -277,6 +272,7 @@ async def undo_change(
         if revision is not None:
             after = copy_of(row)
             restore(after, revision.before)
+            await _refuse_taken_id(session, row, after, "id")
             await _refuse_repeated_split(session, row, after, "id")
 
     def undo(row: Transaction) -> None:
