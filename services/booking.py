@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from analytics.money import ONE, plain
+from analytics.money import ONE, ZERO, plain, total
 from datasources.market import Market
 from models.base import row_key
 from models.database import chunks, insert_all
@@ -113,6 +113,20 @@ def _symbols(drafts: Sequence[Draft]) -> set[str]:
     return {symbol for symbol in named if symbol is not None}
 
 
+def _reinvested_mistakes(draft: Draft, currency: str) -> list[Mistake]:
+    """Find what keeps us from telling what units were bought for, as there is no price."""
+    mistakes = []
+    for name, other in (("tax", draft.tax_currency), ("fee", draft.fee_currency)):
+        if other not in (None, currency):
+            message = f"Without a price the {name} must be in {currency}."
+            field = (f"{name}Currency",)
+            mistakes.append(Mistake(MistakeCode.CURRENCY_MISMATCH, message, field))
+    if not mistakes and (draft.amount or ZERO) < total([draft.fee, draft.tax]):
+        message = "Fee and tax leave nothing of it to buy units for."
+        mistakes.append(Mistake(MistakeCode.OUT_OF_RANGE, message, ("amount",)))
+    return mistakes
+
+
 def _settle(draft: Draft, *, base: str, own: str | None) -> tuple[Settled, list[Mistake]]:
     """Fill in a draft's currencies; ``own`` is its instrument's currency, if it has one."""
     mistakes: list[Mistake] = []
@@ -122,12 +136,7 @@ def _settle(draft: Draft, *, base: str, own: str | None) -> tuple[Settled, list[
         message = f"Must be {currency} or the portfolio's {base}."
         mistakes.append(Mistake(MistakeCode.CURRENCY_MISMATCH, message, ("settlementCurrency",)))
     if draft.kind is Kind.DIVIDEND_REINVESTED and draft.price is None:
-        for name, other in (("tax", draft.tax_currency), ("fee", draft.fee_currency)):
-            if other not in (None, currency):
-                message = f"Without a price the {name} must be in {currency}."
-                mistakes.append(
-                    Mistake(MistakeCode.CURRENCY_MISMATCH, message, (f"{name}Currency",))
-                )
+        mistakes += _reinvested_mistakes(draft, currency)
     own_differs = own is not None and own != currency
     draft = replace(
         draft,

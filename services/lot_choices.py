@@ -1,49 +1,72 @@
 """Checks that the lots which entries name are there to be taken."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from decimal import Decimal
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from analytics.events import Method
-from analytics.holdings import Closing, Passage
+from analytics.holdings import Closing, Passage, Shortfall
 from analytics.lots import fold
 from analytics.money import ZERO, plain, total
 from models.base import row_key
 from models.portfolios import Portfolio
 from models.transactions import Transaction
-from services.entries import events_of, in_order, pool_of, terms_of
+from services.entries import events_of, in_order, terms_of
 from services.errors import Mistake, MistakeCode, RefusedEntriesError
-from services.pools import entries_of, tied
 
 
-async def check_lots(
-    session: AsyncSession, portfolios: Sequence[Portfolio], entries: Iterable[Transaction]
-) -> None:
-    """Raise RefusedEntriesError when entries, booked already, name more units than a lot has.
+def check_lots(
+    entries: Sequence[Transaction],
+    *,
+    portfolios: Collection[Portfolio],
+    added: Sequence[Transaction],
+    removed: Sequence[Transaction],
+) -> Shortfall | None:
+    """Raise RefusedEntriesError when added entries name more units than a lot has.
 
-    Whatever the portfolio's method is: the names count for the method SPECIFIC.
+    Return what another entry lacks of the lots it names, unless it did before the change.
+    ``entries`` are of all pools that the change reaches. Whatever a portfolio's method is: the
+    names count for the method SPECIFIC.
     """
+    lacking = _lacking(entries, portfolios)
+    new = {row_key(entry.id) for entry in added}
+    wrong = {
+        key: Mistake(
+            MistakeCode.INVALID,
+            f"At that time there are no {plain(lack.wanted)} units of that lot.",
+            ("lots",),
+        )
+        for key, lack in lacking.items()
+        if key in new
+    }
+    if wrong:
+        raise RefusedEntriesError(wrong)
+    if not lacking:
+        return None
+    before = [entry for entry in entries if row_key(entry.id) not in new] + [*removed]
+    known = _lacking(before, portfolios)
+    return next((lack for key, lack in lacking.items() if key not in known), None)
+
+
+def _lacking(
+    entries: Sequence[Transaction], portfolios: Collection[Portfolio]
+) -> dict[int, Shortfall]:
+    """Return for each entry that names lots the first of them that has too few units."""
     choosing = [entry for entry in entries if entry.lots]
-    if not choosing:
-        return
-    owners = sorted({portfolio.owner_id for portfolio in portfolios})
-    pools = await tied(session, owner_ids=owners, pools=map(pool_of, choosing))
-    ledger = await entries_of(session, pools)
     taken: dict[tuple[int, int], Decimal] = {}
     for chooser in {entry.portfolio_id for entry in choosing}:
-        taken |= lots_taken(ledger, portfolios, chooser=chooser)
-    wrong: dict[int, Mistake] = {}
+        taken |= lots_taken(entries, portfolios, chooser=chooser)
+    lacking: dict[int, Shortfall] = {}
     for entry in choosing:
+        key = row_key(entry.id)
         wanted: dict[int, Decimal] = {}
         for lot, text in entry.lots or ():
             wanted[int(lot)] = total([wanted.get(int(lot), ZERO), Decimal(text)])
         for opener, units in wanted.items():
-            if taken.get((row_key(entry.id), opener), ZERO) < units:
-                message = f"At that time there are no {plain(units)} units of that lot."
-                wrong[row_key(entry.id)] = Mistake(MistakeCode.INVALID, message, ("lots",))
-    if wrong:
-        raise RefusedEntriesError(wrong)
+            held = taken.get((key, opener), ZERO)
+            if held < units:
+                lack = Shortfall(event_id=key, at=entry.occurred_at, wanted=units, held=held)
+                lacking.setdefault(key, lack)
+    return lacking
 
 
 def lots_taken(

@@ -108,14 +108,17 @@ async def apply_change(
 
     Raises RefusedError when an entry names lots that are not there, or pays cash for units sold
     short, and OversoldError when a sale finds fewer units than it needs, or fewer than before the
-    change; a ``lenient`` change keeps such a sale, and its gain is then unknown.
+    change, or no longer the lots it names; a ``lenient`` change keeps a sale of too many units,
+    and its gain is then unknown.
     """
     portfolios = await _owned(session, owner_id)
-    await check_lots(session, list(portfolios.values()), added)
     touched = pools_of([*added, *removed])
     pools = await tied(session, owner_ids=[owner_id], pools=touched) if touched else set()
-    entries = await entries_of(session, pools)
-    states = await aside(entries, instrument_states, entries, terms=terms_of(portfolios.values()))
+    entries, terms = await entries_of(session, pools), terms_of(portfolios.values())
+    lack = check_lots(entries, portfolios=portfolios.values(), added=added, removed=removed)
+    if lack is not None:
+        raise OversoldError(lack)
+    states = await aside(entries, instrument_states, entries, terms=terms)
     _check_paid(states, entries, added=added)
     await _rewrite_positions(session, states, pools=pools, lenient=lenient)
     changed = {portfolio_id for portfolio_id, _ in pools}

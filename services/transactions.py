@@ -1,7 +1,7 @@
 """Correcting the ledger: updating, voiding and undoing, with every earlier state kept."""
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from sqlalchemy import or_, select
@@ -17,6 +17,7 @@ from services.booking import (
     columns_of,
     hold_portfolio,
     instruments_for,
+    keys_of_ids,
     oversold_mistake,
     repeated_splits,
 )
@@ -131,6 +132,12 @@ async def _change(
         mistake = oversold_mistake(error, what="Another entry needs this one as it was")
         field = "id" if action is not Action.UPDATED else "quantity"
         raise refuse(MistakeCode.OVERSOLD, mistake.message, field) from error
+    except RefusedError as error:
+        if action is Action.UPDATED:
+            raise
+        # Who voids or undoes has named nothing but the entry.
+        mistakes = [replace(mistake, field=("id",)) for mistake in error.mistakes]
+        raise RefusedError(mistakes) from error
 
 
 async def void_transaction(
@@ -221,14 +228,10 @@ async def _refuse_clash(
     session: AsyncSession, was: Transaction, entry: Transaction, *, field: str | None = None
 ) -> None:
     """Refuse a change to what another entry is already: the same external id, the same split."""
-    if entry.external_id not in (None, was.external_id):
-        taken = await session.scalar(
-            select(col(Transaction.id)).where(
-                col(Transaction.portfolio_id) == entry.portfolio_id,
-                col(Transaction.external_id) == entry.external_id,
-            )
-        )
-        if taken is not None:
+    name = entry.external_id
+    if name not in (None, was.external_id):
+        taken = await keys_of_ids(session, entry.portfolio_id, [name or ""])
+        if taken.get(name or "", entry.id) != entry.id:
             message = f"The portfolio already has a booking with the id {entry.external_id!r}."
             raise refuse(MistakeCode.ALREADY_EXISTS, message, field or "externalId")
     split = _split_of(entry)

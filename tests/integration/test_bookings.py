@@ -71,6 +71,39 @@ async def test_a_trade_that_crosses_zero_closes_and_opens(api):
     ]
 
 
+async def new_terms(ledger, **terms):
+    """Change the terms of a portfolio; return what is wrong by code and field."""
+    answer = await ledger.api.data(
+        "mutation($input: UpdatePortfolioInput!) { updatePortfolio(input: $input) "
+        "{ userErrors { code field } } }",
+        {"input": {"portfolioId": ledger.key} | terms},
+    )
+    errors = answer["updatePortfolio"]["userErrors"]
+    return [(error["code"], ".".join(error["field"] or ())) for error in errors]
+
+
+SALE = "date,type,symbol,quantity,price\n2024-03-04,sell,AAPL,5,100\n"
+"""A file may sell what its ledger does not have."""
+
+
+async def test_once_shorts_are_allowed_what_was_missing_is_short(ledger):
+    await ledger.record("importTransactions", content=SALE)
+    assert (await ledger.position())["missingQuantity"] == "5"
+    assert await new_terms(ledger, allowShort=True) == []
+    position = await ledger.position()
+    assert (position["quantity"], position["missingQuantity"]) == ("-5", "0")
+    assert position["costBasis"] == "-500 USD"
+    assert await verify_all(ledger.api.services.database) == (1, [])
+    assert await new_terms(ledger, allowShort=False) == [("OVERSOLD", "allowShort")]
+
+
+async def test_shorts_are_not_allowed_where_cash_was_paid_to_holders(ledger):
+    await ledger.record("importTransactions", content=SALE)
+    await act(ledger, "MERGER", amount="600")
+    assert await new_terms(ledger, allowShort=True) == [("INVALID", "allowShort")]
+    assert (await ledger.position())["missingQuantity"] == "5"
+
+
 # Income
 
 
@@ -126,6 +159,14 @@ async def test_a_dividend_reinvested_at_a_price_leaves_the_rest_in_cash(ledger):
     # 130 - 10 - 1 - 2 x 58
     assert paid["entry"]["cashEffect"] == "3 USD"
     assert in_short(paid["position"]["lots"][1]) == ("2024-04-01", "2", "117 USD")
+
+
+async def test_a_dividend_reinvested_is_more_than_its_fee_and_tax(ledger):
+    paid = {"kind": "DIVIDEND_REINVESTED", "symbol": "KO", "amount": "10", "quantity": "1"}
+    refused = await ledger.refused("recordIncome", **paid, fee="4", tax="6.01")
+    assert refused == [("OUT_OF_RANGE", "amount")]
+    done = await ledger.record("recordIncome", **paid, fee="4", tax="6")
+    assert [in_short(lot) for lot in done["position"]["lots"]] == [("2024-03-01", "1", "4 USD")]
 
 
 async def test_a_dividend_in_kind_is_income_and_cost_at_once(ledger):

@@ -280,6 +280,17 @@ async def test_no_correction_makes_a_split_count_twice(ledger):
     assert found == [("ALREADY_EXISTS", "occurredAt")]
 
 
+async def test_an_undo_does_not_take_back_an_external_id_that_is_given_away(ledger):
+    key = key_of(await ledger.trade("BUY", "10", "100", externalId="a"))
+    await correct(ledger.api, "updateTransaction", key, externalId="b")
+    other = key_of(await ledger.trade("BUY", "1", "100", externalId="a"))
+    refused = [("ALREADY_EXISTS", "id")]
+    assert await corrections_refused(ledger.api, "undoTransactionChange", key) == refused
+    await correct(ledger.api, "updateTransaction", other, externalId=None)
+    done = await correct(ledger.api, "undoTransactionChange", key)
+    assert done["entry"]["externalId"] == "a"
+
+
 async def test_a_voided_entry_takes_no_update_and_cannot_be_voided_twice(ledger):
     key = key_of(await ledger.trade("BUY", "10", "100"))
     await correct(ledger.api, "voidTransaction", key)
