@@ -6,7 +6,7 @@ import pytest
 
 from services.projection import _stored
 from services.verification import verify_all
-from tests.ledger import GAIN, MONEY, Ledger, all_sorts, correct, flat
+from tests.ledger import GAIN, MONEY, Ledger, all_sorts, flat
 
 KINDS = 27
 
@@ -415,18 +415,6 @@ async def test_an_export_into_the_portfolio_it_is_of_changes_nothing(api):
     assert {name: after[name] for name in after if name != "version"} == {
         name: before[name] for name in before if name != "version"
     }
-
-
-@pytest.mark.parametrize("wrong", [{"quantity": "5"}, {"occurredAt": "2024-03-06T15:00:00Z"}, None])
-async def test_an_export_names_no_lots_that_corrections_took_away(ledger, wrong):
-    first = await ledger.trade("BUY", "10", "100")
-    await ledger.trade("BUY", "10", "120", day="2024-03-04")
-    lot = first["position"]["lots"][0]["openedById"]
-    chosen = [{"openedById": lot, "quantity": "8"}]
-    await ledger.trade("SELL", "9", "150", lots=chosen, day="2024-03-05")
-    mutation, fields = ("voidTransaction", {}) if wrong is None else ("updateTransaction", wrong)
-    await correct(ledger.api, mutation, first["entry"]["id"], **fields)
-    await assert_comes_back(ledger)
 
 
 async def assert_comes_back(ledger, name="Copy"):
