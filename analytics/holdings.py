@@ -10,12 +10,16 @@ from analytics.money import EXACT, total, total_known
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lot:
-    """What is left of the units one fill opened; quantity and cost are negative for a short."""
+    """What is left of the units one fill opened; quantity and cost are negative for a short.
+
+    ``book`` tells whose they are where one pool holds the units of several portfolios.
+    """
 
     fill_id: int
     opened_at: datetime
     quantity: Decimal
     paid: Amounts
+    book: int = 0
 
     @property
     def cost(self) -> Decimal:
@@ -118,12 +122,16 @@ class Shortfall:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holding:
-    """The state of one pool after a sequence of events; lots are oldest first."""
+    """The state of one pool after a sequence of events; lots are oldest first.
+
+    ``owed`` are the events that pay cash to holders while the pool is short, and would owe it.
+    """
 
     lots: tuple[Lot, ...] = ()
     closings: tuple[Closing, ...] = ()
     passages: tuple[Passage, ...] = ()
     shortfalls: tuple[Shortfall, ...] = ()
+    owed: tuple[int, ...] = ()
 
     @property
     def quantity(self) -> Decimal:

@@ -205,7 +205,7 @@ class CorrectionMutations:
     @strawberry.mutation(
         description="Void a ledger entry: it stays in the list and counts for nothing. Of a "
         "transfer between portfolios both halves are voided. Errors: NOT_FOUND, ARCHIVED, "
-        "ALREADY_VOIDED, OVERSOLD (a later sale needs it), TOO_LONG, IDEMPOTENCY_CONFLICT."
+        "ALREADY_VOIDED, OVERSOLD (a later sale needs it), INVALID, TOO_LONG, IDEMPOTENCY_CONFLICT."
     )
     async def void_transaction(
         self, info: Info[Context, None], input: VoidTransactionInput
@@ -232,8 +232,8 @@ class CorrectionMutations:
 
     @strawberry.mutation(
         description="Take back the last update or void of a ledger entry; once more takes back "
-        "the one before. Errors: NOT_FOUND, ARCHIVED, NOTHING_TO_UNDO, OVERSOLD, "
-        "IDEMPOTENCY_CONFLICT."
+        "the one before. Errors: NOT_FOUND, ARCHIVED, NOTHING_TO_UNDO, OVERSOLD, INVALID, "
+        "ALREADY_EXISTS, IDEMPOTENCY_CONFLICT."
     )
     async def undo_transaction_change(
         self, info: Info[Context, None], input: UndoTransactionChangeInput

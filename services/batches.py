@@ -1,6 +1,6 @@
 """Books many rows at once, all or nothing, and tells what became of each."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -15,8 +15,8 @@ from models.database import chunks
 from models.drafts import Draft
 from models.portfolios import Portfolio
 from models.transactions import Kind, splits_of
-from services.booking import EntryOversoldError, Prepared, book, taken_external_ids
-from services.errors import Mistake, MistakeCode, RefusedError, SomeRefusedError
+from services.booking import Prepared, RefusedPlacesError, book, taken_external_ids
+from services.errors import Mistake, MistakeCode, RefusedError
 
 ROUNDS = 10
 """How often a batch is booked again without rows that named lots of rows refused before."""
@@ -91,25 +91,22 @@ async def book_rows(
     for _ in range(ROUNDS):
         if not skip_refused and any(outcome.fate is Fate.REFUSED for outcome in outcomes):
             break
-        refused: Mapping[int, Mistake]
         try:
             async with session.begin_nested() if skip_refused else nullcontext():
                 entries = await book(
                     session, portfolio, prepared=prepared, places=[*spots], now=now, lenient=lenient
                 )
-        except EntryOversoldError as error:
-            if error.place is None:
-                raise RefusedError([error.mistake]) from error
-            refused = {error.place: error.mistake}
-        except SomeRefusedError as error:
-            refused = error.found
+        except RefusedPlacesError as error:
+            for place, mistake in error.mistakes.items():
+                if place is None:
+                    raise RefusedError([mistake]) from error
+                spot = spots.pop(place)
+                outcomes[spot] = replace(outcomes[spot], fate=Fate.REFUSED, mistakes=(mistake,))
+            await session.refresh(portfolio)
         else:
             for spot, entry in zip(spots.values(), entries, strict=True):
                 outcomes[spot] = replace(outcomes[spot], key=entry.id)
             return outcomes
-        for place, mistake in refused.items():
-            spot = spots.pop(place)
-            outcomes[spot] = replace(outcomes[spot], fate=Fate.REFUSED, mistakes=(mistake,))
     raise RefusedRowsError(outcomes)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from analytics.money import ONE, plain
+from analytics.money import ONE, ZERO, plain, total
 from datasources.market import Market
 from models.base import row_key
 from models.database import chunks, insert_all
@@ -35,8 +35,8 @@ from services.entry_ids import read_own_id
 from services.errors import (
     Mistake,
     MistakeCode,
+    RefusedEntriesError,
     RefusedError,
-    SomeRefusedError,
     portfolio_not_found,
     refuse,
 )
@@ -46,7 +46,7 @@ from services.projection import OversoldError, apply_change
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settled:
-    """A draft with its currencies settled, and the rates of its day by currency."""
+    """A draft with its currencies settled, and the market's rates of its day by currency."""
 
     draft: Draft
     currency: str
@@ -89,10 +89,13 @@ async def owned_portfolio(
     return found
 
 
-async def hold_portfolio(session: AsyncSession, *, owner_id: int, portfolio_id: int) -> Portfolio:
+async def hold_portfolio(
+    session: AsyncSession, *, owner_id: int, portfolio_id: int, field: str = "portfolioId"
+) -> Portfolio:
     """Return an owner's portfolio for a change of its ledger, held against other writers.
 
-    One person's ledgers are held together, for a change of one can reach into another.
+    One person's ledgers are held together, for a change of one can reach into another. ``field``
+    is what of the input led to it.
     """
     await session.execute(user_for_update(owner_id))
     found = await session.scalar(portfolio_for_update(owner_id=owner_id, portfolio_id=portfolio_id))
@@ -100,7 +103,7 @@ async def hold_portfolio(session: AsyncSession, *, owner_id: int, portfolio_id: 
         raise portfolio_not_found()
     if found.archived_at is not None:
         raise refuse(
-            MistakeCode.ARCHIVED, "The portfolio is archived and takes no bookings.", "portfolioId"
+            MistakeCode.ARCHIVED, "The portfolio is archived and takes no bookings.", field
         )
     return found
 
@@ -108,6 +111,20 @@ async def hold_portfolio(session: AsyncSession, *, owner_id: int, portfolio_id: 
 def _symbols(drafts: Sequence[Draft]) -> set[str]:
     named = {draft.symbol for draft in drafts} | {draft.related_symbol for draft in drafts}
     return {symbol for symbol in named if symbol is not None}
+
+
+def _reinvested_mistakes(draft: Draft, currency: str) -> list[Mistake]:
+    """Find what keeps us from telling what units were bought for, as there is no price."""
+    mistakes = []
+    for name, other in (("tax", draft.tax_currency), ("fee", draft.fee_currency)):
+        if other not in (None, currency):
+            message = f"Without a price the {name} must be in {currency}."
+            field = (f"{name}Currency",)
+            mistakes.append(Mistake(MistakeCode.CURRENCY_MISMATCH, message, field))
+    if not mistakes and (draft.amount or ZERO) < total([draft.fee, draft.tax]):
+        message = "Fee and tax leave nothing of it to buy units for."
+        mistakes.append(Mistake(MistakeCode.OUT_OF_RANGE, message, ("amount",)))
+    return mistakes
 
 
 def _settle(draft: Draft, *, base: str, own: str | None) -> tuple[Settled, list[Mistake]]:
@@ -119,12 +136,7 @@ def _settle(draft: Draft, *, base: str, own: str | None) -> tuple[Settled, list[
         message = f"Must be {currency} or the portfolio's {base}."
         mistakes.append(Mistake(MistakeCode.CURRENCY_MISMATCH, message, ("settlementCurrency",)))
     if draft.kind is Kind.DIVIDEND_REINVESTED and draft.price is None:
-        for name, other in (("tax", draft.tax_currency), ("fee", draft.fee_currency)):
-            if other not in (None, currency):
-                message = f"Without a price the {name} must be in {currency}."
-                mistakes.append(
-                    Mistake(MistakeCode.CURRENCY_MISMATCH, message, (f"{name}Currency",))
-                )
+        mistakes += _reinvested_mistakes(draft, currency)
     own_differs = own is not None and own != currency
     draft = replace(
         draft,
@@ -141,24 +153,30 @@ def _settle(draft: Draft, *, base: str, own: str | None) -> tuple[Settled, list[
     return settled, mistakes
 
 
-def _currencies(settled: Settled) -> dict[str, tuple[str, Decimal | None, bool]]:
-    """Return by currency the field it is about, the booking's own rate, and if it must be known."""
+@dataclass(frozen=True, slots=True)
+class _Need:
+    """A rate that an entry has a use for: of which field, the booking's own, and if it must be."""
+
+    field: str
+    currency: str
+    own: Decimal | None
+    must: bool
+
+
+def _needs(settled: Settled) -> list[_Need]:
     draft = settled.draft
-    found: dict[str, tuple[str, Decimal | None, bool]] = {}
-    two = settled.instrument_currency is not None
-    must = two or settled.settlement_currency != settled.currency
+    needs: list[_Need] = []
     if settled.instrument_currency is not None:
         own = draft.instrument_rate
-        found[settled.instrument_currency] = ("instrumentExchangeRate", own, True)
-    for name, currency, rate in (
-        ("tax", draft.tax_currency, draft.tax_rate),
-        ("fee", draft.fee_currency, draft.fee_rate),
+        needs.append(_Need("instrumentExchangeRate", settled.instrument_currency, own, must=True))
+    for amount, name, currency, rate in (
+        (draft.tax, "taxExchangeRate", draft.tax_currency, draft.tax_rate),
+        (draft.fee, "feeExchangeRate", draft.fee_currency, draft.fee_rate),
     ):
-        if currency is not None and getattr(draft, name):
-            found[currency] = (f"{name}ExchangeRate", rate, True)
-            must = True
-    found[settled.currency] = ("exchangeRate", draft.rate, must)
-    return found
+        if currency is not None and amount:
+            needs.append(_Need(name, currency, rate, must=True))
+    must = bool(needs) or settled.settlement_currency != settled.currency
+    return [*needs, _Need("exchangeRate", settled.currency, draft.rate, must)]
 
 
 async def prepare(
@@ -175,36 +193,36 @@ async def prepare(
     settled: list[Settled] = []
     mistakes: dict[int, list[Mistake]] = {}
     for place, draft in enumerate(drafts):
-        found = _unknown(draft, currencies)
+        found = _unknown(draft, currencies) or _two_currencies(draft, currencies)
         one, wrong = _settle(draft, base=base_currency, own=currencies.get(draft.symbol or ""))
         settled.append(one)
         if found or wrong:
             mistakes[place] = [*found, *wrong]
 
     questions = {
-        (place, currency): RateQuestion(
-            base=currency, target=base_currency, day=one.draft.occurred_at.date()
+        (place, need.currency): RateQuestion(
+            base=need.currency, target=base_currency, day=one.draft.occurred_at.date()
         )
         for place, one in enumerate(settled)
-        for currency, (_, rate, _) in _currencies(one).items()
-        if rate is None and currency != base_currency and place not in mistakes
+        for need in _needs(one)
+        if need.own is None and need.currency != base_currency and place not in mistakes
     }
     answers = await market.rates(set(questions.values())) if questions else {}
     for place, one in enumerate(settled):
         rates = {}
-        for currency, (name, own, must) in _currencies(one).items():
-            question = questions.get((place, currency))
-            if question is None or own is not None:
+        for need in _needs(one):
+            question = questions.get((place, need.currency))
+            if question is None or need.own is not None:
                 continue
             if question in answers:
-                rates[currency] = answers[question]
-            elif must:
+                rates[need.currency] = answers[question]
+            elif need.must:
                 message = (
-                    f"No rate from {currency} to {base_currency} is known for {question.day}: "
-                    "give the booking's own."
+                    f"No rate from {need.currency} to {base_currency} is known for "
+                    f"{question.day}: give the booking's own."
                 )
                 mistakes.setdefault(place, []).append(
-                    Mistake(MistakeCode.NO_RATE, message, (name,))
+                    Mistake(MistakeCode.NO_RATE, message, (need.field,))
                 )
         settled[place] = replace(one, rates=rates)
     return Prepared(
@@ -235,6 +253,17 @@ def _unknown(draft: Draft, currencies: Mapping[str, str]) -> list[Mistake]:
         message = f"No instrument with the ISIN {draft.isin} is known: name its symbol."
         found.append(Mistake(MistakeCode.UNKNOWN_INSTRUMENT, message, ("symbol",)))
     return found
+
+
+def _two_currencies(draft: Draft, currencies: Mapping[str, str]) -> list[Mistake]:
+    """Find units that would become ones in another currency, which their cost cannot."""
+    if draft.symbol is None or draft.related_symbol is None:
+        return []
+    one, other = currencies[draft.symbol], currencies[draft.related_symbol]
+    if one == other:
+        return []
+    message = f"{draft.symbol} is in {one} and {draft.related_symbol} in {other}: book a sale."
+    return [Mistake(MistakeCode.CURRENCY_MISMATCH, message, ("relatedSymbol",))]
 
 
 def columns_of(
@@ -342,16 +371,15 @@ async def _name_lots(
         elif draft.lot_ids:
             entry.lots = [[str(keys[name]), plain(units)] for name, units in draft.lot_ids]
     if wrong:
-        raise SomeRefusedError(wrong)
+        raise RefusedEntriesError(wrong)
 
 
-class EntryOversoldError(Exception):
-    """A booking at ``place`` in its batch, or an older one (null), takes more than is held."""
+class RefusedPlacesError(Exception):
+    """Bookings of a batch were refused, by their places in it; null is an older one."""
 
-    def __init__(self, place: int | None, mistake: Mistake) -> None:
-        super().__init__(mistake.message)
-        self.place = place
-        self.mistake = mistake
+    def __init__(self, mistakes: Mapping[int | None, Mistake]) -> None:
+        super().__init__("; ".join(mistake.message for mistake in mistakes.values()))
+        self.mistakes = mistakes
 
 
 def oversold_mistake(error: OversoldError, *, what: str) -> Mistake:
@@ -372,6 +400,13 @@ async def instruments_for(
     known = await known_instruments(session, wanted)
     fresh = [match for symbol, match in prepared.matches.items() if symbol in wanted - set(known)]
     return known | await create_missing(session, fresh, now=now)
+
+
+def repeated_split(entry: Transaction) -> Mistake:
+    """Say that a split is booked already."""
+    day = entry.occurred_at.date()
+    message = f"A split of that day ({day}) is booked already: it would count twice."
+    return Mistake(MistakeCode.ALREADY_EXISTS, message, ("occurredAt",))
 
 
 async def repeated_splits(
@@ -407,10 +442,10 @@ async def book(
 ) -> list[Transaction]:
     """Write the drafts at some places of a prepared batch, and bring the projection up to date.
 
-    The portfolio must be held for the change. Raises EntryOversoldError unless ``lenient``, and
-    RefusedError for a split that is booked already or for lots that are not there (if of these
-    drafts alone, it is SomeRefusedError by place); the caller's transaction must then be rolled
-    back. Raises OutdatedError when the base currency is no longer the one prepared for.
+    The portfolio must be held for the change. Raises RefusedPlacesError for splits that are booked
+    already, lots that are not there, and unless ``lenient`` for more units than are held; the
+    caller's transaction must then be rolled back. Raises OutdatedError when the base currency is
+    no longer the one prepared for.
     """
     if prepared.base_currency != portfolio.base_currency:
         raise OutdatedError
@@ -425,26 +460,36 @@ async def book(
         )
         for place in places
     ]
-    splits = [Transaction(**row) for row in rows if row["kind"] == Kind.SPLIT.value]
-    repeated = await repeated_splits(session, portfolio_id, splits)
+    splits = {
+        place: Transaction(**row)
+        for place, row in zip(places, rows, strict=True)
+        if row["kind"] == Kind.SPLIT.value
+    }
+    repeated = {
+        id(entry) for entry in await repeated_splits(session, portfolio_id, list(splits.values()))
+    }
     if repeated:
-        day = repeated[0].occurred_at.date()
-        message = f"A split of that day ({day}) is booked already: it would count twice."
-        raise refuse(MistakeCode.ALREADY_EXISTS, message, "occurredAt")
+        raise RefusedPlacesError(
+            {
+                place: repeated_split(entry)
+                for place, entry in splits.items()
+                if id(entry) in repeated
+            }
+        )
     entries = await _write(session, portfolio_id, rows)
     drafts = [prepared.settled[place].draft for place in places]
     by_id = {entry.id: place for entry, place in zip(entries, places, strict=True)}
     try:
         await _name_lots(session, portfolio_id, drafts, entries)
         await apply_change(session, owner_id=portfolio.owner_id, added=entries, lenient=lenient)
-    except SomeRefusedError as error:
-        if error.found.keys() - by_id.keys():
-            raise RefusedError(error.mistakes) from error
-        raise SomeRefusedError({by_id[key]: one for key, one in error.found.items()}) from error
+    except RefusedEntriesError as error:
+        raise RefusedPlacesError(
+            {by_id[key]: mistake for key, mistake in error.by_key.items()}
+        ) from error
     except OversoldError as error:
         place = by_id.get(error.shortfall.event_id)
         what = "Not enough units" if place is not None else "This would break a later entry"
-        raise EntryOversoldError(place, oversold_mistake(error, what=what)) from error
+        raise RefusedPlacesError({place: oversold_mistake(error, what=what)}) from error
     return entries
 
 
@@ -458,7 +503,8 @@ async def _write(
     """
     newest = await session.scalar(newest_key())
     await insert_all(session, Transaction, rows)
-    return list(await session.scalars(booked_since(portfolio_id, newest or 0)))
+    found = await session.scalars(booked_since(newest or 0))
+    return [row for row in found if row.portfolio_id == portfolio_id]  # others book meanwhile
 
 
 async def book_one(
@@ -476,5 +522,5 @@ async def book_one(
         )
     try:
         return (await book(session, portfolio, prepared=prepared, places=[0], now=now))[0]
-    except EntryOversoldError as error:
-        raise RefusedError([error.mistake]) from error
+    except RefusedPlacesError as error:
+        raise RefusedError(list(error.mistakes.values())) from error

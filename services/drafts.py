@@ -157,8 +157,10 @@ def in_major_units(draft: Draft) -> Draft:
         amount=None if draft.amount is None else draft.amount * factor,
         fee=draft.fee * fee_factor,
         fee_currency=fee_currency if draft.fee_currency else None,
+        fee_rate=None if draft.fee_rate is None else draft.fee_rate / fee_factor,
         tax=draft.tax * tax_factor,
         tax_currency=tax_currency if draft.tax_currency else None,
+        tax_rate=None if draft.tax_rate is None else draft.tax_rate / tax_factor,
         settlement_currency=settlement or None,
         rate=None if draft.rate is None else draft.rate / factor,
     )
@@ -219,11 +221,9 @@ def _check_merger(given: set[str], checks: Checks) -> None:
         )
 
 
-def check_draft(draft: Draft, *, now: datetime) -> Draft:
-    """Check every field of a draft and return it clean; raises RefusedError with all mistakes."""
-    checks = Checks(now=now)
-    # Numbers first: what is no number cannot be converted.
+def _check_numbers(draft: Draft, checks: Checks) -> Draft:
     zero_amount = draft.kind not in FLOWS | CHARGES | {Kind.DIVIDEND, Kind.RETURN_OF_CAPITAL}
+    divided = draft.kind is Kind.TRANSFER_IN
     numbers: dict[str, Any] = {
         name: checks.decimal(
             value,
@@ -247,7 +247,14 @@ def check_draft(draft: Draft, *, now: datetime) -> Draft:
         )
         if (value := getattr(draft, name)) is not None
     }
-    draft = in_major_units(replace(draft, **numbers))
+    return replace(draft, **numbers)
+
+
+def check_draft(draft: Draft, *, now: datetime) -> Draft:
+    """Check every field of a draft and return it clean; raises RefusedError with all mistakes."""
+    checks = Checks(now=now)
+    # Before and after: what is no number cannot be converted, and pounds have more decimals.
+    draft = _check_numbers(in_major_units(_check_numbers(draft, checks)), checks)
     _check_shape(draft, checks)
     if draft.cost_share is not None and draft.cost_share > ONE:
         checks.note(MistakeCode.OUT_OF_RANGE, "Is a fraction: at most 1.", "costShare")

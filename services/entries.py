@@ -120,19 +120,23 @@ def _rate_of(entry: Transaction, currency: str | None, rate: Decimal | None) -> 
 
 
 @exact
-def _own(entry: Transaction, amount: Decimal, *, currency: str | None = None) -> Decimal | None:
-    """Convert an amount of an entry into the instrument's currency."""
+def _own(
+    entry: Transaction,
+    amount: Decimal,
+    *,
+    currency: str | None = None,
+    rate: Decimal | None = None,
+) -> Decimal | None:
+    """Convert an amount of an entry into the instrument's currency.
+
+    ``rate`` is the amount's own; without a currency it is in the entry's.
+    """
     source = currency or entry.currency
     target = entry.instrument_currency or entry.currency
     if source == target or not amount:
         return amount
-    rates = {
-        entry.fee_currency: entry.fee_rate,
-        entry.tax_currency: entry.tax_rate,
-        entry.currency: entry.rate,
-    }
-    to_base = rates.get(source)
-    target_rate = rates.get(target) if target == entry.currency else entry.instrument_rate
+    to_base = _rate_of(entry, currency, rate)
+    target_rate = entry.rate if target == entry.currency else entry.instrument_rate
     if to_base is None or target_rate is None:
         return None
     return settle(amount * to_base / target_rate)
@@ -143,8 +147,8 @@ def _fees(entry: Transaction, *, with_tax: bool = True) -> Amounts:
     tax = entry.tax if with_tax else ZERO
     own = total_known(
         [
-            _own(entry, entry.fee, currency=entry.fee_currency),
-            _own(entry, tax, currency=entry.tax_currency),
+            _own(entry, entry.fee, currency=entry.fee_currency, rate=entry.fee_rate),
+            _own(entry, tax, currency=entry.tax_currency, rate=entry.tax_rate),
         ]
     )
     base = total_known(

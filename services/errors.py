@@ -46,15 +46,12 @@ class RefusedError(Exception):
         self.mistakes = tuple(mistakes)
 
 
-class SomeRefusedError(RefusedError):
-    """Some of several entries were refused; ``found`` has what is wrong by what tells them apart.
+class RefusedEntriesError(RefusedError):
+    """Some entries of several were refused: ``by_key`` has what is wrong with each."""
 
-    That is the key of an entry, or its place in a batch.
-    """
-
-    def __init__(self, found: Mapping[int, Mistake]) -> None:
-        super().__init__(list(found.values()))
-        self.found = found
+    def __init__(self, by_key: Mapping[int, Mistake]) -> None:
+        super().__init__(list(by_key.values()))
+        self.by_key = by_key
 
 
 def refuse(code: MistakeCode, message: str, *field: str) -> RefusedError:

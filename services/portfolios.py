@@ -13,7 +13,7 @@ from models.portfolios import Portfolio, portfolio_by_name, portfolio_for_update
 from models.transactions import Transaction
 from models.users import user_for_update
 from services.checks import Checks
-from services.entries import Terms, instrument_states
+from services.entries import Terms, instrument_states, terms_of
 from services.errors import MistakeCode, portfolio_not_found, refuse
 from services.projection import ledger_entries, rebuild
 
@@ -72,14 +72,22 @@ async def _hold(session: AsyncSession, *, owner_id: int, portfolio_id: int) -> P
     return found
 
 
-async def _is_short(session: AsyncSession, portfolio: Portfolio) -> bool:
-    """Tell whether the ledger needs shorts to be allowed at any time of its history."""
+async def _check_shorts(
+    session: AsyncSession, portfolio: Portfolio, *, allowed: bool, checks: Checks
+) -> None:
+    """Check that the whole history of a ledger can do with shorts allowed, or without."""
     entries = await ledger_entries(session, [portfolio])
     strict = instrument_states(entries, terms={})
     loose = instrument_states(entries, terms={row_key(portfolio.id): Terms(allow_short=True)})
-    return any(
+    if allowed and any(state.holding.owed for state in loose.values()):
+        message = "A corporate action pays cash while a position would be short."
+        checks.note(MistakeCode.INVALID, message, "allowShort")
+    needed = any(
         state.holding.missing > loose[pool].holding.missing for pool, state in strict.items()
     )
+    if needed and not allowed:
+        message = "The ledger has short sales: they must stay allowed."
+        checks.note(MistakeCode.OVERSOLD, message, "allowShort")
 
 
 async def update_portfolio(
@@ -92,7 +100,7 @@ async def update_portfolio(
 ) -> Portfolio:
     """Change a portfolio; the base currency only while nothing is booked.
 
-    Another lot method derives all positions anew.
+    Another lot method, or other terms of selling short, derive all positions anew.
     """
     portfolio = await _hold(session, owner_id=owner_id, portfolio_id=portfolio_id)
     checks = Checks(now=now)
@@ -111,17 +119,14 @@ async def update_portfolio(
                 "baseCurrency",
             )
         portfolio.base_currency = change.base_currency
-    if change.allow_short is not None:
-        if not change.allow_short and portfolio.allow_short and await _is_short(session, portfolio):
-            checks.note(
-                MistakeCode.OVERSOLD,
-                "The ledger has short sales: they must stay allowed.",
-                "allowShort",
-            )
+    terms = terms_of([portfolio])
+    if change.allow_short is not None and change.allow_short != portfolio.allow_short:
+        await _check_shorts(session, portfolio, allowed=change.allow_short, checks=checks)
         portfolio.allow_short = change.allow_short
     checks.finish()
-    if change.lot_method is not None and change.lot_method.value != portfolio.lot_method:
+    if change.lot_method is not None:
         portfolio.lot_method = change.lot_method.value
+    if terms_of([portfolio]) != terms:
         await session.flush()
         await rebuild(session, portfolio)
     await session.flush()

@@ -39,6 +39,7 @@ from models.positions import (
     positions_of_pairs,
 )
 from models.transactions import Transaction, first_moment, ledger
+from services.aside import aside
 from services.entries import (
     InstrumentState,
     by_portfolio,
@@ -48,6 +49,7 @@ from services.entries import (
     pool_of,
     terms_of,
 )
+from services.errors import MistakeCode, refuse
 from services.lot_choices import check_lots
 from services.pools import entries_of, read_entries, tied
 
@@ -104,15 +106,21 @@ async def apply_change(
 ) -> None:
     """Bring the projection up to date after entries were added or voided, and bump versions.
 
-    Raises RefusedError when an entry names lots that are not there, and OversoldError when a sale
-    finds fewer units than it needs, or fewer than before the change; a ``lenient`` change keeps
-    such a sale, and its gain is then unknown.
+    Raises RefusedError when an entry names lots that are not there, or pays cash for units sold
+    short, and OversoldError when a sale finds fewer units than it needs, or fewer than before the
+    change, or no longer the lots it names; a ``lenient`` change keeps a sale of too many units,
+    and its gain is then unknown.
     """
     portfolios = await _owned(session, owner_id)
-    await check_lots(session, list(portfolios.values()), added)
     touched = pools_of([*added, *removed])
     pools = await tied(session, owner_ids=[owner_id], pools=touched) if touched else set()
-    await _rewrite_positions(session, portfolios, pools=pools, lenient=lenient)
+    entries, terms = await entries_of(session, pools), terms_of(portfolios.values())
+    lack = check_lots(entries, portfolios=portfolios.values(), added=added, removed=removed)
+    if lack is not None:
+        raise OversoldError(lack)
+    states = await aside(entries, instrument_states, entries, terms=terms)
+    _check_paid(states, entries, added=added)
+    await _rewrite_positions(session, states, pools=pools, lenient=lenient)
     changed = {portfolio_id for portfolio_id, _ in pools}
     arrived, left = by_portfolio(added), by_portfolio(removed)
     for portfolio_id in sorted(arrived.keys() | left.keys()):
@@ -133,16 +141,13 @@ async def _owned(session: AsyncSession, owner_id: int) -> dict[int, Portfolio]:
 
 async def _rewrite_positions(
     session: AsyncSession,
-    portfolios: Mapping[int, Portfolio],
+    states: Mapping[Pool, InstrumentState],
     *,
     pools: Collection[Pool],
     lenient: bool,
 ) -> None:
     if not pools:
         return
-    states = instrument_states(
-        await entries_of(session, pools), terms=terms_of(portfolios.values())
-    )
     rows = {
         (row.portfolio_id, row.instrument_id): row
         for chunk in chunks(sorted(pools))
@@ -209,6 +214,23 @@ def _check_covered(states: Mapping[Pool, InstrumentState], rows: Mapping[Pool, P
         known = rows[pool].missing if pool in rows else ZERO
         if state.holding.missing > known:
             raise OversoldError(state.holding.shortfalls[-1 if known else 0])
+
+
+def _check_paid(
+    states: Mapping[Pool, InstrumentState],
+    entries: Sequence[Transaction],
+    *,
+    added: Sequence[Transaction],
+) -> None:
+    owed = {key for state in states.values() for key in state.holding.owed}
+    new = {entry.id for entry in added}
+    for entry in entries:
+        if entry.id in owed:
+            message = (
+                f"The cash of {entry.occurred_at:%Y-%m-%d} is paid to holders, and the position "
+                "is short then: book the purchase that covers it instead."
+            )
+            raise refuse(MistakeCode.INVALID, message, *(["amount"] if entry.id in new else []))
 
 
 _FIGURES: dict[str, Callable[[InstrumentState], object]] = {
@@ -338,7 +360,10 @@ async def rebuild(session: AsyncSession, portfolio: Portfolio) -> None:
     )
     touched = pools_of(entries) | {(portfolio_id, instrument_id) for instrument_id in known}
     pools = await tied(session, owner_ids=[portfolio.owner_id], pools=touched)
-    await _rewrite_positions(session, portfolios, pools=pools, lenient=True)
+    states = instrument_states(
+        await entries_of(session, pools), terms=terms_of(portfolios.values())
+    )
+    await _rewrite_positions(session, states, pools=pools, lenient=True)
     await session.execute(delete(CashBalance).where(col(CashBalance.portfolio_id) == portfolio_id))
     movements = _movements(entries)
     await _write_cash(session, portfolio_id, balances=cash_of(movements))

@@ -1,14 +1,13 @@
 """Correcting the ledger: updating, voiding and undoing, with every earlier state kept."""
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 
 from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from models.base import row_key
 from models.drafts import Draft
 from models.portfolios import Portfolio, portfolios_by_id
 from models.transactions import Kind, Revision, Transaction, transactions_by_id
@@ -18,6 +17,7 @@ from services.booking import (
     columns_of,
     hold_portfolio,
     instruments_for,
+    keys_of_ids,
     oversold_mistake,
     repeated_splits,
 )
@@ -44,7 +44,9 @@ async def owned_transaction(
     if portfolio_id is None:
         raise missing
     try:
-        portfolio = await hold_portfolio(session, owner_id=owner_id, portfolio_id=portfolio_id)
+        portfolio = await hold_portfolio(
+            session, owner_id=owner_id, portfolio_id=portfolio_id, field="id"
+        )
     except RefusedError as error:
         if error.mistakes[0].code is MistakeCode.NOT_FOUND:
             raise missing from error
@@ -130,6 +132,12 @@ async def _change(
         mistake = oversold_mistake(error, what="Another entry needs this one as it was")
         field = "id" if action is not Action.UPDATED else "quantity"
         raise refuse(MistakeCode.OVERSOLD, mistake.message, field) from error
+    except RefusedError as error:
+        if action is Action.UPDATED:
+            raise
+        # Who voids or undoes has named nothing but the entry.
+        mistakes = [replace(mistake, field=("id",)) for mistake in error.mistakes]
+        raise RefusedError(mistakes) from error
 
 
 async def void_transaction(
@@ -203,42 +211,42 @@ async def update_transaction(
         base_currency=portfolio.base_currency,
         instruments=await instruments_for(session, prepared, [0], now=now),
     )
-    if columns["external_id"] != entry.external_id:
-        await _refuse_taken_id(session, row_key(portfolio.id), columns["external_id"])
-    was = copy_of(entry)
 
     def update(row: Transaction) -> None:
         for name, value in columns.items():
             setattr(row, name, value)
         row.updated_at = now
 
-    if entry.kind == Kind.SPLIT.value and (
-        columns["occurred_at"].date() != was.occurred_at.date()
-        or columns["instrument_id"] != was.instrument_id
-    ):
-        moved = copy_of(entry)
-        update(moved)
-        if await repeated_splits(session, row_key(portfolio.id), [moved]):
-            message = "A split of that day is booked already: it would count twice."
-            raise refuse(MistakeCode.ALREADY_EXISTS, message, "occurredAt")
+    changed = copy_of(entry)
+    update(changed)
+    await _refuse_clash(session, entry, changed)
     await _change(session, [entry], change=update, action=Action.UPDATED, user_id=owner_id, now=now)
     return entry
 
 
-async def _refuse_taken_id(
-    session: AsyncSession, portfolio_id: int, external_id: str | None
+async def _refuse_clash(
+    session: AsyncSession, was: Transaction, entry: Transaction, *, field: str | None = None
 ) -> None:
-    if external_id is None:
-        return
-    taken = await session.scalar(
-        select(col(Transaction.id)).where(
-            col(Transaction.portfolio_id) == portfolio_id,
-            col(Transaction.external_id) == external_id,
-        )
-    )
-    if taken is not None:
-        message = f"The portfolio already has a booking with the external id {external_id!r}."
-        raise refuse(MistakeCode.ALREADY_EXISTS, message, "externalId")
+    """Refuse a change to what another entry is already: the same external id, the same split."""
+    name = entry.external_id
+    if name not in (None, was.external_id):
+        taken = await keys_of_ids(session, entry.portfolio_id, [name or ""])
+        if taken.get(name or "", entry.id) != entry.id:
+            message = f"The portfolio already has a booking with the id {entry.external_id!r}."
+            raise refuse(MistakeCode.ALREADY_EXISTS, message, field or "externalId")
+    split = _split_of(entry)
+    if split not in (None, _split_of(was)) and await repeated_splits(
+        session, entry.portfolio_id, [entry]
+    ):
+        message = "A split of that day is booked already: it would count twice."
+        raise refuse(MistakeCode.ALREADY_EXISTS, message, field or "occurredAt")
+
+
+def _split_of(entry: Transaction) -> tuple[int | None, date] | None:
+    """Return of what and when an entry is a split that counts; null if it is none."""
+    if entry.kind != Kind.SPLIT.value or entry.voided_at is not None:
+        return None
+    return (entry.instrument_id, entry.occurred_at.date())
 
 
 async def undo_change(
@@ -257,6 +265,12 @@ async def undo_change(
     newest = {row.id: await _newest_change(session, row) for row in halves}
     if newest[entry.id] is None:
         raise refuse(MistakeCode.NOTHING_TO_UNDO, "Nothing was changed that could be undone.", "id")
+    for row in halves:
+        revision = newest[row.id]
+        if revision is not None:
+            again = copy_of(row)
+            restore(again, revision.before)
+            await _refuse_clash(session, row, again, field="id")
 
     def undo(row: Transaction) -> None:
         revision = newest[row.id]

@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.ledger import OVERVIEW, Ledger, combined, in_short
+from services.verification import verify_all
+from tests.ledger import OVERVIEW, Ledger, combined, correct, corrections_refused, in_short
 
 NOON = "T15:00:00Z"
 
@@ -70,6 +71,39 @@ async def test_a_trade_that_crosses_zero_closes_and_opens(api):
     ]
 
 
+async def new_terms(ledger, **terms):
+    """Change the terms of a portfolio; return what is wrong by code and field."""
+    answer = await ledger.api.data(
+        "mutation($input: UpdatePortfolioInput!) { updatePortfolio(input: $input) "
+        "{ userErrors { code field } } }",
+        {"input": {"portfolioId": ledger.key} | terms},
+    )
+    errors = answer["updatePortfolio"]["userErrors"]
+    return [(error["code"], ".".join(error["field"] or ())) for error in errors]
+
+
+SALE = "date,type,symbol,quantity,price\n2024-03-04,sell,AAPL,5,100\n"
+"""A file may sell what its ledger does not have."""
+
+
+async def test_once_shorts_are_allowed_what_was_missing_is_short(ledger):
+    await ledger.record("importTransactions", content=SALE)
+    assert (await ledger.position())["missingQuantity"] == "5"
+    assert await new_terms(ledger, allowShort=True) == []
+    position = await ledger.position()
+    assert (position["quantity"], position["missingQuantity"]) == ("-5", "0")
+    assert position["costBasis"] == "-500 USD"
+    assert await verify_all(ledger.api.services.database) == (1, [])
+    assert await new_terms(ledger, allowShort=False) == [("OVERSOLD", "allowShort")]
+
+
+async def test_shorts_are_not_allowed_where_cash_was_paid_to_holders(ledger):
+    await ledger.record("importTransactions", content=SALE)
+    await act(ledger, "MERGER", amount="600")
+    assert await new_terms(ledger, allowShort=True) == [("INVALID", "allowShort")]
+    assert (await ledger.position())["missingQuantity"] == "5"
+
+
 # Income
 
 
@@ -125,6 +159,14 @@ async def test_a_dividend_reinvested_at_a_price_leaves_the_rest_in_cash(ledger):
     # 130 - 10 - 1 - 2 x 58
     assert paid["entry"]["cashEffect"] == "3 USD"
     assert in_short(paid["position"]["lots"][1]) == ("2024-04-01", "2", "117 USD")
+
+
+async def test_a_dividend_reinvested_is_more_than_its_fee_and_tax(ledger):
+    paid = {"kind": "DIVIDEND_REINVESTED", "symbol": "KO", "amount": "10", "quantity": "1"}
+    refused = await ledger.refused("recordIncome", **paid, fee="4", tax="6.01")
+    assert refused == [("OUT_OF_RANGE", "amount")]
+    done = await ledger.record("recordIncome", **paid, fee="4", tax="6")
+    assert [in_short(lot) for lot in done["position"]["lots"]] == [("2024-03-01", "1", "4 USD")]
 
 
 async def test_a_dividend_in_kind_is_income_and_cost_at_once(ledger):
@@ -304,6 +346,18 @@ async def test_a_spin_off_pays_cash_for_the_fraction_of_a_new_unit(ledger):
     assert (await ledger.position("SPUN"))["realizedGain"] == "20 USD"
 
 
+async def test_units_do_not_become_ones_in_another_currency(ledger):
+    await ledger.trade("BUY", "100", "10", "VOD.L")
+    action = {"symbol": "VOD.L", "relatedSymbol": "AAPL", "day": "2024-04-02"}
+    for fields in (
+        {"kind": "MERGER", "newUnits": "1"},
+        {"kind": "SPIN_OFF", "newUnits": "1", "costShare": "0.5"},
+        {"kind": "SYMBOL_CHANGE"},
+    ):
+        found = await ledger.refused("recordCorporateAction", **action, **fields)
+        assert found == [("CURRENCY_MISMATCH", "relatedSymbol")], fields
+
+
 async def test_a_merger_for_units_and_cash_realises_the_cash_part(ledger):
     await ledger.trade("BUY", "10", "100")
     merged = await act(
@@ -328,6 +382,30 @@ async def test_a_merger_for_cash_sells_all(ledger):
     assert merged["entry"]["cashEffect"] == "1190 USD"
     sold = await ledger.position()
     assert (sold["quantity"], sold["realizedGain"]) == ("0", "190 USD")
+
+
+async def test_cash_for_holders_is_refused_while_the_position_is_short(ledger):
+    await ledger.trade("SHORT", "10", "100")
+    action = {"symbol": "AAPL", "day": "2024-04-02"}
+    for fields in (
+        {"kind": "MERGER", "amount": "1500"},
+        {"kind": "MERGER", "amount": "1", "relatedSymbol": "X", "newUnits": "1", "costShare": "0"},
+        {"kind": "SPLIT", "newUnits": "1", "oldUnits": "3", "amount": "30"},
+    ):
+        found = await ledger.refused("recordCorporateAction", **action, **fields)
+        assert found == [("INVALID", "amount")], fields
+    await ledger.trade("COVER", "10", "150", day="2024-04-02")
+    now = await ledger.overview()
+    assert (now["cash"], now["realizedGain"]) == ("-500 USD", "-500 USD")
+
+
+async def test_units_are_not_sold_short_before_cash_was_paid_for_them(ledger):
+    await ledger.trade("BUY", "10", "100", day="2024-03-04")
+    await act(ledger, "MERGER", amount="1200")
+    short = {"side": "SHORT", "symbol": "AAPL", "quantity": "15", "price": "90"}
+    assert await ledger.refused("recordTrade", **short, day="2024-03-05") == [("INVALID", "")]
+    await ledger.record("recordTrade", **short, day="2024-04-03")
+    assert await verify_all(ledger.api.services.database) == (1, [])
 
 
 async def test_capital_paid_back_lowers_the_cost_and_is_a_gain_beyond_it(ledger):
@@ -466,6 +544,24 @@ async def test_a_transfer_needs_two_portfolios_of_ones_own_and_units_that_are_th
     assert await entries(away) == []
 
 
+async def test_an_archived_portfolio_gives_and_takes_no_units_or_cash(api):
+    await api.sign_up("ann")
+    home, away = await Ledger.create(api), await Ledger.create(api, "Away")
+    key = (await home.trade("BUY", "10", "100"))["entry"]["id"]
+    units = {"toPortfolioId": away.key, "symbol": "AAPL", "quantity": "1", "day": "2024-04-02"}
+    cash = {"toPortfolioId": away.key, "amount": "1"}
+    for ledger, name in ((away, "toPortfolioId"), (home, "fromPortfolioId")):
+        await api.data(
+            "mutation($input: ArchivePortfolioInput!) { archivePortfolio(input: $input) "
+            "{ replayed } }",
+            {"input": {"portfolioId": ledger.key}},
+        )
+        assert await home.refused("transferUnits", **units) == [("ARCHIVED", name)]
+        assert await home.refused("transferCash", **cash) == [("ARCHIVED", name)]
+    for mutation in ("voidTransaction", "updateTransaction", "undoTransactionChange"):
+        assert await corrections_refused(api, mutation, key) == [("ARCHIVED", "id")]
+
+
 # Currencies
 
 
@@ -500,6 +596,35 @@ async def test_prices_in_pence_become_pounds(ledger):
     assert (await ledger.overview())["invested"] == "943.75 USD"
 
 
+async def test_fees_and_taxes_in_pence_bring_rates_for_pence(ledger):
+    bought = await ledger.trade(
+        "BUY",
+        "10",
+        "100",
+        "SAP.DE",
+        exchangeRate="1.25",
+        fee="500",
+        feeCurrency="GBp",
+        feeExchangeRate="0.0125",
+        tax="100",
+        taxCurrency="GBX",
+        taxExchangeRate="0.0125",
+    )
+    assert bought["entry"]["cashEffects"] == ["-1000 EUR", "-6 GBP"]
+    # 6 pounds at 1.25 dollars are 6 euros at 1.25 dollars.
+    assert bought["position"]["fees"] == "6 EUR"
+    assert (await ledger.overview())["invested"] == "1257.5 USD"
+
+
+async def test_a_price_in_pence_has_no_more_decimals_than_one_in_pounds(ledger):
+    trade = {"symbol": "VOD.L", "side": "BUY", "quantity": "1", "currency": "GBp"}
+    assert await ledger.refused("recordTrade", price="75.12345678901", **trade) == [
+        ("OUT_OF_RANGE", "price")
+    ]
+    done = await ledger.record("recordTrade", price="75.1234567891", **trade)
+    assert done["position"]["lots"][0]["cost"] == "0.75 GBP"
+
+
 async def test_a_trade_in_another_currency_than_the_instruments_by_its_own_rates(api):
     await api.sign_up("ann")
     ledger = await Ledger.create(api, baseCurrency="EUR")
@@ -515,6 +640,41 @@ async def test_a_trade_in_another_currency_than_the_instruments_by_its_own_rates
     # 460 x 1.15 = 529 euros, which are 529 / 0.92 = 575 dollars
     assert bought["position"]["costBasis"] == "575 USD"
     assert (await ledger.overview())["invested"] == "529 EUR"
+
+
+async def test_a_fee_and_a_tax_in_one_currency_have_each_its_own_rate(ledger):
+    trade = {"exchangeRate": "1.1", "fee": "11", "tax": "22"}
+    trade |= {"feeCurrency": "CHF", "taxCurrency": "CHF", "feeExchangeRate": "1.2"}
+    bought = await ledger.trade("BUY", "10", "100", "SAP.DE", taxExchangeRate="1.3", **trade)
+    assert bought["entry"]["cashEffects"] == ["-1000 EUR", "-33 CHF"]
+    # 1,000 + 11 x 1.2 / 1.1 + 22 x 1.3 / 1.1
+    assert bought["position"]["costBasis"] == "1038 EUR"
+    # 1,000 x 1.1 + 11 x 1.2 + 22 x 1.3
+    assert (await ledger.overview())["invested"] == "1141.8 USD"
+    await correct(ledger.api, "voidTransaction", bought["entry"]["id"])
+    await ledger.trade("BUY", "10", "100", "SAP.DE", **trade)
+    # The tax at the market's rate of the day: 22 x 1.0813 / 0.9582
+    assert (await ledger.overview())["invested"] == "1138.03 USD"
+
+
+async def test_a_fee_in_the_instruments_currency_has_a_rate_of_its_own(api):
+    await api.sign_up("ann")
+    ledger = await Ledger.create(api, baseCurrency="EUR")
+    bought = await ledger.trade(
+        "BUY",
+        "10",
+        "46",
+        currency="GBP",
+        exchangeRate="1.15",
+        fee="10",
+        feeCurrency="USD",
+        feeExchangeRate="0.95",
+    )
+    assert bought["entry"]["cashEffects"] == ["-460 GBP", "-10 USD"]
+    # 460 x 1.15 + 10 x 0.95
+    assert (await ledger.overview())["invested"] == "538.5 EUR"
+    # 529 x 1.0813 + 10
+    assert bought["position"]["costBasis"] == "582.01 USD"
 
 
 async def test_cash_may_be_settled_in_the_base_currency(ledger):

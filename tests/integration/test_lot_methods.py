@@ -2,7 +2,16 @@
 
 import pytest
 
-from tests.ledger import GAIN, LOT, MONEY, Ledger, combined, in_short
+from tests.ledger import (
+    GAIN,
+    LOT,
+    MONEY,
+    Ledger,
+    combined,
+    correct,
+    corrections_refused,
+    in_short,
+)
 
 METHODS = ("FIFO", "LIFO", "HIFO", "AVERAGE", "SPECIFIC")
 # Sold: 15 at 150 of 10 at 100, 10 at 140, 10 at 120. Each method by hand:
@@ -246,6 +255,39 @@ async def test_a_sale_that_names_lots_which_are_not_there_is_refused(ledger):
     assert await ledger.see("version") == before
 
 
+async def test_what_a_sale_names_is_not_taken_from_it(api):
+    await api.sign_up("ann")
+    ledger = await Ledger.create(api, lotMethod="SPECIFIC")
+    await ledger.trade("BUY", "10", "100")
+    named = await ledger.trade("BUY", "10", "110", day="2024-03-04")
+    key, lot = named["entry"]["id"], named["position"]["lots"][1]["openedById"]
+    await ledger.trade("BUY", "10", "90", day="2024-03-05")
+    chosen = [{"openedById": lot, "quantity": "10"}]
+    sold = await ledger.trade("SELL", "10", "120", lots=chosen, day="2024-03-06")
+    assert sold["position"]["realizedGain"] == "100 USD"
+
+    oversold = [("OVERSOLD", "id")]
+    assert await corrections_refused(api, "voidTransaction", key) == oversold
+    for changes in ({"quantity": "9"}, {"symbol": "KO"}, {"occurredAt": "2024-03-07T15:00:00Z"}):
+        found = await corrections_refused(api, "updateTransaction", key, **changes)
+        assert found == [("OVERSOLD", "quantity")], changes
+    sale = {"side": "SELL", "symbol": "AAPL", "quantity": "1", "price": "1"}
+    sale["lots"] = [{"openedById": lot, "quantity": "1"}]
+    assert await ledger.refused("recordTrade", day="2024-03-05", **sale) == [
+        ("OVERSOLD", "quantity")
+    ]
+
+    await correct(api, "updateTransaction", sold["entry"]["id"], note="as named")
+    await correct(api, "updateTransaction", key, price="105")
+    # 10 x (120 - 105)
+    assert (await ledger.position())["realizedGain"] == "150 USD"
+    await correct(api, "voidTransaction", sold["entry"]["id"])
+    await correct(api, "voidTransaction", key)
+    assert await corrections_refused(api, "undoTransactionChange", sold["entry"]["id"]) == [
+        ("INVALID", "id")
+    ]
+
+
 async def test_a_transfer_takes_the_lots_it_names(api):
     await api.sign_up("ann")
     home = await Ledger.create(api, lotMethod="SPECIFIC")
@@ -262,6 +304,22 @@ async def test_a_transfer_takes_the_lots_it_names(api):
     )
     assert await away.lots() == [("2024-03-04", "4", "480 USD")]
     assert await home.lots() == [("2024-03-01", "10", "1000 USD"), ("2024-03-04", "6", "720 USD")]
+
+
+async def test_a_sale_takes_a_lot_that_came_by_the_method_of_where_it_was(api):
+    await api.sign_up("ann")
+    home = await Ledger.create(api, lotMethod="LIFO")
+    away = await Ledger.create(api, "Away", lotMethod="SPECIFIC")
+    await home.trade("BUY", "10", "100")
+    await home.trade("BUY", "10", "120", day="2024-03-04")
+    await home.record(
+        "transferUnits", toPortfolioId=away.key, symbol="AAPL", quantity="5", day="2024-03-05"
+    )
+    (lot,) = (await away.position())["lots"]
+    assert in_short(lot) == ("2024-03-04", "5", "600 USD")
+    chosen = [{"openedById": lot["openedById"], "quantity": "2"}]
+    sold = await away.trade("SELL", "2", "130", day="2024-03-06", lots=chosen)
+    assert sold["position"]["realizedGain"] == "20 USD"
 
 
 # What made a gain, and fees

@@ -9,6 +9,7 @@ from models.migrate import differences, downgrade, head, is_migrated, revision, 
 from models.positions import Lot, Position
 from models.transactions import Transaction
 from services.verification import bring_up_to_date, verify_all
+from tests.ledger import Ledger
 
 
 async def test_an_upgrade_from_nothing_agrees_with_the_models(database):
@@ -71,3 +72,21 @@ async def test_an_upgrade_keeps_every_row_and_derives_positions_anew(database_ur
     await database.close()
     assert (entries, left, position.quantity, position.fees, lot.fees) == (1, 1, 10, 2, 2)
     assert checked == (1, [])
+
+
+async def test_a_downgrade_keeps_what_has_one_currency_and_drops_what_has_more(api):
+    await api.sign_up("ann")
+    ledger = await Ledger.create(api)
+    await ledger.trade("BUY", "10", "100", fee="1", note="one")
+    await ledger.trade("BUY", "10", "90", fee="1500", feeCurrency="JPY")
+    await ledger.trade("BUY", "10", "90", tax="2", taxCurrency="CHF")
+    await ledger.trade("BUY", "10", "90", currency="EUR")
+    database = api.services.database
+    await downgrade(database, target="0001")
+    async with database.reading() as session:
+        left = list(await session.scalars(text("SELECT note FROM transactions")))
+    await bring_up_to_date(database)
+    position = await ledger.position()
+    assert left == ["one"]
+    assert position["costBasis"] == "1001 USD"
+    assert await verify_all(database) == (1, [])

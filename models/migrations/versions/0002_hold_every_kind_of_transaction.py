@@ -149,6 +149,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Go back to trades, dividends, interest, cash and charges; all other entries are lost.
 
+    So are those with a fee, tax or instrument in a currency other than their own.
     Positions must be derived anew afterwards (``folioql verify --rebuild``).
     """
     op.execute("DELETE FROM lots")
@@ -158,7 +159,9 @@ def downgrade() -> None:
     op.execute(
         "DELETE FROM transactions WHERE kind NOT IN ('BUY', 'SELL', 'DIVIDEND', 'INTEREST', "
         "'DEPOSIT', 'WITHDRAWAL', 'FEE', 'TAX') "
-        "OR (quantity IS NULL) <> (price IS NULL) OR (quantity IS NULL) = (amount IS NULL)"
+        "OR (quantity IS NULL) <> (price IS NULL) OR (quantity IS NULL) = (amount IS NULL) "
+        "OR fee_currency IS NOT NULL OR tax_currency IS NOT NULL "
+        "OR instrument_currency IS NOT NULL"
     )
 
     with op.batch_alter_table("transactions", schema=None) as batch_op:
