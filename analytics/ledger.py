@@ -17,6 +17,7 @@ class Nature(Enum):
     INCOME = "INCOME"
     FLOW = "FLOW"
     CHARGE = "CHARGE"
+    EXCHANGE = "EXCHANGE"
 
 
 class Levy(Enum):
@@ -32,7 +33,8 @@ class Movement:
 
     ``amount_base`` is in base currency at the entry's rate, null if none was known. An income and
     the tax withheld from it are two movements, so that each counts as what it is; ``levy`` tells
-    which are fees and taxes, those within trades too.
+    which are fees and taxes, those within trades too. An exchange is cash for cash of another
+    currency: neither half is a flow, and what it cost shows in the value of the cash.
     """
 
     day: date
@@ -93,7 +95,7 @@ def flow_totals(passages: Iterable[Passage]) -> Totals:
 
 @exact
 def _totals(nature: Nature, amount: Decimal | None, day: date) -> Totals:
-    if nature is Nature.TRADE:
+    if nature in {Nature.TRADE, Nature.EXCHANGE}:
         return Totals()
     if amount is None:
         return Totals(unrated=1)

@@ -208,7 +208,7 @@ def _missing(period: Period) -> list[Missing]:
     found += [
         Missing(figure="currencyGain", reason=Reason.NO_RATE, about=movement.currency)
         for movement in period.movements
-        if movement.amount_base is None
+        if movement.amount_base is None and movement.nature is not Nature.EXCHANGE
     ]
     return list(dict.fromkeys(found))
 
@@ -299,7 +299,8 @@ def _levied(period: Period, levy: Levy) -> list[Decimal]:
 def _cash_gain(period: Period) -> Decimal:
     """Return what exchange rates did to the cash: its change less what was moved at its day.
 
-    The cash at the end is what moved, not what the end says: the residual is to tell.
+    The cash at the end is what moved, not what the end says: the residual is to tell. What an
+    exchange of currencies cost, or brought, is part of it.
     """
     moved = cash_of(period.movements)
     balances = {
@@ -308,4 +309,12 @@ def _cash_gain(period: Period) -> Decimal:
     }
     end = _value((), balances, period.end_rates) or ZERO
     start = _value((), period.start_cash, period.start_rates) or ZERO
-    return end - start - total(movement.amount_base or ZERO for movement in period.movements)
+    return (
+        end
+        - start
+        - total(
+            movement.amount_base or ZERO
+            for movement in period.movements
+            if movement.nature is not Nature.EXCHANGE
+        )
+    )

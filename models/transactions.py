@@ -43,6 +43,7 @@ class Kind(Enum):
     OPENING_BALANCE = "OPENING_BALANCE"
     DEPOSIT = "DEPOSIT"
     CASH_TRANSFER_IN = "CASH_TRANSFER_IN"
+    EXCHANGE_IN = "EXCHANGE_IN"
     DELIVERY_IN = "DELIVERY_IN"
     BUY = "BUY"
     DIVIDEND_IN_KIND = "DIVIDEND_IN_KIND"
@@ -62,6 +63,7 @@ class Kind(Enum):
     FEE = "FEE"
     TAX = "TAX"
     CASH_TRANSFER_OUT = "CASH_TRANSFER_OUT"
+    EXCHANGE_OUT = "EXCHANGE_OUT"
     WITHDRAWAL = "WITHDRAWAL"
 
 
@@ -76,6 +78,9 @@ INCOME = frozenset(
     }
 )
 FLOWS = frozenset({Kind.DEPOSIT, Kind.WITHDRAWAL, Kind.CASH_TRANSFER_IN, Kind.CASH_TRANSFER_OUT})
+EXCHANGES = frozenset({Kind.EXCHANGE_IN, Kind.EXCHANGE_OUT})
+"""Both halves of cash of one currency that became cash of another."""
+
 CHARGES = frozenset({Kind.FEE, Kind.TAX, Kind.FEE_REFUND, Kind.TAX_REFUND})
 UNIT_TRANSFERS = frozenset(
     {Kind.TRANSFER_IN, Kind.TRANSFER_OUT, Kind.DELIVERY_IN, Kind.DELIVERY_OUT}

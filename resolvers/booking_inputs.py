@@ -177,6 +177,20 @@ class RecordCashTransferInput(CostsInput):
     amount: Decimal = strawberry.field(description="How much, more than zero.")
 
 
+@strawberry.input(description="Cash of one currency that became cash of another.")
+class RecordCurrencyExchangeInput(EntryInput):
+    """Cash of one currency that became cash of another."""
+
+    portfolio_id: strawberry.ID = strawberry.field(description="Where to book it.")
+    sold_amount: Decimal = strawberry.field(description="What went, more than zero.")
+    sold_currency: CurrencyCode = strawberry.field(description="What it was in.")
+    bought_amount: Decimal = strawberry.field(description="What came for it, more than zero.")
+    bought_currency: CurrencyCode = strawberry.field(description="What that is in.")
+    fee: Decimal = strawberry.field(
+        default=ZERO, description="Taken on top, in `soldCurrency`; zero or more."
+    )
+
+
 @strawberry.enum(description="What a charge is.")
 class ChargeKind(Enum):
     """What a charge is."""

@@ -1,6 +1,8 @@
 """Mutations that book into the ledger, one for each shape of entry."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import datetime
 from enum import Enum
 from typing import Any, TypeVar
 
@@ -8,7 +10,7 @@ import strawberry
 from sqlalchemy.ext.asyncio import AsyncSession
 from strawberry.types import Info
 
-from models.drafts import Draft
+from models.drafts import ZERO, Draft
 from models.transactions import Kind
 from resolvers.batching import batched
 from resolvers.booking_inputs import (
@@ -16,6 +18,7 @@ from resolvers.booking_inputs import (
     RecordCashTransferInput,
     RecordChargeInput,
     RecordCorporateActionInput,
+    RecordCurrencyExchangeInput,
     RecordDeliveryInput,
     RecordIncomeInput,
     RecordOpeningBalanceInput,
@@ -36,6 +39,7 @@ from resolvers.transactions import (
     CashTransfer,
     Charge,
     CorporateAction,
+    CurrencyExchange,
     Income,
     OpeningBalance,
     Trade,
@@ -47,7 +51,7 @@ from resolvers.values import UserError, user_errors
 from services.booking import book_one, hold_portfolio, owned_portfolio, prepare
 from services.drafts import check_draft
 from services.errors import MistakeCode, RefusedError, refuse
-from services.transfers import book_transfer, prepare_transfer
+from services.transfers import book_exchange, book_transfer, prepare_transfer
 
 BOOKING_ERRORS = (
     "Errors: NOT_FOUND, ARCHIVED, REQUIRED, INVALID, OUT_OF_RANGE, TOO_LONG, IN_FUTURE, "
@@ -123,6 +127,15 @@ class RecordCashTransferPayload(LedgerPayload):
 
     cash_transfer: CashTransfer | None = strawberry.field(
         default=None, description=f"The transfer; {NULL}"
+    )
+
+
+@strawberry.type(description="The outcome of `recordCurrencyExchange`.")
+class RecordCurrencyExchangePayload(LedgerPayload):
+    """The outcome of recording an exchange of currencies."""
+
+    exchange: CurrencyExchange | None = strawberry.field(
+        default=None, description=f"The half that went; {NULL}"
     )
 
 
@@ -250,6 +263,54 @@ async def _record(  # one booking: who, what, where and how to answer
     return await answer(context, made, field=field, change=change)
 
 
+def _halves(given: RecordCurrencyExchangeInput, *, now: datetime) -> list[Draft]:
+    """Read an exchange as what went and what came; raises RefusedError."""
+    if given.sold_currency == given.bought_currency:
+        raise refuse(MistakeCode.INVALID, "Must be another currency.", "boughtCurrency")
+    halves = []
+    for kind, side, end in ((Kind.EXCHANGE_OUT, "sold", "out"), (Kind.EXCHANGE_IN, "bought", "in")):
+        draft = Draft(
+            kind=kind,
+            occurred_at=given.occurred_at,
+            amount=getattr(given, f"{side}_amount"),
+            currency=getattr(given, f"{side}_currency"),
+            fee=given.fee if side == "sold" else ZERO,
+            note=given.note,
+            external_id=given.external_id and f"{given.external_id}:{end}",
+        )
+        try:
+            halves.append(check_draft(draft, now=now))
+        except RefusedError as error:
+            names = {"amount": f"{side}Amount", "currency": f"{side}Currency"}
+            raise RefusedError(
+                [
+                    replace(one, field=tuple(names.get(part, part) for part in one.field))
+                    for one in error.mistakes
+                ]
+            ) from error
+    return halves
+
+
+async def _exchange(context: Context, given: RecordCurrencyExchangeInput) -> Done:
+    now, owner_id = context.now(), context.user_id
+    drafts = _halves(given, now=now)
+    async with context.services.database.reading() as session:
+        key = key_of(given.portfolio_id, type_name="Portfolio")
+        portfolio = await owned_portfolio(session, owner_id=owner_id, portfolio_id=key)
+        prepared = await prepare(
+            session,
+            context.services.market,
+            base_currency=portfolio.base_currency,
+            drafts=drafts,
+        )
+
+    async def act(session: AsyncSession) -> int | None:
+        held = await hold_portfolio(session, owner_id=owner_id, portfolio_id=portfolio.id or 0)
+        return (await book_exchange(session, held, prepared=prepared, now=now)).id
+
+    return await once(context, "recordCurrencyExchange", given=given, act=act)
+
+
 async def _transfer(
     context: Context,
     operation: str,
@@ -343,6 +404,21 @@ class BookingMutations:
             given=input,
             kind=input.direction,
             field="cash_transfer",
+        )
+
+    @strawberry.mutation(
+        description="Book cash of one currency that became cash of another: an entry for each, "
+        f"tied together, and no external flow. {BOOKING_ERRORS}"
+    )
+    async def record_currency_exchange(
+        self, info: Info[Context, None], input: RecordCurrencyExchangeInput
+    ) -> RecordCurrencyExchangePayload | None:
+        """Book an exchange of currencies."""
+        return await answer(
+            info.context,
+            RecordCurrencyExchangePayload,
+            field="exchange",
+            change=lambda: _exchange(info.context, input),
         )
 
     @strawberry.mutation(

@@ -14,6 +14,7 @@ from models import transactions
 from models.transactions import (
     CHARGES,
     CORPORATE_ACTIONS,
+    EXCHANGES,
     FLOWS,
     INCOME,
     OPENINGS,
@@ -64,6 +65,8 @@ _KINDS = {
     Kind.WITHDRAWAL: "Cash taken out.",
     Kind.CASH_TRANSFER_IN: "Cash that came from another portfolio of the owner.",
     Kind.CASH_TRANSFER_OUT: "Cash that went to another portfolio of the owner.",
+    Kind.EXCHANGE_IN: "Cash that came for cash of another currency.",
+    Kind.EXCHANGE_OUT: "Cash that went for cash of another currency.",
     Kind.FEE: "A fee that belongs to no trade.",
     Kind.FEE_REFUND: "A fee paid back.",
     Kind.TAX: "A tax that belongs to no trade or income.",
@@ -106,6 +109,8 @@ class TransactionKind(Enum):
     CASH_TRANSFER_OUT = strawberry.enum_value(
         "CASH_TRANSFER_OUT", description=_KINDS[Kind.CASH_TRANSFER_OUT]
     )
+    EXCHANGE_IN = strawberry.enum_value("EXCHANGE_IN", description=_KINDS[Kind.EXCHANGE_IN])
+    EXCHANGE_OUT = strawberry.enum_value("EXCHANGE_OUT", description=_KINDS[Kind.EXCHANGE_OUT])
     FEE = strawberry.enum_value("FEE", description=_KINDS[Kind.FEE])
     FEE_REFUND = strawberry.enum_value("FEE_REFUND", description=_KINDS[Kind.FEE_REFUND])
     TAX = strawberry.enum_value("TAX", description=_KINDS[Kind.TAX])
@@ -252,6 +257,16 @@ class CashTransfer(Transaction):
     amount: Money = strawberry.field(description="How much, always above zero: see `kind`.")
 
 
+@strawberry.type(
+    description="One half of cash that was exchanged for cash of another currency: no external "
+    "flow, whatever the other half is worth."
+)
+class CurrencyExchange(Transaction):
+    """One half of an exchange of currencies."""
+
+    amount: Money = strawberry.field(description="How much, always above zero: see `kind`.")
+
+
 @strawberry.type(description="A fee or tax that belongs to no other entry, or its refund.")
 class Charge(Transaction):
     """A fee or tax of its own."""
@@ -312,11 +327,21 @@ class OpeningBalance(Transaction):
     acquired_at: datetime | None = strawberry.field(description="When the units were acquired.")
 
 
-Entry = Trade | Income | CashTransfer | Charge | UnitTransfer | CorporateAction | OpeningBalance
+Entry = (
+    Trade
+    | Income
+    | CashTransfer
+    | CurrencyExchange
+    | Charge
+    | UnitTransfer
+    | CorporateAction
+    | OpeningBalance
+)
 ENTRY_TYPES: dict[frozenset[Kind], type[Entry]] = {
     TRADES: Trade,
     INCOME: Income,
     FLOWS: CashTransfer,
+    EXCHANGES: CurrencyExchange,
     CHARGES: Charge,
     UNIT_TRANSFERS: UnitTransfer,
     CORPORATE_ACTIONS: CorporateAction,

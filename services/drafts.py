@@ -9,7 +9,7 @@ from typing import Any
 from analytics.money import ONE, PLACES, exact, total
 from datasources.symbols import major_unit
 from models.drafts import Draft
-from models.transactions import CHARGES, FLOWS, TRADES, Kind, RateSource, Transaction
+from models.transactions import CHARGES, EXCHANGES, FLOWS, TRADES, Kind, RateSource, Transaction
 from services.checks import MAX_KEY, MONEY_PLACES, RATE_PLACES, Checks
 from services.errors import MistakeCode
 
@@ -39,7 +39,7 @@ SHAPES: dict[Kind, Shape] = (
     dict.fromkeys(
         TRADES, _shape("symbol quantity", money="price amount", may="settlement_currency lots")
     )
-    | dict.fromkeys(FLOWS, _shape("amount"))
+    | dict.fromkeys(FLOWS | EXCHANGES, _shape("amount"))
     | dict.fromkeys(CHARGES, _shape("amount", may="symbol settlement_currency"))
     | dict.fromkeys((Kind.DELIVERY_IN, Kind.TRANSFER_IN), _ARRIVAL)
     | dict.fromkeys((Kind.DELIVERY_OUT, Kind.TRANSFER_OUT), _DEPARTURE)
@@ -218,7 +218,10 @@ def _check_merger(given: set[str], checks: Checks) -> None:
 
 
 def _check_numbers(draft: Draft, checks: Checks) -> Draft:
-    zero_amount = draft.kind not in FLOWS | CHARGES | {Kind.DIVIDEND, Kind.RETURN_OF_CAPITAL}
+    zero_amount = draft.kind not in FLOWS | EXCHANGES | CHARGES | {
+        Kind.DIVIDEND,
+        Kind.RETURN_OF_CAPITAL,
+    }
     numbers: dict[str, Any] = {
         name: checks.decimal(
             value,

@@ -12,7 +12,7 @@ from analytics.lots import fold
 from analytics.money import EXACT, ONE, ZERO, convert_known, exact, settle, total_known
 from models.base import row_key
 from models.portfolios import Portfolio
-from models.transactions import CHARGES, FLOWS, INCOME, TRADES, Kind, Transaction
+from models.transactions import CHARGES, EXCHANGES, FLOWS, INCOME, TRADES, Kind, Transaction
 
 _RANK = {kind.value: rank for rank, kind in enumerate(Kind)}
 _LATE = _RANK[Kind.SELL.value]
@@ -26,10 +26,11 @@ _CONTENT = (
 
 _SIGN = (
     dict.fromkeys((Kind.BUY, Kind.COVER, Kind.INTEREST_PAID, Kind.FEE, Kind.TAX), -1)
-    | dict.fromkeys((Kind.CASH_TRANSFER_OUT, Kind.WITHDRAWAL), -1)
+    | dict.fromkeys((Kind.CASH_TRANSFER_OUT, Kind.EXCHANGE_OUT, Kind.WITHDRAWAL), -1)
     | dict.fromkeys((Kind.SELL, Kind.SHORT, Kind.DIVIDEND, Kind.DIVIDEND_REINVESTED), 1)
     | dict.fromkeys((Kind.DIVIDEND_IN_KIND, Kind.INTEREST, Kind.FEE_REFUND, Kind.TAX_REFUND), 1)
-    | dict.fromkeys((Kind.DEPOSIT, Kind.CASH_TRANSFER_IN, Kind.OPENING_BALANCE), 1)
+    | dict.fromkeys((Kind.DEPOSIT, Kind.CASH_TRANSFER_IN, Kind.EXCHANGE_IN), 1)
+    | dict.fromkeys((Kind.OPENING_BALANCE,), 1)
     | dict.fromkeys((Kind.RETURN_OF_CAPITAL, Kind.SPLIT, Kind.SPIN_OFF, Kind.MERGER), 1)
 )
 """Which way an entry's main amount moves the cash; kinds that are not here move none."""
@@ -350,7 +351,12 @@ def events_of(entries: Iterable[Transaction], *, terms: Mapping[int, Terms]) -> 
 
 def _nature(entry: Transaction) -> Nature:
     kind = Kind(entry.kind)
-    for kinds, nature in ((INCOME, Nature.INCOME), (FLOWS, Nature.FLOW), (CHARGES, Nature.CHARGE)):
+    for kinds, nature in (
+        (INCOME, Nature.INCOME),
+        (FLOWS, Nature.FLOW),
+        (CHARGES, Nature.CHARGE),
+        (EXCHANGES, Nature.EXCHANGE),
+    ):
         if kind in kinds:
             return nature
     return Nature.FLOW if entry.instrument_id is None else Nature.TRADE

@@ -17,6 +17,7 @@ from models.transactions import TRANSFER_PAIRS, Transaction
 from services.booking import (
     OutdatedError,
     Prepared,
+    book,
     columns_of,
     hold_portfolio,
     instruments_for,
@@ -82,6 +83,19 @@ async def _lot_rates(
     }
     answers = await market.rates(questions)
     return {question.day: plain(rate.value) for question, rate in answers.items()}
+
+
+async def book_exchange(
+    session: AsyncSession, portfolio: Portfolio, *, prepared: Prepared, now: datetime
+) -> Transaction:
+    """Book both halves of an exchange of currencies, tied together; return the leaving one."""
+    taken = await taken_external_ids(session, row_key(portfolio.id), prepared.drafts)
+    if taken:
+        message = f"The portfolio already has a booking with the id {min(taken)!r}."
+        raise refuse(MistakeCode.ALREADY_EXISTS, message, "externalId")
+    leaving, arriving = await book(session, portfolio, prepared=prepared, places=[0, 1], now=now)
+    arriving.origin_id = leaving.id
+    return leaving
 
 
 async def book_transfer(

@@ -15,7 +15,7 @@ from typing import Any
 from datasources.brokers.table import Row, SkipError
 from datasources.symbols import VENUES, major_unit
 from models.drafts import ZERO, Draft
-from models.transactions import FLOWS, TRADES, UNIT_TRANSFERS, Kind
+from models.transactions import EXCHANGES, FLOWS, TRADES, UNIT_TRANSFERS, Kind
 
 Rule = Kind | tuple[Kind, Kind] | str | Callable[[Row], tuple[Draft, ...]]
 """What an action's word means: a kind, one for cash in and one for cash out, why it is no entry,
@@ -26,7 +26,13 @@ STEP = Decimal("1e-12")
 
 OUTGOING = frozenset(
     {Kind.BUY, Kind.COVER, Kind.INTEREST_PAID, Kind.FEE, Kind.TAX}
-    | {Kind.CASH_TRANSFER_OUT, Kind.WITHDRAWAL, Kind.DELIVERY_IN, Kind.TRANSFER_IN}
+    | {
+        Kind.CASH_TRANSFER_OUT,
+        Kind.EXCHANGE_OUT,
+        Kind.WITHDRAWAL,
+        Kind.DELIVERY_IN,
+        Kind.TRANSFER_IN,
+    }
 )
 """Kinds whose fee adds to what the units or the service cost."""
 
@@ -143,7 +149,7 @@ def booking(row: Row, kind: Kind, *, signed: bool = True, fee_sign: int = 0) -> 
         "external_id": row.text("id") or None,
         "currency": paid_in or None,
     }
-    if kind not in FLOWS:
+    if kind not in FLOWS | EXCHANGES:
         fields |= {"symbol": ticker(row.text("symbol")), "isin": isin_of(row.text("isin"))}
     if kind in TRADES | UNIT_TRANSFERS:
         fields |= {"quantity": abs(row.needed("quantity"))}
@@ -250,8 +256,8 @@ def conversion(
             external_id=f"{identifier}:{end}" if identifier else None,
         )
         for kind, (amount, currency), end in (
-            (Kind.CASH_TRANSFER_OUT, sold, "out"),
-            (Kind.CASH_TRANSFER_IN, bought, "in"),
+            (Kind.EXCHANGE_OUT, sold, "out"),
+            (Kind.EXCHANGE_IN, bought, "in"),
         )
     )
 
@@ -259,4 +265,4 @@ def conversion(
 def converted(row: Row) -> tuple[Draft, ...]:
     """Book one leg of a conversion that has a row for each."""
     out = row.needed("amount") < 0
-    return (booking(row, Kind.CASH_TRANSFER_OUT if out else Kind.CASH_TRANSFER_IN),)
+    return (booking(row, Kind.EXCHANGE_OUT if out else Kind.EXCHANGE_IN),)

@@ -8,7 +8,7 @@ from services.projection import _stored
 from services.verification import verify_all
 from tests.ledger import GAIN, MONEY, Ledger, all_sorts, flat
 
-KINDS = 27
+KINDS = 29
 
 
 @pytest.fixture

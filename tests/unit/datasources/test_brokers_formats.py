@@ -210,8 +210,8 @@ def test_questrade():
     assert (interest.kind, interest.amount) == (Kind.INTEREST_PAID, Decimal("1.12"))
     assert (deposit.kind, deposit.amount) == (Kind.DEPOSIT, 500)
     assert [(one.kind, one.amount, one.currency) for one in (sold, bought)] == [
-        (Kind.CASH_TRANSFER_OUT, 100, "USD"),
-        (Kind.CASH_TRANSFER_IN, 136, "CAD"),
+        (Kind.EXCHANGE_OUT, 100, "USD"),
+        (Kind.EXCHANGE_IN, 136, "CAD"),
     ]
 
 
@@ -247,8 +247,8 @@ def test_degiro_cash():
     found = rows("degiro-account.csv")
     entries = [(one.kind, one.amount, one.currency) for row in found.values() for one in row.drafts]
     assert entries == [
-        (Kind.CASH_TRANSFER_IN, Decimal("19.77"), "EUR"),
-        (Kind.CASH_TRANSFER_OUT, Decimal("22.10"), "USD"),
+        (Kind.EXCHANGE_IN, Decimal("19.77"), "EUR"),
+        (Kind.EXCHANGE_OUT, Decimal("22.10"), "USD"),
         (Kind.DIVIDEND, 26, "USD"),
         (Kind.FEE, Decimal("2.50"), "EUR"),
         (Kind.DEPOSIT, 1000, "EUR"),
@@ -270,8 +270,8 @@ def test_interactive_brokers_statement():
         7: [(Kind.BUY, "AAPL", None)],
         8: [(Kind.SELL, "VOD.L", None)],
         11: [
-            (Kind.CASH_TRANSFER_OUT, None, Decimal("1118.1")),
-            (Kind.CASH_TRANSFER_IN, None, 1000),
+            (Kind.EXCHANGE_OUT, None, Decimal("1118.1")),
+            (Kind.EXCHANGE_IN, None, 1000),
         ],
         14: [(Kind.DIVIDEND, "AAPL", 26)],
         20: [(Kind.DEPOSIT, None, 5000)],

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from analytics.events import Method
 from analytics.statement import Mark, reconcile
 from analytics.valuation import Reason
-from models.transactions import CHARGES, FLOWS, INCOME, TRADES, Kind, Transaction
+from models.transactions import CHARGES, EXCHANGES, FLOWS, INCOME, TRADES, Kind, Transaction
 from services.combined import Report
 from services.entries import Terms
 from services.statement import activities_of, period_of
@@ -74,8 +74,8 @@ def _content(draw, kind):
 def entries(draw):
     kind = draw(st.sampled_from(Kind))
     columns = _common(draw, kind, 1) | _content(draw, Kind.BUY if kind in OUT_OF else kind)
-    if kind in FLOWS or (kind in CHARGES | INCOME and not columns.get("quantity")):
-        columns["instrument_id"] = None if kind in FLOWS else columns["instrument_id"]
+    if kind in FLOWS | EXCHANGES or (kind in CHARGES | INCOME and not columns.get("quantity")):
+        columns["instrument_id"] = None if kind in FLOWS | EXCHANGES else columns["instrument_id"]
     else:
         currency = draw(st.sampled_from([None, "USD", "CHF"]))
         columns |= {"fee_currency": currency, "fee_rate": draw(rates) if currency else None}
