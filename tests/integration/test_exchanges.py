@@ -3,7 +3,7 @@
 from tests.ledger import MONEY, Ledger, change
 
 FIGURES = (
-    f"overview {{ value {MONEY} netContributions {MONEY} totalGain {MONEY} charges {MONEY} }} "
+    f'overview(asOf: "2024-03-05") {{ value {MONEY} netContributions {MONEY} totalGain {MONEY} charges {MONEY} }} '
     f"cash {MONEY}"
 )
 
@@ -15,7 +15,7 @@ async def parity(open_market):
     )
     api = await open_market(prices="date,symbol,currency,close\n", rates=rates)
     ledger = await Ledger.create(api)
-    await ledger.record("recordCashTransfer", direction="DEPOSIT", amount="2000")
+    await ledger.record("recordCashTransfer", direction="DEPOSIT", amount="2000", day="2024-03-01")
     return ledger
 
 
@@ -60,10 +60,12 @@ async def test_an_exchange_is_no_flow_and_its_price_is_a_loss(open_market):
 
 async def test_both_halves_of_an_exchange_are_voided_together(open_market):
     ledger = await parity(open_market)
-    done = await ledger.record("recordCurrencyExchange", **EXCHANGE, externalId="x")
-    assert await ledger.refused("recordCurrencyExchange", **EXCHANGE, externalId="x") == [
-        ("ALREADY_EXISTS", "externalId")
-    ]
+    done = await ledger.record(
+        "recordCurrencyExchange", **EXCHANGE, externalId="x", day="2024-03-04"
+    )
+    assert await ledger.refused(
+        "recordCurrencyExchange", **EXCHANGE, externalId="x", day="2024-03-04"
+    ) == [("ALREADY_EXISTS", "externalId")]
     undone = await change(ledger.api, "voidTransaction", {"id": done["entry"]["id"]})
     assert undone["userErrors"] == []
     assert [one for one in (await ledger.see(FIGURES))["cash"] if one[0] != "0"] == ["2000 USD"]
