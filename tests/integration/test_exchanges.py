@@ -10,10 +10,10 @@ FIGURES = (
 
 async def parity(open_market):
     """Return a ledger of a market in which a euro is 1.25 dollars every day."""
-    rates = "date,base,target,rate\n" + "".join(
-        f"2024-{month:02}-{day:02},EUR,USD,1.25\n" for month in (3, 6) for day in range(1, 15)
+    rates = "Date,USD\n" + "".join(f"2024-03-{day:02},1.25\n" for day in range(1, 15))
+    api = await open_market(
+        prices="date,symbol,close,currency\n2024-03-01,ACME,1,USD\n", rates=rates
     )
-    api = await open_market(prices="date,symbol,currency,close\n", rates=rates)
     ledger = await Ledger.create(api)
     await ledger.record("recordCashTransfer", direction="DEPOSIT", amount="2000", day="2024-03-01")
     return ledger
