@@ -1,6 +1,6 @@
 """What bookings are made from: the inputs of the mutations that book into a ledger."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import datetime
 from decimal import Decimal
 from enum import Enum
@@ -16,7 +16,8 @@ from resolvers.ids import key_of
 from resolvers.lots import LOT
 from resolvers.scalars import CurrencyCode, Symbol
 from resolvers.transactions import TradeSide
-from services.errors import MistakeCode, refuse
+from services.drafts import check_draft
+from services.errors import MistakeCode, RefusedError, refuse
 
 QUANTITY = "Units, more than zero, at most 15 digits before the point and 18 after."
 PRICE = "Per unit, zero or more; give `price` or `amount`."
@@ -371,3 +372,31 @@ def lots_of(given: list[LotChoice] | None) -> tuple[tuple[int, Decimal], ...]:
             raise refuse(MistakeCode.NOT_FOUND, "There is no such lot.", "lots", "openedById")
         chosen.append((key, choice.quantity))
     return tuple(chosen)
+
+
+def halves_of(given: RecordCurrencyExchangeInput, *, now: datetime) -> list[Draft]:
+    """Read an exchange as what went and what came; raises RefusedError."""
+    if given.sold_currency == given.bought_currency:
+        raise refuse(MistakeCode.INVALID, "Must be another currency.", "boughtCurrency")
+    halves = []
+    for kind, side, end in ((Kind.EXCHANGE_OUT, "sold", "out"), (Kind.EXCHANGE_IN, "bought", "in")):
+        draft = Draft(
+            kind=kind,
+            occurred_at=given.occurred_at,
+            amount=getattr(given, f"{side}_amount"),
+            currency=getattr(given, f"{side}_currency"),
+            fee=given.fee if side == "sold" else ZERO,
+            note=given.note,
+            external_id=given.external_id and f"{given.external_id}:{end}",
+        )
+        try:
+            halves.append(check_draft(draft, now=now))
+        except RefusedError as error:
+            names = {"amount": f"{side}Amount", "currency": f"{side}Currency"}
+            raise RefusedError(
+                [
+                    replace(one, field=tuple(names.get(part, part) for part in one.field))
+                    for one in error.mistakes
+                ]
+            ) from error
+    return halves

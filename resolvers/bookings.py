@@ -1,8 +1,6 @@
 """Mutations that book into the ledger, one for each shape of entry."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
-from datetime import datetime
 from enum import Enum
 from typing import Any, TypeVar
 
@@ -10,7 +8,7 @@ import strawberry
 from sqlalchemy.ext.asyncio import AsyncSession
 from strawberry.types import Info
 
-from models.drafts import ZERO, Draft
+from models.drafts import Draft
 from models.transactions import Kind
 from resolvers.batching import batched
 from resolvers.booking_inputs import (
@@ -26,6 +24,7 @@ from resolvers.booking_inputs import (
     TransferCashInput,
     TransferInput,
     TransferUnitsInput,
+    halves_of,
     values_of,
 )
 from resolvers.changes import ERRORS, REPLAYED, Done, once, prepared_anew
@@ -263,37 +262,9 @@ async def _record(  # one booking: who, what, where and how to answer
     return await answer(context, made, field=field, change=change)
 
 
-def _halves(given: RecordCurrencyExchangeInput, *, now: datetime) -> list[Draft]:
-    """Read an exchange as what went and what came; raises RefusedError."""
-    if given.sold_currency == given.bought_currency:
-        raise refuse(MistakeCode.INVALID, "Must be another currency.", "boughtCurrency")
-    halves = []
-    for kind, side, end in ((Kind.EXCHANGE_OUT, "sold", "out"), (Kind.EXCHANGE_IN, "bought", "in")):
-        draft = Draft(
-            kind=kind,
-            occurred_at=given.occurred_at,
-            amount=getattr(given, f"{side}_amount"),
-            currency=getattr(given, f"{side}_currency"),
-            fee=given.fee if side == "sold" else ZERO,
-            note=given.note,
-            external_id=given.external_id and f"{given.external_id}:{end}",
-        )
-        try:
-            halves.append(check_draft(draft, now=now))
-        except RefusedError as error:
-            names = {"amount": f"{side}Amount", "currency": f"{side}Currency"}
-            raise RefusedError(
-                [
-                    replace(one, field=tuple(names.get(part, part) for part in one.field))
-                    for one in error.mistakes
-                ]
-            ) from error
-    return halves
-
-
 async def _exchange(context: Context, given: RecordCurrencyExchangeInput) -> Done:
     now, owner_id = context.now(), context.user_id
-    drafts = _halves(given, now=now)
+    drafts = halves_of(given, now=now)
     async with context.services.database.reading() as session:
         key = key_of(given.portfolio_id, type_name="Portfolio")
         portfolio = await owned_portfolio(session, owner_id=owner_id, portfolio_id=key)

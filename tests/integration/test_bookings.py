@@ -618,10 +618,10 @@ async def test_fees_and_taxes_in_pence_bring_rates_for_pence(ledger):
 
 async def test_a_price_in_pence_has_no_more_decimals_than_one_in_pounds(ledger):
     trade = {"symbol": "VOD.L", "side": "BUY", "quantity": "1", "currency": "GBp"}
-    assert await ledger.refused("recordTrade", price="75.12345678901", **trade) == [
+    assert await ledger.refused("recordTrade", price="75.12345678901234567", **trade) == [
         ("OUT_OF_RANGE", "price")
     ]
-    done = await ledger.record("recordTrade", price="75.1234567891", **trade)
+    done = await ledger.record("recordTrade", price="75.1234567890123456", **trade)
     assert done["position"]["lots"][0]["cost"] == "0.75 GBP"
 
 
