@@ -166,15 +166,11 @@ def in_major_units(draft: Draft) -> Draft:
     )
 
 
-def _places(draft: Draft, name: str) -> int:
-    """Return how many decimals a number may have; a price in pence has two more in pounds."""
+def _places(name: str) -> int:
+    """Return how many decimals a number may have."""
     if name.endswith("rate"):
         return RATE_PLACES
-    if name not in {"price", "amount", "fee", "tax"}:
-        return PLACES
-    own = {"fee": draft.fee_currency, "tax": draft.tax_currency}.get(name)
-    _, factor = major_unit(own or draft.currency or "")
-    return (PLACES if name == "price" else MONEY_PLACES) + factor.adjusted()
+    return MONEY_PLACES if name in {"amount", "fee", "tax"} else PLACES
 
 
 def _check_shape(draft: Draft, checks: Checks) -> None:
@@ -223,13 +219,12 @@ def _check_merger(given: set[str], checks: Checks) -> None:
 
 def _check_numbers(draft: Draft, checks: Checks) -> Draft:
     zero_amount = draft.kind not in FLOWS | CHARGES | {Kind.DIVIDEND, Kind.RETURN_OF_CAPITAL}
-    divided = draft.kind is Kind.TRANSFER_IN
     numbers: dict[str, Any] = {
         name: checks.decimal(
             value,
             outward(name),
             zero=zero,
-            places=_places(draft, name),
+            places=_places(name),
         )
         for name, zero in (
             ("quantity", False),

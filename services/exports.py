@@ -39,7 +39,7 @@ async def export_drafts(session: AsyncSession, portfolio: Portfolio) -> list[Dra
     portfolio_id = row_key(portfolio.id)
     entries = in_order(await ledger_entries(session, [portfolio]))
     mine = [entry for entry in entries if entry.portfolio_id == portfolio_id]
-    owned = list(await session.scalars(portfolios_by_owner([portfolio.owner_id])))
+    terms = terms_of(await session.scalars(portfolios_by_owner([portfolio.owner_id])))
     ids = {entry.instrument_id for entry in mine} | {entry.related_instrument_id for entry in mine}
     rows = await session.scalars(instruments_by_id(sorted(key for key in ids if key is not None)))
     symbols = {row.id: row.symbol for row in rows}
