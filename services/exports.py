@@ -28,7 +28,7 @@ from models.transactions import Kind, Transaction
 from models.users import user_by_name
 from services.checks import RATE_PLACES
 from services.drafts import draft_of
-from services.entries import Terms, events_of, in_order, pool_of
+from services.entries import Terms, events_of, in_order, pool_of, terms_of
 from services.entry_ids import own_id
 from services.errors import MistakeCode, refuse
 from services.projection import ledger_entries

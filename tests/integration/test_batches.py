@@ -514,7 +514,7 @@ async def test_a_split_that_a_file_tells_twice_counts_once(ledger):
     assert (await ledger.position())["quantity"] == "39"
 
 
-LOTS = """id,date,type,symbol,quantity,price,lots
+CHOICES = """id,date,type,symbol,quantity,price,lots
 a,2024-03-01,buy,AAPL,10,100,
 b,2024-03-02,buy,AAPL,10,110,
 c,2024-03-05,sell,AAPL,4,130,"[[""nobody"", ""4""]]"
@@ -526,10 +526,10 @@ g,2024-03-08,buy,MSFT,4,130,"[[""f"", ""4""]]"
 
 
 async def test_lots_that_are_not_there_are_the_mistake_of_the_row_that_names_them(ledger):
-    done = await ledger.try_to("importTransactions", content=LOTS)
+    done = await ledger.try_to("importTransactions", content=CHOICES)
     assert fates(done) == ["HELD_BACK"] * 2 + ["REFUSED"] + ["HELD_BACK"] * 4
     assert mistakes(done) == {4: [("NOT_FOUND", "lots")]}
-    done = await ledger.record("importTransactions", content=LOTS, skipRefused=True)
+    done = await ledger.record("importTransactions", content=CHOICES, skipRefused=True)
     assert fates(done) == ["ADDED", "ADDED", "REFUSED", "REFUSED", "ADDED", "REFUSED", "REFUSED"]
     # The short named a row that was refused, and the purchase after it named the short.
     assert mistakes(done) == {
@@ -544,7 +544,7 @@ async def test_lots_that_are_not_there_are_the_mistake_of_the_row_that_names_the
     assert (await ledger.position())["quantity"] == "16"
     assert await verify_all(ledger.api.services.database) == (1, [])
     dry = await ledger.record(
-        "importTransactions", content=LOTS, skipRefused=True, dryRun=True, mapping=None
+        "importTransactions", content=CHOICES, skipRefused=True, dryRun=True, mapping=None
     )
     assert fates(dry)[:3] == ["KNOWN", "KNOWN", "REFUSED"]
 
