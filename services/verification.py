@@ -7,6 +7,7 @@ from models.base import row_key
 from models.database import Database
 from models.migrate import head, revision, upgrade
 from models.portfolios import Portfolio, portfolio_for_update
+from models.users import user_for_update
 from services.projection import Difference, verify
 from services.projection import rebuild as rebuild_projection
 
@@ -27,11 +28,13 @@ async def verify_all(database: Database, *, rebuild: bool = False) -> tuple[int,
 
 async def _rebuild(database: Database, portfolio: Portfolio) -> None:
     async with database.writing() as session:
+        # All of a person's ledgers at once, for what is tied to this one is derived with it.
+        await session.execute(user_for_update(portfolio.owner_id))
         held = await session.scalar(
             portfolio_for_update(owner_id=portfolio.owner_id, portfolio_id=row_key(portfolio.id))
         )
         if held is not None:
-            await rebuild_projection(session, held)
+            await rebuild_projection(session, held, repair=True)
 
 
 async def bring_up_to_date(database: Database) -> None:

@@ -71,17 +71,6 @@ async def test_a_trade_that_crosses_zero_closes_and_opens(api):
     ]
 
 
-async def new_terms(ledger, **terms):
-    """Change the terms of a portfolio; return what is wrong by code and field."""
-    answer = await ledger.api.data(
-        "mutation($input: UpdatePortfolioInput!) { updatePortfolio(input: $input) "
-        "{ userErrors { code field } } }",
-        {"input": {"portfolioId": ledger.key} | terms},
-    )
-    errors = answer["updatePortfolio"]["userErrors"]
-    return [(error["code"], ".".join(error["field"] or ())) for error in errors]
-
-
 SALE = "date,type,symbol,quantity,price\n2024-03-04,sell,AAPL,5,100\n"
 """A file may sell what its ledger does not have."""
 
@@ -89,18 +78,18 @@ SALE = "date,type,symbol,quantity,price\n2024-03-04,sell,AAPL,5,100\n"
 async def test_once_shorts_are_allowed_what_was_missing_is_short(ledger):
     await ledger.record("importTransactions", content=SALE)
     assert (await ledger.position())["missingQuantity"] == "5"
-    assert await new_terms(ledger, allowShort=True) == []
+    assert await ledger.change_terms(allowShort=True) == []
     position = await ledger.position()
     assert (position["quantity"], position["missingQuantity"]) == ("-5", "0")
     assert position["costBasis"] == "-500 USD"
     assert await verify_all(ledger.api.services.database) == (1, [])
-    assert await new_terms(ledger, allowShort=False) == [("OVERSOLD", "allowShort")]
+    assert await ledger.change_terms(allowShort=False) == [("OVERSOLD", "allowShort")]
 
 
 async def test_shorts_are_not_allowed_where_cash_was_paid_to_holders(ledger):
     await ledger.record("importTransactions", content=SALE)
     await act(ledger, "MERGER", amount="600")
-    assert await new_terms(ledger, allowShort=True) == [("INVALID", "allowShort")]
+    assert await ledger.change_terms(allowShort=True) == [("INVALID", "allowShort")]
     assert (await ledger.position())["missingQuantity"] == "5"
 
 

@@ -321,6 +321,43 @@ async def test_a_correction_of_a_purchase_reaches_the_portfolio_its_units_moved_
     assert await verify_all(api.services.database) == (2, [])
 
 
+async def test_no_change_reaches_an_archived_portfolio(api):
+    await api.sign_up("ann")
+    home, away = await Ledger.create(api), await Ledger.create(api, "Away")
+    bought = key_of(await home.trade("BUY", "10", "100"))
+    move = {"toPortfolioId": away.key, "day": "2024-03-04"}
+    moved = await home.record("transferUnits", symbol="AAPL", quantity="4", **move)
+    paid = await home.record("transferCash", amount="5", **move)
+    await home.trade("BUY", "10", "120", day="2024-03-05")
+    assert await away.change_terms("archivePortfolio") == []
+    before = await state(away), await away.see("version")
+    archived = [("ARCHIVED", "id")]
+    assert await corrections_refused(api, "voidTransaction", key_of(moved)) == archived
+    assert await corrections_refused(api, "voidTransaction", key_of(paid)) == archived
+    assert await corrections_refused(api, "voidTransaction", bought) != []
+    assert await corrections_refused(api, "updateTransaction", bought, price="90") == [
+        ("ARCHIVED", "")
+    ]
+    assert await home.change_terms(lotMethod="AVERAGE") == []
+    # What does not reach it goes on.
+    await home.trade("SELL", "3", "130", day="2024-03-06")
+    assert (await state(away), await away.see("version")) == before
+    assert await verify_all(api.services.database) == (2, [])
+
+
+async def test_a_lot_method_that_reaches_an_archived_portfolio_is_refused(api):
+    await api.sign_up("ann")
+    home, away = await Ledger.create(api), await Ledger.create(api, "Away")
+    await home.trade("BUY", "10", "100")
+    await home.trade("BUY", "10", "120", day="2024-03-04")
+    await home.record(
+        "transferUnits", toPortfolioId=away.key, symbol="AAPL", quantity="4", day="2024-03-05"
+    )
+    assert await away.change_terms("archivePortfolio") == []
+    assert await home.change_terms(lotMethod="LIFO") == [("ARCHIVED", "")]
+    assert await away.lots() == [("2024-03-01", "4", "400 USD")]
+
+
 async def test_the_entries_of_others_are_not_found(ledger):
     key = key_of(await ledger.trade("BUY", "10", "100"))
     await ledger.api.sign_up("mallory")
