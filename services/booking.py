@@ -272,10 +272,14 @@ def columns_of(
         rate = settled.rates.get(other)
         return own if own is not None else (rate.value if rate else None)
 
+    def source_of(other: str | None, own: Decimal | None) -> str | None:
+        if other in (None, base_currency):
+            return None
+        if own is not None:
+            return RateSource.BOOKED.value
+        return RateSource.MARKET.value if other in settled.rates else None
+
     market = settled.rates.get(currency) if draft.rate is None else None
-    source = None
-    if currency != base_currency:
-        source = RateSource.BOOKED if draft.rate is not None else market and RateSource.MARKET
     return {
         "instrument_id": instrument and instrument.id,
         "related_instrument_id": related and related.id,
@@ -289,15 +293,18 @@ def columns_of(
         "fee": draft.fee,
         "fee_currency": draft.fee_currency,
         "fee_rate": rate_of(draft.fee_currency, draft.fee_rate),
+        "fee_rate_source": source_of(draft.fee_currency, draft.fee_rate),
         "tax": draft.tax,
         "tax_currency": draft.tax_currency,
         "tax_rate": rate_of(draft.tax_currency, draft.tax_rate),
+        "tax_rate_source": source_of(draft.tax_currency, draft.tax_rate),
         "settlement_currency": settled.settlement_currency,
         "rate": rate_of(currency, draft.rate),
         "rate_day": market.day if market else None,
-        "rate_source": source.value if source else None,
+        "rate_source": source_of(currency, draft.rate),
         "instrument_currency": settled.instrument_currency,
         "instrument_rate": rate_of(settled.instrument_currency, draft.instrument_rate),
+        "instrument_rate_source": source_of(settled.instrument_currency, draft.instrument_rate),
         "ratio_new": draft.ratio_new,
         "ratio_old": draft.ratio_old,
         "cost_share": draft.cost_share,

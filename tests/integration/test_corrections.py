@@ -92,6 +92,39 @@ async def test_the_markets_rate_is_asked_anew_when_the_day_changes(ledger):
     assert market["entry"]["exchangeRate"] == "1.0813"
 
 
+async def test_rates_of_ones_own_stay_when_the_day_changes_and_the_markets_do_not(ledger):
+    trade = {"currency": "GBP", "exchangeRate": "1.25", "fee": "10", "feeCurrency": "CHF"}
+    trade |= {"tax": "10", "taxCurrency": "CAD"}
+    key = key_of(
+        await ledger.trade(
+            "BUY",
+            "10",
+            "100",
+            "SAP.DE",
+            instrumentExchangeRate="1.1",
+            feeExchangeRate="2",
+            taxExchangeRate="3",
+            **trade,
+        )
+    )
+    # 1,000 x 1.25 + 10 x 2 + 10 x 3
+    assert (await ledger.overview())["invested"] == "1300 USD"
+    moved = {"occurredAt": "2024-04-02T15:00:00Z"}
+    done = await correct(ledger.api, "updateTransaction", key, **moved)
+    assert (await ledger.overview())["invested"] == "1300 USD"
+    # 1,300 / 1.1
+    assert done["position"]["costBasis"] == "1181.82 EUR"
+    (told,) = await history(ledger.api, key)
+    assert [one["field"] for one in told["fields"]] == ["occurredAt"]
+
+    await correct(ledger.api, "updateTransaction", key, fee="10000", feeCurrency="JPY")
+    # A euro was 1.0749 dollars and 163.01 yen: 1,280 + 10,000 x 1.0749 / 163.01
+    assert (await ledger.overview())["invested"] == "1345.94 USD"
+    await correct(ledger.api, "updateTransaction", key, occurredAt="2024-03-01T15:00:00Z")
+    # And 1.0813 dollars and 162.82 yen on that day.
+    assert (await ledger.overview())["invested"] == "1346.41 USD"
+
+
 async def test_a_kind_changes_within_its_type(ledger):
     await ledger.trade("BUY", "10", "100")
     key = key_of(await ledger.trade("BUY", "4", "110", day="2024-03-04"))
