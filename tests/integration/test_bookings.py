@@ -517,6 +517,20 @@ async def test_units_move_to_a_portfolio_in_another_currency_at_the_rates_of_the
     assert both["overview"]["netContributions"] == "0 USD"
 
 
+async def test_a_transfer_of_the_past_knows_the_rates_of_lots_that_are_sold_by_now(api):
+    await api.sign_up("ann")
+    home, away = await Ledger.create(api), await Ledger.create(api, "Away", baseCurrency="EUR")
+    await home.trade("BUY", "10", "100", day="2024-01-05")
+    await home.trade("BUY", "10", "100", day="2024-01-10")
+    await home.trade("SELL", "10", "110", day="2024-03-01")
+    await home.record(
+        "transferUnits", toPortfolioId=away.key, symbol="AAPL", quantity="10", day="2024-02-01"
+    )
+    assert await away.lots() == [("2024-01-05", "10", "1000 USD")]
+    # A euro was 1.0921 dollars on the day of that purchase.
+    assert (await away.overview())["invested"] == "915.67 EUR"
+
+
 async def test_a_transfer_needs_two_portfolios_of_ones_own_and_units_that_are_there(api):
     await api.sign_up("mallory")
     strange = await Ledger.create(api, "Strange")
