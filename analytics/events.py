@@ -97,7 +97,8 @@ class Fill:
     ``rate`` is units of base currency for one of the own, on that day. Without ``may_open`` the
     fill only closes: what it finds nothing for is a shortfall. ``chosen`` names lots to close, by
     the fill that opened them. ``passing`` units come from or go to somewhere outside without cash,
-    but for their fees unless these were ``fees_paid`` before.
+    but for their fees unless these were ``fees_paid`` before. ``book`` tells apart whose units are
+    whose within one pool: corporate actions concern those of their own book alone.
     """
 
     id: int
@@ -111,6 +112,7 @@ class Fill:
     opened_at: datetime | None = None
     passing: bool = False
     fees_paid: bool = False
+    book: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +121,8 @@ class Move:
 
     Lots keep their date, cost and fees. ``base_rates`` gives the target's own base rate for each
     day of acquisition when its base currency differs; null when it is the same. ``rate`` is that
-    of the day, for units that close a short of the target.
+    of the day, for units that close a short of the target. Within one pool units only change
+    their book.
     """
 
     id: int
@@ -130,6 +133,8 @@ class Move:
     chosen: tuple[tuple[int, Decimal], ...] = ()
     base_rates: Mapping[date, Decimal] | None = None
     rate: Decimal | None = None
+    book: int = 0
+    target_book: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,6 +159,7 @@ class Conversion:
     cash_share: Decimal = ZERO
     in_lieu: Amounts | None = None
     rate: Decimal | None = ONE
+    book: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,6 +171,7 @@ class Repayment:
     pool: Pool
     paid: Amounts
     rate: Decimal | None = ONE
+    book: int = 0
 
 
 Event = Fill | Move | Conversion | Repayment

@@ -10,12 +10,16 @@ from analytics.money import EXACT, total, total_known
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lot:
-    """What is left of the units one fill opened; quantity and cost are negative for a short."""
+    """What is left of the units one fill opened; quantity and cost are negative for a short.
+
+    ``book`` tells whose they are where one pool holds the units of several portfolios.
+    """
 
     fill_id: int
     opened_at: datetime
     quantity: Decimal
     paid: Amounts
+    book: int = 0
 
     @property
     def cost(self) -> Decimal:

@@ -64,8 +64,39 @@ class _Heap:
         if self.method is Method.AVERAGE:
             self._pooled = self._pooled.plus(lot.paid)
 
-    def take(self, units: Decimal, chosen: Iterable[tuple[int, Decimal]] = ()) -> list[Lot]:
-        """Remove units, up to all there are, and return them as parts of their lots."""
+    def take(
+        self, units: Decimal, chosen: Iterable[tuple[int, Decimal]] = (), *, book: int = 0
+    ) -> list[Lot]:
+        """Remove units, up to all there are, and return them as parts of their lots.
+
+        The method looks at all books alike; one that lost units to ``book`` gets as many from it.
+        """
+        parts = self._take(units, chosen)
+        for part in parts:
+            if part.book != book:
+                self.pass_on(abs(part.quantity), book=book, target=part.book)
+        return parts
+
+    def pass_on(self, units: Decimal, *, book: int, target: int) -> None:
+        """Let units of one book be another's, up to all it has; the last to be taken go first."""
+        for index in range(len(self._lots) - 1, -1, -1):
+            lot = self._lots[index]
+            if not units:
+                return
+            if lot.book != book:
+                continue
+            passed = min(units, abs(lot.quantity))
+            units -= passed
+            if passed == abs(lot.quantity):
+                self._lots[index] = replace(lot, book=target)
+                continue
+            quantity = passed.copy_sign(lot.quantity)
+            paid = lot.paid.share(quantity, lot.quantity)
+            kept = replace(lot, quantity=lot.quantity - quantity, paid=lot.paid.minus(paid))
+            gone = replace(lot, quantity=quantity, paid=paid, book=target)
+            self._lots[index : index + 1] = [kept, gone]
+
+    def _take(self, units: Decimal, chosen: Iterable[tuple[int, Decimal]]) -> list[Lot]:
         parts: list[Lot] = []
         if self.method is Method.SPECIFIC:
             for fill_id, wanted in chosen:
@@ -81,13 +112,22 @@ class _Heap:
             units -= taken
         return parts
 
-    def lift(self, units: Decimal, chosen: Iterable[tuple[int, Decimal]] = ()) -> list[Lot]:
+    def lift(
+        self, units: Decimal, chosen: Iterable[tuple[int, Decimal]] = (), *, book: int = 0
+    ) -> list[Lot]:
         """Remove units as `take` does; return the parts in the order to add them elsewhere."""
-        parts = self.take(units, chosen)
+        parts = self.take(units, chosen, book=book)
         return parts[::-1] if self.method is Method.LIFO else parts
 
-    def lift_all(self) -> list[Lot]:
-        return self.lift(abs(self.quantity))
+    def lift_all(self, book: int) -> list[Lot]:
+        """Remove all units of a book."""
+        parts, index = [], 0
+        while index < len(self._lots):
+            if self._lots[index].book == book:
+                parts.append(self._cut(index, abs(self._lots[index].quantity)))
+            else:
+                index += 1
+        return parts[::-1] if self.method is Method.LIFO else parts
 
     def _cut(self, index: int, units: Decimal) -> Lot:
         lot = self._lots[index]
@@ -140,7 +180,7 @@ class _Account:
         """Close what is open on the other side with a lot's units; return what is left of it."""
         paid, units = lot.paid, abs(lot.quantity)
         if self.heap.quantity * lot.quantity < 0:
-            for other in self.heap.take(units, chosen):
+            for other in self.heap.take(units, chosen, book=event.book):
                 share = paid.share(abs(other.quantity), units)
                 self.close(event, other, share.received())
                 paid, units = paid.minus(share), units - abs(other.quantity)
@@ -168,11 +208,11 @@ class _Account:
         units = abs(heap.quantity) % ONE
         if not units:
             self.close(event, _nothing(event), paid)
-        for part in heap.take(units):
+        for part in heap.take(units, book=event.book):
             share = paid.share(abs(part.quantity), units)
             self.close(event, part, share)
             paid, units = paid.minus(share), units - abs(part.quantity)
-        return heap.lift_all()
+        return heap.lift_all(event.book)
 
     def lack(self, event: Fill | Move, *, held: Decimal) -> None:
         self.shortfalls.append(
@@ -223,6 +263,7 @@ class _Accounts:
             opened_at=fill.opened_at or fill.at,
             quantity=fill.quantity,
             paid=fill.outlay,
+            book=fill.book,
         )
         left = account.offset(fill, brought, fill.chosen)
         if fill.may_open:
@@ -252,13 +293,16 @@ class _Accounts:
             )
 
     def _move(self, move: Move) -> None:
-        if move.source == move.target:
-            return
         source = self[move.source]
+        if move.source == move.target and move.book == move.target_book:
+            return
+        if move.source == move.target:
+            source.heap.pass_on(move.quantity, book=move.book, target=move.target_book)
+            return
         held = max(source.heap.quantity, ZERO)
         if held < move.quantity:
             source.lack(move, held=held)
-        for lot in source.heap.lift(min(held, move.quantity), move.chosen):
+        for lot in source.heap.lift(min(held, move.quantity), move.chosen, book=move.book):
             source.passages.append(
                 Passage(
                     event_id=move.id,
@@ -286,7 +330,7 @@ class _Accounts:
 
     def _convert(self, event: Conversion) -> None:
         source = self[event.source]
-        parts = source.heap.lift_all()
+        parts = source.heap.lift_all(event.book)
         cash, units = event.cash or Amounts(), _units(parts)
         if units < 0 and (event.cash or event.in_lieu):
             source.owed.append(event.id)
@@ -321,8 +365,12 @@ class _Accounts:
 
     def _repay(self, event: Repayment) -> None:
         account = self[event.pool]
-        # A short owes nothing here: what it pays out is booked as a charge.
-        parts = account.heap.lift_all() if account.heap.quantity > 0 else []
+        parts = account.heap.lift_all(event.book)
+        if _units(parts) < 0:
+            # A short owes nothing here: what it pays out is booked as a charge.
+            for part in parts:
+                account.heap.add(part)
+            parts = []
         left, units = event.paid, _units(parts)
         for part in parts:
             share = left.share(part.quantity, units)

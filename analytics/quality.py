@@ -3,7 +3,7 @@
 Nothing here is proof: a price that halves overnight may be a crash. A missing price is no finding.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -43,6 +43,9 @@ SPLIT_RATIOS = tuple(
 
 SPLIT_TOLERANCE = Decimal("0.05")
 """How far off a ratio may be, for what the market did that day; wider ones would overlap."""
+
+CALM = (Decimal("0.7"), Decimal("1.425"))
+"""Between these no ratio is like a split: 2:3 and 3:2, each 5 % nearer to one."""
 
 HUNDRED = Decimal(100)
 HUNDRED_TOLERANCE = Decimal("0.2")
@@ -258,6 +261,8 @@ def quote_currency(subject: Subject, currency: str) -> list[Finding]:
 @exact
 def split_like(ratio: Decimal) -> tuple[Decimal, Decimal] | None:
     """Return new and old units of the split that makes so many units of one; null for none."""
+    if CALM[0] < ratio < CALM[1]:
+        return None
     for new, old in SPLIT_RATIOS:
         if abs(ratio * old / new - ONE) <= SPLIT_TOLERANCE:
             return new, old
@@ -288,18 +293,19 @@ def unbooked_splits(
     subject: Subject,
     closes: Sequence[Close],
     *,
-    held: Mapping[date, Decimal],
+    held: Callable[[date], Decimal],
     splits: Sequence[Split],
 ) -> list[Finding]:
     """Find closes, oldest first, that jump from one day to the next as a split makes them.
 
-    ``held`` has the units at the end of each close's day.
+    ``held`` tells the units at the end of a day.
     """
     found = []
     for before, after in pairwise(closes):
         ratio = split_like(before.price / after.price)
-        booked = any(abs(split.day - after.day) <= NEAR for split in splits)
-        if ratio is None or booked or not held.get(before.day):
+        if ratio is None or not held(before.day):
+            continue
+        if any(abs(split.day - after.day) <= NEAR for split in splits):
             continue
         new, old = (plain(units) for units in ratio)
         found.append(

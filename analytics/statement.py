@@ -15,7 +15,7 @@ from decimal import Decimal
 from analytics.events import Amounts, Event, Fill, Method, Pool
 from analytics.gains import Split, split_realized, split_unrealized
 from analytics.holdings import Holding, Lot
-from analytics.ledger import Levy, Movement, Nature
+from analytics.ledger import Levy, Movement, Nature, cash_of
 from analytics.lots import fold
 from analytics.money import ZERO, convert_known, exact, round_to, total, total_known
 from analytics.valuation import Missing, Reason, market_value
@@ -249,7 +249,7 @@ def _lines(period: Period, *, start: Decimal, end: Decimal) -> Lines | None:
             kind = unrealized if closing.event_id in period.unsold else realized
             kind.append(split_realized(closing))
         if holding.lots:
-            value = worth(asset.quantity, asset.end)
+            value = worth(holding.quantity, asset.end)  # not what the end says: see residual
             unrealized.append(
                 split_unrealized(
                     value=value.own,
@@ -297,8 +297,15 @@ def _levied(period: Period, levy: Levy) -> list[Decimal]:
 
 
 def _cash_gain(period: Period) -> Decimal:
-    """Return what exchange rates did to the cash: its change less what was moved at its day."""
-    end = _value((), period.end_cash, period.end_rates) or ZERO
+    """Return what exchange rates did to the cash: its change less what was moved at its day.
+
+    The cash at the end is what moved, not what the end says: the residual is to tell.
+    """
+    moved = cash_of(period.movements)
+    balances = {
+        currency: period.start_cash.get(currency, ZERO) + moved.get(currency, ZERO)
+        for currency in period.start_cash.keys() | moved.keys()
+    }
+    end = _value((), balances, period.end_rates) or ZERO
     start = _value((), period.start_cash, period.start_rates) or ZERO
-    moved = total(movement.amount_base or ZERO for movement in period.movements)
-    return end - start - moved
+    return end - start - total(movement.amount_base or ZERO for movement in period.movements)

@@ -1,6 +1,6 @@
 """Transactions: the facts that everything else is derived from."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -20,6 +20,7 @@ from sqlalchemy import (
     or_,
     select,
     text,
+    union_all,
 )
 from sqlalchemy.orm import aliased
 from sqlmodel import Column, Field, ForeignKey, col
@@ -263,13 +264,13 @@ def _newer_than(moment: datetime, key: int) -> ColumnElement[bool]:
 
 
 def transactions_page(
-    portfolio_ids: list[int], chosen: TransactionFilter, cut: PageCut
+    portfolio_ids: Sequence[int], chosen: TransactionFilter, cut: PageCut
 ) -> Select[Transaction, Instrument | None, Instrument | None]:
-    """Select one page of each portfolio's transactions, newest first, in one statement.
+    """Select one page of each of some portfolios' transactions, newest first, in one statement.
 
     Takes one row more than the limit, which tells whether there is another page.
     """
-    conditions = [col(Transaction.portfolio_id).in_(portfolio_ids), *_conditions(chosen)]
+    conditions = _conditions(chosen)
     if cut.after is not None:
         conditions.append(_older_than(*cut.after))
     if cut.before is not None:
@@ -279,20 +280,26 @@ def transactions_page(
         if cut.backward
         else (col(Transaction.occurred_at).desc(), col(Transaction.id).desc())
     )
-    place = (
-        func.row_number()
-        .over(partition_by=col(Transaction.portfolio_id), order_by=order)
-        .label("place")
-    )
-    ranked = select(Transaction, place).where(*conditions).subquery()
-    row = aliased(Transaction, ranked)
+    # One walk along the index for each portfolio: to number all rows would read all of them.
+    pages = [
+        select(col(Transaction.id))
+        .where(col(Transaction.portfolio_id) == portfolio_id, *conditions)
+        .order_by(*order)
+        .limit(cut.limit + 1)
+        .subquery()
+        for portfolio_id in portfolio_ids
+    ]
     related = aliased(Instrument)
     return (
-        select(row, Instrument, related)
-        .outerjoin(Instrument, col(Instrument.id) == row.instrument_id)
-        .outerjoin(related, col(related.id) == row.related_instrument_id)
-        .where(ranked.c.place <= cut.limit + 1)
-        .order_by(col(row.portfolio_id), col(row.occurred_at).desc(), col(row.id).desc())
+        select(Transaction, Instrument, related)
+        .outerjoin(Instrument, col(Instrument.id) == col(Transaction.instrument_id))
+        .outerjoin(related, col(related.id) == col(Transaction.related_instrument_id))
+        .where(col(Transaction.id).in_(union_all(*(select(page.c.id) for page in pages))))
+        .order_by(
+            col(Transaction.portfolio_id),
+            col(Transaction.occurred_at).desc(),
+            col(Transaction.id).desc(),
+        )
     )
 
 
@@ -333,13 +340,9 @@ def newest_key() -> Select[int | None]:
     return select(func.max(col(Transaction.id)))
 
 
-def booked_since(portfolio_id: int, key: int) -> Select[Transaction]:
-    """Select a portfolio's transactions with higher keys, in the order they were booked."""
-    return (
-        select(Transaction)
-        .where(col(Transaction.portfolio_id) == portfolio_id, col(Transaction.id) > key)
-        .order_by(col(Transaction.id))
-    )
+def booked_since(key: int) -> Select[Transaction]:
+    """Select the transactions of all with higher keys, in the order they were booked."""
+    return select(Transaction).where(col(Transaction.id) > key).order_by(col(Transaction.id))
 
 
 def ledger_since(portfolio_ids: list[int], moment: datetime) -> Select[Transaction]:
@@ -398,7 +401,8 @@ def entries_by_key(portfolio_id: int, keys: list[int]) -> Select[Transaction]:
 def links(owner_ids: list[int]) -> Select[int, int | None, int | None, int]:
     """Select what ties two pools of lots in the ledgers of owners: transfers, corporate actions.
 
-    Rows are portfolio, instrument, related instrument, and the portfolio a transfer came from.
+    Rows are portfolio, instrument (null for cash), related instrument, and the portfolio a transfer
+    came from.
     """
     origin = aliased(Transaction)
     return (
@@ -412,7 +416,6 @@ def links(owner_ids: list[int]) -> Select[int, int | None, int | None, int]:
         .outerjoin(origin, col(origin.id) == col(Transaction.origin_id))
         .where(
             col(Portfolio.owner_id).in_(owner_ids),
-            col(Transaction.instrument_id).is_not(None),
             or_(
                 col(Transaction.related_instrument_id).is_not(None),
                 col(Transaction.origin_id).is_not(None),

@@ -340,6 +340,7 @@ class BatchMutations:
     ) -> RecordTransactionsPayload | None:
         """Book a list of entries."""
         context = info.context
+        _ = context.user_id
         if not 0 < len(input.transactions) <= MAX_TRANSACTIONS:
             message = f"Must be 1 to {MAX_TRANSACTIONS} entries."
             refused = refuse(MistakeCode.OUT_OF_RANGE, message, "transactions")

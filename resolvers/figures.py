@@ -262,6 +262,7 @@ async def valuations_of(
     recents = await context.loaders.recent_by_portfolio.load_many(
         [(fact.portfolio.id or 0, day) for fact, day in zip(facts, days, strict=True)]
     )
+    befores = await _units_before(context, facts, days, recents)
     targets = [currency or fact.portfolio.base_currency for fact in facts]
     questions = [
         (source, target, when)
@@ -272,7 +273,7 @@ async def valuations_of(
     rates = await rates_at(context, questions)
     return [
         value_portfolio(
-            _book(fact, day=day, today=now, quotes=quotes, recent=recent),
+            _book(fact, day=day, today=now, quotes=quotes, recent=recent, before=before),
             currency=target,
             rates=Rates(
                 now={source: rates[source, target, now] for source in _currencies(fact)},
@@ -282,8 +283,51 @@ async def valuations_of(
                 },
             ),
         )
-        for fact, day, now, target, recent in zip(facts, days, today, targets, recents, strict=True)
+        for fact, day, now, target, recent, before in zip(
+            facts, days, today, targets, recents, befores, strict=True
+        )
     ]
+
+
+EXCHANGES = frozenset(
+    {
+        transactions.Kind.MERGER,
+        transactions.Kind.SPIN_OFF,
+        transactions.Kind.SYMBOL_CHANGE,
+        transactions.Kind.DIVIDEND_IN_KIND,
+    }
+)
+"""Entries after which what was there yesterday cannot be told from what is there today."""
+
+
+async def _units_before(
+    context: Context,
+    facts: Sequence[PortfolioFacts],
+    days: Sequence[date],
+    recents: Sequence[Sequence[transactions.Transaction]],
+) -> list[dict[int, Decimal]]:
+    """Return by instrument what was held the day before, where an entry of the day exchanged it."""
+    touched = [
+        {
+            key
+            for entry in recent
+            if is_kind(entry, EXCHANGES)
+            for key in (entry.instrument_id, entry.related_instrument_id)
+            if key is not None
+        }
+        for recent in recents
+    ]
+    keys = [
+        state_key(fact.portfolio, day=day - timedelta(days=1))
+        for fact, day, found in zip(facts, days, touched, strict=True)
+        if found
+    ]
+    states = iter(await context.loaders.ledger_states.load_many(keys) if keys else ())
+    befores: list[dict[int, Decimal]] = []
+    for found in touched:
+        known = next(states).instruments if found else {}
+        befores.append({key: known.get(key, InstrumentState()).holding.quantity for key in found})
+    return befores
 
 
 def _currencies(fact: PortfolioFacts) -> list[str]:
@@ -318,6 +362,7 @@ def _book(
     today: date,
     quotes: Quotes,
     recent: Sequence[transactions.Transaction],
+    before: Mapping[int, Decimal],
 ) -> Book:
     entries = [
         entry for entry in recent if fact.as_of is None or entry.occurred_at.date() <= fact.as_of
@@ -346,7 +391,9 @@ def _book(
                 held,
                 quote=quotes[held.instrument.symbol, fact.as_of],
                 day=day,
-                undone=undone.get(held.instrument.id or 0, []),
+                units_before=before.get(
+                    key := held.instrument.id or 0, total([held.quantity, *undone.get(key, [])])
+                ),
             )
             for held in fact.holdings
         ),
@@ -366,7 +413,7 @@ def _book(
     )
 
 
-def _held(held: HoldingFacts, *, quote: Quote | None, day: date, undone: Sequence[Decimal]) -> Held:
+def _held(held: HoldingFacts, *, quote: Quote | None, day: date, units_before: Decimal) -> Held:
     previous = None
     if quote is not None:
         # A price from an earlier day than the portfolio's day has not moved on that day.
@@ -382,7 +429,7 @@ def _held(held: HoldingFacts, *, quote: Quote | None, day: date, undone: Sequenc
         missing=held.missing,
         price=price_of(held, quote),
         previous_price=previous,
-        previous_quantity=total([held.quantity, *undone]),
+        previous_quantity=units_before,
     )
 
 

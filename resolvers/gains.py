@@ -47,10 +47,17 @@ async def closers(
     parents: "list[RealizedGain]", info: Info[Context, None]
 ) -> list[Transaction | None]:
     """Find the entries that closed a level of lots."""
-    found = await info.context.loaders.transactions.load_many(
-        [parent.closing.event_id for parent in parents]
-    )
-    return [None if booked is None else transaction_of(booked) for booked in found]
+    loaders = info.context.loaders
+    keys = [parent.closed_by_key for parent in parents if parent.closed_by_key is not None]
+    booked = dict(zip(keys, await loaders.transactions.load_many(keys), strict=True))
+    ids = sorted({row[0].portfolio_id for row in booked.values() if row is not None})
+    owners = {row.id: row.owner_id for row in await loaders.portfolios.load_many(ids) if row}
+    found: list[Transaction | None] = []
+    for parent in parents:
+        row = None if parent.closed_by_key is None else booked[parent.closed_by_key]
+        mine = row is not None and owners.get(row[0].portfolio_id) == info.context.user_id
+        found.append(transaction_of(row) if mine and row is not None else None)
+    return found
 
 
 @strawberry.type(
@@ -60,7 +67,7 @@ async def closers(
 class RealizedGain:
     """Units of one lot closed by one entry."""
 
-    closing: strawberry.Private[Closing]
+    closed_by_key: strawberry.Private[int | None]
     instrument: Instrument = strawberry.field(description="What was closed.")
     quantity: Decimal = strawberry.field(
         description="Units closed, as the lot had them: negative for a short sale bought back; "
@@ -99,13 +106,17 @@ class RealizedGain:
 
 
 def realized_gain_of(
-    closing: Closing, *, instrument: instruments.Instrument, base_currency: str
+    closing: Closing,
+    *,
+    instrument: instruments.Instrument,
+    base_currency: str,
+    recorded: bool = True,
 ) -> RealizedGain:
-    """Build the outward shape of a closing."""
+    """Build the outward shape of a closing; one of a preview has no entry that stays."""
     currency = instrument.currency
     opener = closing.lot_fill_id
     return RealizedGain(
-        closing=closing,
+        closed_by_key=closing.event_id if recorded else None,
         instrument=instrument_of(instrument),
         quantity=closing.quantity,
         cost=money_or_none(closing.cost, currency),

@@ -11,7 +11,7 @@ from analytics.events import Method
 from analytics.money import ONE
 from datasources.errors import UnavailableError
 from datasources.market import Market
-from models.database import Database
+from models.database import Database, chunks
 from models.instruments import Instrument, instruments_by_id, instruments_by_symbol
 from models.market import (
     Bar,
@@ -52,7 +52,8 @@ from models.transactions import (
 )
 from models.users import User, users_by_id
 from resolvers.batching import Loader
-from services.combined import combined_state, days_of
+from services.aside import aside
+from services.combined import Report, combined_state, days_of
 from services.entries import LedgerState, Terms, ledger_states, terms_of
 from services.projection import ledger_entries
 
@@ -255,9 +256,8 @@ class Loaders:
         }
 
     async def _ledger_states(self, keys: list[StateKey]) -> dict[StateKey, LedgerState]:
-        states: dict[StateKey, LedgerState] = {}
-        whole_of: list[tuple[StateKey, list[Transaction], list[Portfolio]]] = []
         # Siblings share their arguments, so this is one round but for aliased fields.
+        rounds = []
         async with self._database.reading() as session:
             for day, method in {(key.day, key.method) for key in keys}:
                 asked = [key for key in keys if (key.day, key.method) == (day, method)]
@@ -272,16 +272,17 @@ class Loaders:
                 entries = await ledger_entries(
                     session, wanted, until=None if day is None else end_of(day)
                 )
-                single = [key for key in asked if not key.portfolio.is_all]
-                if single:
-                    found = ledger_states(entries, terms=terms_of(owned, method=method))
-                    states |= {key: found.get(key.portfolio_id, LedgerState()) for key in single}
-                for key in asked:
-                    if key.portfolio.is_all:
-                        mine = [row for row in owned if row.owner_id == key.portfolio.owner_id]
-                        whole_of.append((key, entries, mine))
-        for key, entries, mine in whole_of:
-            states[key] = await self._combined(key, entries, mine)
+                rounds.append((asked, owned, entries, terms_of(owned, method=method)))
+        states: dict[StateKey, LedgerState] = {}
+        for asked, owned, entries, terms in rounds:
+            single = [key for key in asked if not key.portfolio.is_all]
+            if single:
+                found = await aside(entries, ledger_states, entries, terms=terms)
+                states |= {key: found.get(key.portfolio_id, LedgerState()) for key in single}
+            for key in asked:
+                if key.portfolio.is_all:
+                    mine = [row for row in owned if row.owner_id == key.portfolio.owner_id]
+                    states[key] = await self._combined(key, entries, mine)
         return states
 
     async def _combined(
@@ -297,16 +298,21 @@ class Loaders:
         }
         foreign = {question for question in questions.values() if question.base != target}
         rates = await self._market.rates(foreign) if foreign else {}
-        return combined_state(
+        return await aside(
+            mine,
+            combined_state,
             mine,
             terms=terms_of(owned),
             method=key.method or Method(key.portfolio.lot_method),
-            factors={
-                place: ONE
-                if question.base == target
-                else (rate.value if (rate := rates.get(question)) else None)
-                for place, question in questions.items()
-            },
+            report=Report(
+                currency=target,
+                factors={
+                    place: ONE
+                    if question.base == target
+                    else (rate.value if (rate := rates.get(question)) else None)
+                    for place, question in questions.items()
+                },
+            ),
         )
 
     async def _bars(self, questions: list[BarsQuestion]) -> dict[BarsQuestion, list[Bar]]:
@@ -348,8 +354,10 @@ class Loaders:
         async with self._database.reading() as session:
             for chosen, cut in alike:
                 ids = [key.portfolio_id for key in keys if (key.chosen, key.cut) == (chosen, cut)]
-                rows = (await session.execute(transactions_page(ids, chosen, cut))).all()
-                booked = [(row[0], row[1], row[2]) for row in rows]
+                booked: list[Booked] = []
+                for some in chunks(ids):
+                    rows = await session.execute(transactions_page(some, chosen, cut))
+                    booked += [(row[0], row[1], row[2]) for row in rows]
                 for portfolio_id, group in _group(booked, lambda one: one[0].portfolio_id).items():
                     pages[PageKey(portfolio_id=portfolio_id, chosen=chosen, cut=cut)] = group
         return pages

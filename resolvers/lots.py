@@ -57,9 +57,9 @@ class FeePolicy(Enum):
 
 
 @strawberry.type(
-    description="The unrealised gain by what made it. With cost C at the rate s0 of its day and "
-    "value W at today's rate s1: the currency effect is C x (s1 - s0), the price effect is "
-    "(W - C) x s1; together they are the gain."
+    description="A gain by what made it. With cost C at the rate s0 of its day, and value or "
+    "proceeds W at the rate s1 of theirs: the currency effect is C x (s1 - s0), the price effect "
+    "is (W - C) x s1; together they are the gain."
 )
 class GainSplit:
     """A gain by what made it."""

@@ -84,7 +84,8 @@ class PortfolioOverview:
         description="Fees and taxes outside trades, tax withheld from income included."
     )
     net_contributions: Money | None = strawberry.field(
-        description="Cash paid in less cash taken out."
+        description="Cash paid in less cash taken out; units that came in or went out without cash "
+        "count at their cost, or at the value stated."
     )
     total_gain: Money | None = strawberry.field(
         description="Value less net contributions: all that was gained since the beginning."
@@ -205,7 +206,7 @@ async def trades_of_portfolios(
     chosen = only_trades(chosen_of(filter))
     cut = cut_of(first=first, after=after, last=last, before=before)
     if chosen is None:
-        raise bad_input("`filter.kinds` of trades takes BUY and SELL.")
+        raise bad_input("`filter.kinds` of trades takes BUY, SELL, SHORT and COVER.")
     keys = [PageKey(portfolio_id=parent.row.id or 0, chosen=chosen, cut=cut) for parent in parents]
     return [trade_connection(page) for page in await pages_of(info.context, keys)]
 

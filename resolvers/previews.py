@@ -129,7 +129,10 @@ def _new_gains(
             fresh.append(closing)
     return [
         realized_gain_of(
-            closing, instrument=seen.instruments[instrument_id], base_currency=base_currency
+            closing,
+            instrument=seen.instruments[instrument_id],
+            base_currency=base_currency,
+            recorded=False,
         )
         for closing in fresh
     ]

@@ -27,6 +27,7 @@ from resolvers.values import (
     issue,
     money_or_none,
 )
+from services.combined import Report
 from services.statement import Activity, activities_of, period_of
 
 SHARED = "Null when anything that the statement rests on is not known: see `issues`."
@@ -170,22 +171,27 @@ async def _reconciled(
     )
     by_mark = dict(zip(closes, bars, strict=True))
     return [
-        _reconciled_one(row, activity, _Market(instruments, by_mark, rates, target))
+        _reconciled_one(row, activity, _Market(instruments, by_mark, rates, target), target)
         for row, activity, target in zip(portfolios, activities, targets, strict=True)
     ]
 
 
-def _reconciled_one(portfolio: Portfolio, activity: Activity, market: "_Market") -> Statement:
+def _reconciled_one(
+    portfolio: Portfolio, activity: Activity, market: "_Market", target: str
+) -> Statement:
     return reconcile(
         period_of(
             activity,
             symbols=market.symbols(),
             mark_at=market.mark,
             rate_at=market.rate,
-            factors={
-                (activity.portfolio_id, day): market.rate(portfolio.base_currency, day)
-                for day in activity.days()
-            },
+            report=Report(
+                currency=target,
+                factors={
+                    (activity.portfolio_id, day): market.rate(portfolio.base_currency, day)
+                    for day in activity.days()
+                },
+            ),
         )
     )
 

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from models.base import row_key
 from models.drafts import Draft
 from models.portfolios import Portfolio
-from services.booking import EntryOversoldError, Prepared, book, taken_external_ids
+from services.booking import Prepared, RefusedPlacesError, book, taken_external_ids
 from services.errors import Mistake, RefusedError
 
 
@@ -74,11 +74,41 @@ async def book_rows(
     portfolio has already are known and left alone. Raises RefusedRowsError when a row is refused,
     unless ``skip_refused``; a ``lenient`` batch may take more units than are held.
     """
-    portfolio_id = row_key(portfolio.id)
-    taken = await taken_external_ids(session, portfolio_id, prepared.drafts)
+    taken = await taken_external_ids(session, row_key(portfolio.id), prepared.drafts)
+    outcomes, spots = _judge(rows, prepared=prepared, taken=taken)
+    while True:
+        if not skip_refused and any(outcome.fate is Fate.REFUSED for outcome in outcomes):
+            raise RefusedRowsError(outcomes)
+        try:
+            async with session.begin_nested():
+                entries = await book(
+                    session,
+                    portfolio,
+                    prepared=prepared,
+                    places=list(spots),
+                    now=now,
+                    lenient=lenient,
+                )
+        except RefusedPlacesError as error:
+            for place, mistake in error.mistakes.items():
+                if place is None:
+                    raise RefusedError([mistake]) from error
+                spot = spots.pop(place)
+                outcomes[spot] = replace(outcomes[spot], fate=Fate.REFUSED, mistakes=(mistake,))
+            await session.refresh(portfolio)
+        else:
+            break
+    for spot, entry in zip(spots.values(), entries, strict=True):
+        outcomes[spot] = replace(outcomes[spot], key=entry.id)
+    return outcomes
+
+
+def _judge(
+    rows: Sequence[Row], *, prepared: Prepared, taken: set[str]
+) -> tuple[list[Outcome], dict[int, int]]:
+    """Tell what is to become of each row, and where in that list the drafts to book are."""
     outcomes: list[Outcome] = []
-    places: list[int] = []
-    spots: list[int] = []
+    spots: dict[int, int] = {}
     drafts = iter(enumerate(prepared.drafts))
     for row in rows:
         if row.skipped is not None:
@@ -97,21 +127,6 @@ async def book_rows(
             continue
         if draft.external_id is not None:
             taken.add(draft.external_id)
-        places.append(place)
-        spots.append(len(outcomes))
+        spots[place] = len(outcomes)
         outcomes.append(Outcome(line=row.line, fate=Fate.ADDED))
-    if not skip_refused and any(outcome.fate is Fate.REFUSED for outcome in outcomes):
-        raise RefusedRowsError(outcomes)
-    try:
-        entries = await book(
-            session, portfolio, prepared=prepared, places=places, now=now, lenient=lenient
-        )
-    except EntryOversoldError as error:
-        if error.place is None:
-            raise RefusedError([error.mistake]) from error
-        spot = spots[places.index(error.place)]
-        outcomes[spot] = replace(outcomes[spot], fate=Fate.REFUSED, mistakes=(error.mistake,))
-        raise RefusedRowsError(outcomes) from error
-    for spot, entry in zip(spots, entries, strict=True):
-        outcomes[spot] = replace(outcomes[spot], key=entry.id)
-    return outcomes
+    return outcomes, spots

@@ -32,7 +32,14 @@ from models.transactions import (
 )
 from models.users import user_for_update
 from services.entry_ids import read_own_id
-from services.errors import Mistake, MistakeCode, RefusedError, portfolio_not_found, refuse
+from services.errors import (
+    Mistake,
+    MistakeCode,
+    RefusedEntriesError,
+    RefusedError,
+    portfolio_not_found,
+    refuse,
+)
 from services.instruments import create_missing, find_missing, known_instruments, symbols_of_isins
 from services.projection import OversoldError, apply_change
 
@@ -82,10 +89,13 @@ async def owned_portfolio(
     return found
 
 
-async def hold_portfolio(session: AsyncSession, *, owner_id: int, portfolio_id: int) -> Portfolio:
+async def hold_portfolio(
+    session: AsyncSession, *, owner_id: int, portfolio_id: int, field: str = "portfolioId"
+) -> Portfolio:
     """Return an owner's portfolio for a change of its ledger, held against other writers.
 
-    One person's ledgers are held together, for a change of one can reach into another.
+    One person's ledgers are held together, for a change of one can reach into another. ``field``
+    is what of the input led to it.
     """
     await session.execute(user_for_update(owner_id))
     found = await session.scalar(portfolio_for_update(owner_id=owner_id, portfolio_id=portfolio_id))
@@ -93,7 +103,7 @@ async def hold_portfolio(session: AsyncSession, *, owner_id: int, portfolio_id: 
         raise portfolio_not_found()
     if found.archived_at is not None:
         raise refuse(
-            MistakeCode.ARCHIVED, "The portfolio is archived and takes no bookings.", "portfolioId"
+            MistakeCode.ARCHIVED, "The portfolio is archived and takes no bookings.", field
         )
     return found
 
@@ -357,22 +367,24 @@ async def _name_lots(
         return
     keys = await keys_of_ids(session, portfolio_id, wanted)
     keys |= {entry.external_id: row_key(entry.id) for entry in entries if entry.external_id}
+    wrong: dict[int, Mistake] = {}
     for draft, entry in zip(drafts, entries, strict=True):
         unknown = [name for name, _ in draft.lot_ids if name not in keys]
         if unknown:
             message = f"There is no entry with the id {unknown[0]!r} that opened a lot."
-            raise refuse(MistakeCode.NOT_FOUND, message, "lots")
-        if draft.lot_ids:
+            wrong[row_key(entry.id)] = Mistake(MistakeCode.NOT_FOUND, message, ("lots",))
+        elif draft.lot_ids:
             entry.lots = [[str(keys[name]), plain(units)] for name, units in draft.lot_ids]
+    if wrong:
+        raise RefusedEntriesError(wrong)
 
 
-class EntryOversoldError(Exception):
-    """A booking at ``place`` in its batch, or an older one (null), takes more than is held."""
+class RefusedPlacesError(Exception):
+    """Bookings of a batch were refused, by their places in it; null is an older one."""
 
-    def __init__(self, place: int | None, mistake: Mistake) -> None:
-        super().__init__(mistake.message)
-        self.place = place
-        self.mistake = mistake
+    def __init__(self, mistakes: Mapping[int | None, Mistake]) -> None:
+        super().__init__("; ".join(mistake.message for mistake in mistakes.values()))
+        self.mistakes = mistakes
 
 
 def oversold_mistake(error: OversoldError, *, what: str) -> Mistake:
@@ -393,6 +405,13 @@ async def instruments_for(
     known = await known_instruments(session, wanted)
     fresh = [match for symbol, match in prepared.matches.items() if symbol in wanted - set(known)]
     return known | await create_missing(session, fresh, now=now)
+
+
+def repeated_split(entry: Transaction) -> Mistake:
+    """Say that a split is booked already."""
+    day = entry.occurred_at.date()
+    message = f"A split of that day ({day}) is booked already: it would count twice."
+    return Mistake(MistakeCode.ALREADY_EXISTS, message, ("occurredAt",))
 
 
 async def repeated_splits(
@@ -428,9 +447,10 @@ async def book(
 ) -> list[Transaction]:
     """Write the drafts at some places of a prepared batch, and bring the projection up to date.
 
-    The portfolio must be held for the change. Raises EntryOversoldError unless ``lenient``, and
-    RefusedError for a split that is booked already; the caller's transaction must then be rolled
-    back. Raises OutdatedError when the base currency is no longer the one prepared for.
+    The portfolio must be held for the change. Raises RefusedPlacesError for splits that are booked
+    already, lots that are not there, and unless ``lenient`` for more units than are held; the
+    caller's transaction must then be rolled back. Raises OutdatedError when the base currency is
+    no longer the one prepared for.
     """
     if prepared.base_currency != portfolio.base_currency:
         raise OutdatedError
@@ -445,22 +465,36 @@ async def book(
         )
         for place in places
     ]
-    splits = [Transaction(**row) for row in rows if row["kind"] == Kind.SPLIT.value]
-    repeated = await repeated_splits(session, portfolio_id, splits)
+    splits = {
+        place: Transaction(**row)
+        for place, row in zip(places, rows, strict=True)
+        if row["kind"] == Kind.SPLIT.value
+    }
+    repeated = {
+        id(entry) for entry in await repeated_splits(session, portfolio_id, list(splits.values()))
+    }
     if repeated:
-        day = repeated[0].occurred_at.date()
-        message = f"A split of that day ({day}) is booked already: it would count twice."
-        raise refuse(MistakeCode.ALREADY_EXISTS, message, "occurredAt")
+        raise RefusedPlacesError(
+            {
+                place: repeated_split(entry)
+                for place, entry in splits.items()
+                if id(entry) in repeated
+            }
+        )
     entries = await _write(session, portfolio_id, rows)
     drafts = [prepared.settled[place].draft for place in places]
-    await _name_lots(session, portfolio_id, drafts, entries)
+    by_id = {entry.id: place for entry, place in zip(entries, places, strict=True)}
     try:
+        await _name_lots(session, portfolio_id, drafts, entries)
         await apply_change(session, owner_id=portfolio.owner_id, added=entries, lenient=lenient)
+    except RefusedEntriesError as error:
+        raise RefusedPlacesError(
+            {by_id[key]: mistake for key, mistake in error.by_key.items()}
+        ) from error
     except OversoldError as error:
-        by_id = {entry.id: place for entry, place in zip(entries, places, strict=True)}
         place = by_id.get(error.shortfall.event_id)
         what = "Not enough units" if place is not None else "This would break a later entry"
-        raise EntryOversoldError(place, oversold_mistake(error, what=what)) from error
+        raise RefusedPlacesError({place: oversold_mistake(error, what=what)}) from error
     return entries
 
 
@@ -474,7 +508,8 @@ async def _write(
     """
     newest = await session.scalar(newest_key())
     await insert_all(session, Transaction, rows)
-    return list(await session.scalars(booked_since(portfolio_id, newest or 0)))
+    found = await session.scalars(booked_since(newest or 0))
+    return [row for row in found if row.portfolio_id == portfolio_id]  # others book meanwhile
 
 
 async def book_one(
@@ -492,5 +527,5 @@ async def book_one(
         )
     try:
         return (await book(session, portfolio, prepared=prepared, places=[0], now=now))[0]
-    except EntryOversoldError as error:
-        raise RefusedError([error.mistake]) from error
+    except RefusedPlacesError as error:
+        raise RefusedError(list(error.mistakes.values())) from error

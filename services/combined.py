@@ -1,18 +1,20 @@
 """All portfolios of a person as one: one pool of lots an instrument, one currency for the sums.
 
-Transfers between the portfolios are no flows here and leave lots where they are.
+Transfers between the portfolios are no flows here and leave lots where they are. Corporate actions
+concern the units of the portfolio that booked them.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
-from decimal import Decimal
+from decimal import Decimal, localcontext
 
 from analytics.events import Amounts, Conversion, Event, Fill, Method, Move, Repayment
-from analytics.holdings import Holding
+from analytics.holdings import Holding, Lot
 from analytics.ledger import Movement, Nature, cash_of, flow_totals, sum_totals
 from analytics.lots import fold
-from analytics.money import ONE, convert_known, total_known
+from analytics.money import EXACT, ONE, convert_known, total_known
+from models.base import row_key
 from models.transactions import Transaction
 from services.entries import (
     InstrumentState,
@@ -27,8 +29,21 @@ from services.entries import (
 ALL = 0
 """Stands for all portfolios where a pool names one."""
 
-Factors = Mapping[tuple[int, date], Decimal | None]
-"""Units of the common currency for one of a portfolio's base currency, by portfolio and day."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What the figures of all portfolios are in, and how to get there.
+
+    ``factors`` are units of the currency for one of a portfolio's base currency, by portfolio and
+    day.
+    """
+
+    currency: str
+    factors: Mapping[tuple[int, date], Decimal | None]
+
+    def factor(self, entry: Transaction) -> Decimal | None:
+        """Return the factor of an entry's portfolio and day."""
+        return self.factors[entry.portfolio_id, entry.occurred_at.date()]
 
 
 def internal(entries: Iterable[Transaction]) -> set[int | None]:
@@ -39,61 +54,83 @@ def internal(entries: Iterable[Transaction]) -> set[int | None]:
     return {key for pair in pairs for key in pair}
 
 
-def _rebased(amounts: Amounts, factor: Decimal | None) -> Amounts:
-    if factor == ONE:
-        return amounts
-    return replace(
-        amounts,
-        base=convert_known(amounts.base, factor),
-        fees_base=convert_known(amounts.fees_base, factor),
-    )
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Rebase:
+    """Brings what is in a portfolio's base currency into the common one.
+
+    Where the own currency is the common one, the own amount is right without any rate.
+    """
+
+    own: bool
+    factor: Decimal | None
+
+    def amounts(self, amounts: Amounts) -> Amounts:
+        if self.own:
+            return replace(amounts, base=amounts.own, fees_base=amounts.fees)
+        if self.factor == ONE:
+            return amounts
+        return replace(
+            amounts,
+            base=convert_known(amounts.base, self.factor),
+            fees_base=convert_known(amounts.fees_base, self.factor),
+        )
+
+    def rate(self, rate: Decimal | None) -> Decimal | None:
+        return ONE if self.own else convert_known(rate, self.factor)
 
 
-def joined(event: Event, factors: Factors) -> Event:
+def joined(event: Event, entry: Transaction, report: Report) -> Event:
     """Let an event of one portfolio happen to the pool of all."""
-    day = event.at.date()
+    own = (entry.instrument_currency or entry.currency) == report.currency
+    rebase = _Rebase(own=own, factor=report.factor(entry))
     match event:
         case Fill():
-            factor = factors[event.pool[0], day]
             return replace(
                 event,
                 pool=(ALL, event.pool[1]),
-                outlay=_rebased(event.outlay, factor),
-                rate=convert_known(event.rate, factor),
+                book=event.pool[0],
+                outlay=rebase.amounts(event.outlay),
+                rate=rebase.rate(event.rate),
             )
         case Move():
-            target = None if event.target is None else (ALL, event.target[1])
-            return replace(event, source=(ALL, event.source[1]), target=target, base_rates=None)
-        case Conversion():
-            factor = factors[event.source[0], day]
             return replace(
                 event,
                 source=(ALL, event.source[1]),
+                book=event.source[0],
                 target=None if event.target is None else (ALL, event.target[1]),
-                cash=event.cash and _rebased(event.cash, factor),
-                in_lieu=event.in_lieu and _rebased(event.in_lieu, factor),
-                rate=convert_known(event.rate, factor),
+                target_book=ALL if event.target is None else event.target[0],
+                base_rates=None,
+            )
+        case Conversion():
+            return replace(
+                event,
+                source=(ALL, event.source[1]),
+                book=event.source[0],
+                target=None if event.target is None else (ALL, event.target[1]),
+                cash=event.cash and rebase.amounts(event.cash),
+                in_lieu=event.in_lieu and rebase.amounts(event.in_lieu),
+                rate=rebase.rate(event.rate),
             )
         case Repayment():
-            factor = factors[event.pool[0], day]
             return replace(
                 event,
                 pool=(ALL, event.pool[1]),
-                paid=_rebased(event.paid, factor),
-                rate=convert_known(event.rate, factor),
+                book=event.pool[0],
+                paid=rebase.amounts(event.paid),
+                rate=rebase.rate(event.rate),
             )
 
 
 def movements_in(
-    entries: Iterable[Transaction], factors: Factors, inside: set[int | None]
+    entries: Iterable[Transaction], report: Report, inside: set[int | None]
 ) -> list[Movement]:
     """Read entries as movements in the common currency; flows of ``inside`` entries are none."""
     return [
         replace(
             movement,
-            amount_base=convert_known(
-                movement.amount_base, factors[entry.portfolio_id, movement.day]
-            ),
+            amount_base=movement.amount
+            if movement.currency == report.currency
+            else convert_known(movement.amount_base, report.factor(entry)),
         )
         for entry in entries
         for movement in movements_of(entry)
@@ -101,20 +138,49 @@ def movements_in(
     ]
 
 
+def _income(
+    entries: Iterable[Transaction], report: Report
+) -> tuple[Decimal | None, Decimal | None]:
+    """Return what entries earned before tax, in the instrument's and in the common currency."""
+    parts = []
+    for entry in entries:
+        own, base = income_of([entry])
+        same = (entry.instrument_currency or entry.currency) == report.currency
+        parts.append((own, own if same else convert_known(base, report.factor(entry))))
+    return total_known(own for own, _ in parts), total_known(base for _, base in parts)
+
+
+def _whole_lots(holding: Holding) -> Holding:
+    """Put together what one purchase opened, whosever the units have become."""
+    whole: dict[int, Lot] = {}
+    with localcontext(EXACT):
+        for lot in holding.lots:
+            known = whole.get(lot.fill_id)
+            whole[lot.fill_id] = (
+                lot
+                if known is None
+                else replace(
+                    known, quantity=known.quantity + lot.quantity, paid=known.paid.plus(lot.paid)
+                )
+            )
+    return replace(holding, lots=tuple(whole.values()))
+
+
 def combined_state(
     entries: Iterable[Transaction],
     *,
     terms: Mapping[int, Terms],
     method: Method,
-    factors: Factors,
+    report: Report,
 ) -> LedgerState:
     """Derive the state of several ledgers as if they were one, given in any order and complete."""
     ordered = in_order(entries)
     if not ordered:
         return LedgerState()
-    inside = internal(ordered)
+    by_key = {row_key(entry.id): entry for entry in ordered}
     holdings = fold(
-        (joined(event, factors) for event in events_of(ordered, terms=terms)), method=method
+        (joined(event, by_key[event.id], report) for event in events_of(ordered, terms=terms)),
+        method=method,
     )
     groups: dict[int, list[Transaction]] = {}
     for entry in ordered:
@@ -122,21 +188,18 @@ def combined_state(
             groups.setdefault(entry.instrument_id, []).append(entry)
     states = {}
     for instrument_id in groups.keys() | {pool[1] for pool in holdings}:
-        holding = holdings.get((ALL, instrument_id), Holding())
-        earned = [(entry, *income_of([entry])) for entry in groups.get(instrument_id, ())]
+        holding = _whole_lots(holdings.get((ALL, instrument_id), Holding()))
+        income, income_base = _income(groups.get(instrument_id, ()), report)
         states[instrument_id] = InstrumentState(
             holding=holding,
-            income=total_known(own for _, own, _ in earned),
-            income_base=total_known(
-                convert_known(base, factors[entry.portfolio_id, entry.occurred_at.date()])
-                for entry, _, base in earned
-            ),
+            income=income,
+            income_base=income_base,
             flows=flow_totals(holding.passages),
         )
     return LedgerState(
         instruments=states,
         cash=cash_of(movement for entry in ordered for movement in movements_of(entry)),
-        totals=sum_totals(movements_in(ordered, factors, inside)),
+        totals=sum_totals(movements_in(ordered, report, internal(ordered))),
         first_day=ordered[0].occurred_at.date(),
     )
 

@@ -72,7 +72,10 @@ _NO_COSTS = frozenset({Kind.SYMBOL_CHANGE, Kind.TRANSFER_OUT})
 """Kinds without a currency to pay a fee in, or whose fee is an entry of its own."""
 
 RATE_PLACES = 28
-"""Decimals of an exchange rate: one that was divided out of two others is kept in full."""
+"""Decimals of an exchange rate: one that was divided out of two others is kept in full.
+
+So are the units, cost and fees of a lot that comes from another portfolio, and units of lots.
+"""
 
 _OUTWARD = {
     "occurred_at": "occurredAt",
@@ -221,17 +224,15 @@ def _check_merger(given: set[str], checks: Checks) -> None:
         )
 
 
-def check_draft(draft: Draft, *, now: datetime) -> Draft:
-    """Check every field of a draft and return it clean; raises RefusedError with all mistakes."""
-    checks = Checks(now=now)
-    # Numbers first: what is no number cannot be converted.
+def _check_numbers(draft: Draft, checks: Checks) -> Draft:
     zero_amount = draft.kind not in FLOWS | CHARGES | {Kind.DIVIDEND, Kind.RETURN_OF_CAPITAL}
+    divided = draft.kind is Kind.TRANSFER_IN
     numbers: dict[str, Any] = {
         name: checks.decimal(
             value,
             outward(name),
             zero=zero,
-            places=RATE_PLACES if name.endswith("rate") else MAX_DECIMALS,
+            places=RATE_PLACES if divided or name.endswith("rate") else MAX_DECIMALS,
         )
         for name, zero in (
             ("quantity", False),
@@ -249,7 +250,14 @@ def check_draft(draft: Draft, *, now: datetime) -> Draft:
         )
         if (value := getattr(draft, name)) is not None
     }
-    draft = in_major_units(replace(draft, **numbers))
+    return replace(draft, **numbers)
+
+
+def check_draft(draft: Draft, *, now: datetime) -> Draft:
+    """Check every field of a draft and return it clean; raises RefusedError with all mistakes."""
+    checks = Checks(now=now)
+    # Before and after: what is no number cannot be converted, and pounds have more decimals.
+    draft = _check_numbers(in_major_units(_check_numbers(draft, checks)), checks)
     _check_shape(draft, checks)
     if draft.cost_share is not None and draft.cost_share > ONE:
         checks.note(MistakeCode.OUT_OF_RANGE, "Is a fraction: at most 1.", "costShare")
@@ -272,8 +280,13 @@ def check_draft(draft: Draft, *, now: datetime) -> Draft:
         ratio_old=draft.ratio_old
         if draft.ratio_old is not None or draft.ratio_new is None
         else ONE,
-        lots=tuple((key, checks.decimal(units, "lots")) for key, units in draft.lots),
-        lot_ids=tuple((name, checks.decimal(units, "lots")) for name, units in draft.lot_ids),
+        lots=tuple(
+            (key, checks.decimal(units, "lots", places=RATE_PLACES)) for key, units in draft.lots
+        ),
+        lot_ids=tuple(
+            (name, checks.decimal(units, "lots", places=RATE_PLACES))
+            for name, units in draft.lot_ids
+        ),
         note=checks.text(draft.note, "note"),
         external_id=checks.text(draft.external_id, "externalId", limit=MAX_KEY),
     )

@@ -1,6 +1,6 @@
 """What a user can do wrong: typed, helpful, and naming the field."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -44,6 +44,14 @@ class RefusedError(Exception):
     def __init__(self, mistakes: Sequence[Mistake]) -> None:
         super().__init__("; ".join(mistake.message for mistake in mistakes))
         self.mistakes = tuple(mistakes)
+
+
+class RefusedEntriesError(RefusedError):
+    """Some entries of several were refused: ``by_key`` has what is wrong with each."""
+
+    def __init__(self, by_key: Mapping[int, Mistake]) -> None:
+        super().__init__(list(by_key.values()))
+        self.by_key = by_key
 
 
 def refuse(code: MistakeCode, message: str, *field: str) -> RefusedError:

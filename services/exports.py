@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from analytics.holdings import Passage
 from analytics.lots import fold
-from analytics.money import EXACT, plain
+from analytics.money import EXACT, ZERO, plain
 from datasources.brokers.folioql import COLUMNS
 from models.base import row_key
 from models.database import Database
@@ -29,6 +29,7 @@ from services.drafts import RATE_PLACES, draft_of
 from services.entries import Terms, events_of, in_order, terms_of
 from services.entry_ids import own_id
 from services.errors import MistakeCode, refuse
+from services.lot_choices import lots_taken
 from services.projection import ledger_entries
 
 
@@ -37,13 +38,13 @@ async def export_drafts(session: AsyncSession, portfolio: Portfolio) -> list[Dra
     portfolio_id = row_key(portfolio.id)
     entries = in_order(await ledger_entries(session, [portfolio]))
     mine = [entry for entry in entries if entry.portfolio_id == portfolio_id]
-    terms = terms_of(await session.scalars(portfolios_by_owner([portfolio.owner_id])))
+    owned = list(await session.scalars(portfolios_by_owner([portfolio.owner_id])))
     ids = {entry.instrument_id for entry in mine} | {entry.related_instrument_id for entry in mine}
     rows = await session.scalars(instruments_by_id(sorted(key for key in ids if key is not None)))
     symbols = {row.id: row.symbol for row in rows}
-    arrivals = _arrivals(entries, terms=terms)
+    arrivals = _arrivals(entries, terms=terms_of(owned))
+    names = _LotNames(lots_taken(entries, owned, chooser=portfolio_id))
     drafts: list[Draft] = []
-    names: dict[int, str] = {}
     for entry in mine:
         draft = replace(
             draft_of(
@@ -55,22 +56,60 @@ async def export_drafts(session: AsyncSession, portfolio: Portfolio) -> list[Dra
             external_id=entry.external_id or str(own_id(entry)),
         )
         if entry.origin_id is None or entry.instrument_id is None:
-            names[row_key(entry.id)] = draft.external_id or ""
-            drafts.append(draft)
+            names.add(row_key(entry.id), draft)
+            drafts.append(replace(draft, lots=(), lot_ids=names.of(row_key(entry.id), draft)))
             continue
         for number, passage in enumerate(arrivals.get(row_key(entry.id), ()), 1):
             arrived = replace(
                 _arrival(draft, passage, base=portfolio.base_currency),
                 external_id=f"{own_id(entry)}/{number}",
             )
-            names.setdefault(passage.lot_fill_id or 0, arrived.external_id or "")
-            drafts.append(arrived)
-    return [
-        replace(
-            draft, lots=(), lot_ids=tuple((names.get(key, ""), units) for key, units in draft.lots)
-        )
-        for draft in drafts
-    ]
+            names.add(passage.lot_fill_id or 0, arrived)
+            drafts.append(replace(arrived, lots=()))
+    return drafts
+
+
+class _LotNames:
+    """The rows that each lot came in, and what the entries so far have left of each."""
+
+    def __init__(self, taken: Mapping[tuple[int, int], Decimal]) -> None:
+        self._rows: dict[int, list[tuple[str, Decimal]]] = {}
+        self._taken: dict[int, dict[int, Decimal]] = {}
+        for (entry_id, lot), units in taken.items():
+            self._taken.setdefault(entry_id, {})[lot] = units
+
+    def add(self, lot: int, draft: Draft) -> None:
+        """Add a row that brings units of a lot."""
+        row = (draft.external_id or "", draft.quantity or ZERO)
+        self._rows.setdefault(lot, []).append(row)
+
+    def of(self, entry_id: int, draft: Draft) -> tuple[tuple[str, Decimal], ...]:
+        """Return what an entry takes of the lots it names, by row; a lot that is gone is none."""
+        pieces = {
+            lot: self._take(lot, units) for lot, units in self._taken.get(entry_id, {}).items()
+        }
+        named: list[tuple[str, Decimal]] = []
+        for lot, units in draft.lots:
+            for name, part in pieces.get(lot, ()):
+                chosen = min(part, units)
+                units = EXACT.subtract(units, chosen)
+                if chosen:
+                    named.append((name, chosen))
+        return tuple(named)
+
+    def _take(self, lot: int, units: Decimal) -> list[tuple[str, Decimal]]:
+        """Take units off the rows of a lot, the first first; the last gives all that is left."""
+        rows = self._rows.get(lot, [])
+        pieces = []
+        while units and rows:
+            name, left = rows[0]
+            part = min(units, left) if len(rows) > 1 else units
+            pieces.append((name, part))
+            units = EXACT.subtract(units, part)
+            rows[0] = (name, EXACT.subtract(left, part))
+            if len(rows) > 1 and part == left:
+                del rows[0]
+        return pieces
 
 
 async def export_named(database: Database, *, username: str, portfolio: str) -> list[Draft]:

@@ -1,77 +1,97 @@
 """Checks that the lots which entries name are there to be taken."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Iterable, Sequence
 from decimal import Decimal
 
-from analytics.events import Method, Pool
+from analytics.events import Method
 from analytics.holdings import Closing, Passage, Shortfall
 from analytics.lots import fold
-from analytics.money import EXACT, ZERO, plain
+from analytics.money import ZERO, plain, total
 from models.base import row_key
+from models.portfolios import Portfolio
 from models.transactions import Transaction
-from services.entries import Terms, events_of, in_order, pool_of
-from services.errors import MistakeCode, refuse
+from services.entries import events_of, in_order, terms_of
+from services.errors import Mistake, MistakeCode, RefusedEntriesError
 
 
 def check_lots(
     entries: Sequence[Transaction],
     *,
-    terms: Mapping[int, Terms],
+    portfolios: Collection[Portfolio],
     added: Sequence[Transaction],
     removed: Sequence[Transaction],
 ) -> Shortfall | None:
-    """Raise RefusedError when an added entry names units of a lot that has not as many.
+    """Raise RefusedEntriesError when added entries name more units than a lot has.
 
     Return what another entry lacks of the lots it names, unless it did before the change.
     ``entries`` are of all pools that the change reaches. Whatever a portfolio's method is: the
     names count for the method SPECIFIC.
     """
-    lacking = _lacking(entries, terms)
-    for entry in added:
-        lack = lacking.pop(row_key(entry.id), None)
-        if lack is not None:
-            message = f"At that time there are no {plain(lack.wanted)} units of that lot."
-            raise refuse(MistakeCode.INVALID, message, "lots")
+    lacking = _lacking(entries, portfolios)
+    new = {row_key(entry.id) for entry in added}
+    wrong = {
+        key: Mistake(
+            MistakeCode.INVALID,
+            f"At that time there are no {plain(lack.wanted)} units of that lot.",
+            ("lots",),
+        )
+        for key, lack in lacking.items()
+        if key in new
+    }
+    if wrong:
+        raise RefusedEntriesError(wrong)
     if not lacking:
         return None
-    new = {entry.id for entry in added}
-    before = _lacking([entry for entry in entries if entry.id not in new] + [*removed], terms)
-    return next((lack for key, lack in lacking.items() if key not in before), None)
+    before = [entry for entry in entries if row_key(entry.id) not in new] + [*removed]
+    known = _lacking(before, portfolios)
+    return next((lack for key, lack in lacking.items() if key not in known), None)
 
 
-def _lacking(entries: Iterable[Transaction], terms: Mapping[int, Terms]) -> dict[int, Shortfall]:
+def _lacking(
+    entries: Sequence[Transaction], portfolios: Collection[Portfolio]
+) -> dict[int, Shortfall]:
     """Return for each entry that names lots the first of them that has too few units."""
-    ledger = in_order(entries)
-    choosing = [entry for entry in ledger if entry.lots]
-    if not choosing:
-        return {}
-    by_name = {key: replace(one, method=Method.SPECIFIC) for key, one in terms.items()}
-    taken = _taken(ledger, by_name)
-    # Of a transfer it is the arriving half that moves the lots.
-    moved = {entry.origin_id: row_key(entry.id) for entry in ledger if entry.origin_id}
+    choosing = [entry for entry in entries if entry.lots]
+    taken: dict[tuple[int, int], Decimal] = {}
+    for chooser in {entry.portfolio_id for entry in choosing}:
+        taken |= lots_taken(entries, portfolios, chooser=chooser)
     lacking: dict[int, Shortfall] = {}
     for entry in choosing:
         key = row_key(entry.id)
-        for lot, units in entry.lots or ():
-            wanted = Decimal(units)
-            held = taken.get((pool_of(entry), moved.get(key, key), int(lot)), ZERO)
-            if held < wanted:
-                lacking.setdefault(
-                    key, Shortfall(event_id=key, at=entry.occurred_at, wanted=wanted, held=held)
-                )
+        wanted: dict[int, Decimal] = {}
+        for lot, text in entry.lots or ():
+            wanted[int(lot)] = total([wanted.get(int(lot), ZERO), Decimal(text)])
+        for opener, units in wanted.items():
+            held = taken.get((key, opener), ZERO)
+            if held < units:
+                lack = Shortfall(event_id=key, at=entry.occurred_at, wanted=units, held=held)
+                lacking.setdefault(key, lack)
     return lacking
 
 
-def _taken(
-    ledger: Iterable[Transaction], terms: Mapping[int, Terms]
-) -> dict[tuple[Pool, int, int | None], Decimal]:
-    """Return the units that each event took of each lot of a pool."""
-    taken: dict[tuple[Pool, int, int | None], Decimal] = {}
-    holdings = fold(events_of(ledger, terms=terms), method=Method.SPECIFIC)
-    for pool, holding in holdings.items():
-        parts: tuple[Closing | Passage, ...] = (*holding.closings, *holding.passages)
+def lots_taken(
+    entries: Iterable[Transaction], portfolios: Iterable[Portfolio], *, chooser: int
+) -> dict[tuple[int, int], Decimal]:
+    """Return how many units each entry of a portfolio takes of each lot by the method SPECIFIC.
+
+    What comes from other portfolios comes by their own methods.
+    """
+    ledger = in_order(entries)
+    # Of a transfer it is the arriving half that moves the lots.
+    movers = {entry.id: entry.origin_id for entry in ledger}
+    terms = terms_of(portfolios)
+    holdings = fold(
+        events_of(ledger, terms=terms),
+        method=lambda pool: Method.SPECIFIC if pool[0] == chooser else terms[pool[0]].method,
+    )
+    found: dict[tuple[int, int], Decimal] = {}
+    for (portfolio_id, _), holding in holdings.items():
+        if portfolio_id != chooser:
+            continue
+        parts: list[Closing | Passage] = list(holding.closings)
+        parts += [passage for passage in holding.passages if passage.quantity < 0]
         for part in parts:
-            key = (pool, part.event_id, part.lot_fill_id)
-            taken[key] = EXACT.add(taken.get(key, ZERO), abs(part.quantity))
-    return taken
+            if part.lot_fill_id is not None:
+                key = (movers.get(part.event_id) or part.event_id, part.lot_fill_id)
+                found[key] = total([found.get(key, ZERO), abs(part.quantity)])
+    return found

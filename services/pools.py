@@ -37,7 +37,9 @@ async def tied(
     neighbours: dict[Pool, set[Pool]] = {}
     rows = await session.execute(links(sorted(owner_ids)))
     for portfolio_id, instrument_id, related_id, origin_portfolio_id in rows:
-        one = (portfolio_id, instrument_id or 0)
+        if instrument_id is None:
+            continue
+        one = (portfolio_id, instrument_id)
         others = {(portfolio_id, related_id or 0), (origin_portfolio_id or 0, one[1])}
         for other in others:
             if all(other):

@@ -10,6 +10,7 @@ from analytics.events import Pool
 from models.base import row_key
 from models.instruments import Instrument, instruments_by_id
 from models.portfolios import Portfolio, cash_by_portfolio, portfolios_by_owner
+from services.aside import aside
 from services.entries import InstrumentState, instrument_states, terms_of
 from services.pools import entries_of
 from services.projection import touched_by
@@ -66,9 +67,9 @@ async def _scene(session: AsyncSession, owner_id: int, *, pools: set[Pool], ids:
     balances: dict[int, dict[str, Decimal]] = {key: {} for key in ids}
     for row in await session.scalars(cash_by_portfolio(sorted(ids))):
         balances[row.portfolio_id][row.currency] = row.amount
-    return Scene(
-        states=instrument_states(await entries_of(session, pools), terms=terms), cash=balances
-    )
+    entries = await entries_of(session, pools)
+    states = await aside(entries, instrument_states, entries, terms=terms)
+    return Scene(states=states, cash=balances)
 
 
 def _copy(row: Instrument) -> Instrument:

@@ -39,6 +39,7 @@ from models.positions import (
     positions_of_pairs,
 )
 from models.transactions import Transaction, first_moment, ledger
+from services.aside import aside
 from services.entries import (
     InstrumentState,
     by_portfolio,
@@ -114,10 +115,10 @@ async def apply_change(
     touched = pools_of([*added, *removed])
     pools = await tied(session, owner_ids=[owner_id], pools=touched) if touched else set()
     entries, terms = await entries_of(session, pools), terms_of(portfolios.values())
-    lack = check_lots(entries, terms=terms, added=added, removed=removed)
+    lack = check_lots(entries, portfolios=portfolios.values(), added=added, removed=removed)
     if lack is not None:
         raise OversoldError(lack)
-    states = instrument_states(entries, terms=terms)
+    states = await aside(entries, instrument_states, entries, terms=terms)
     _check_paid(states, entries, added=added)
     rewritten = await _rewrite_positions(session, states, pools=pools, lenient=lenient)
     arrived, left = by_portfolio(added), by_portfolio(removed)

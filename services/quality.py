@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 
 from analytics.money import ONE, ZERO, exact
 from analytics.quality import (
@@ -179,7 +180,7 @@ def _of_instrument(
     found += unbooked_splits(
         subject,
         closes,
-        held={close.day: holdings.at(subject.id, close.day) for close in closes},
+        held=partial(holdings.at, subject.id),
         splits=actions,
     )
     found += prices_off(

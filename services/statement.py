@@ -10,7 +10,7 @@ from analytics.holdings import Passage
 from analytics.statement import Asset, Mark, Period, unmarked, worth
 from analytics.valuation import Missing, Reason
 from models.transactions import Transaction
-from services.combined import ALL, Factors, joined, movements_in
+from services.combined import ALL, Report, joined, movements_in
 from services.entries import (
     InstrumentState,
     LedgerState,
@@ -135,12 +135,11 @@ def period_of(
     symbols: Mapping[int, tuple[str, str]],
     mark_at: Callable[[int, date], Mark],
     rate_at: Callable[[str, date], Decimal | None],
-    factors: Factors,
+    report: Report,
 ) -> Period:
     """Put prices and rates to an activity.
 
-    ``symbols`` has symbol and currency by instrument, ``factors`` the report currency for one of
-    the base currency by day.
+    ``symbols`` has symbol and currency by instrument, ``report`` the currency of the figures.
     """
     assets = {
         instrument_id: Asset(
@@ -154,11 +153,13 @@ def period_of(
         )
         for instrument_id in sorted(activity.instrument_ids)
     }
+    entries = {entry.id: entry for entry in activity.entries}
     events: list[Event] = []
     missing = _shortfalls(activity, assets)
     for event in activity.events:
         if not _needs_mark(event):
-            events.append(joined(_before_fees(event), factors))
+            shared = joined(_before_fees(event), entries[event.id], report)
+            events.append(replace(shared, book=ALL))
             continue
         for instrument_id, passage in activity.passages.get(event.id, ()):
             mark, asset = mark_at(instrument_id, event.at.date()), assets[instrument_id]
@@ -169,7 +170,7 @@ def period_of(
         assets=tuple(assets.values()),
         events=tuple(events),
         unsold=frozenset(event.id for event in activity.events if isinstance(event, Move)),
-        movements=tuple(movements_in(activity.entries, factors, set())),
+        movements=tuple(movements_in(activity.entries, report, set())),
         start_cash=activity.start.cash,
         end_cash=activity.end.cash,
         start_rates={name: rate_at(name, activity.before) for name in activity.start.cash},

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 
 from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -44,7 +44,9 @@ async def owned_transaction(
     if portfolio_id is None:
         raise missing
     try:
-        portfolio = await hold_portfolio(session, owner_id=owner_id, portfolio_id=portfolio_id)
+        portfolio = await hold_portfolio(
+            session, owner_id=owner_id, portfolio_id=portfolio_id, field="id"
+        )
     except RefusedError as error:
         if error.mistakes[0].code is MistakeCode.NOT_FOUND:
             raise missing from error
@@ -215,40 +217,36 @@ async def update_transaction(
             setattr(row, name, value)
         row.updated_at = now
 
-    after = copy_of(entry)
-    update(after)
-    await _refuse_taken_id(session, entry, after, "externalId")
-    await _refuse_repeated_split(session, entry, after, "occurredAt")
+    changed = copy_of(entry)
+    update(changed)
+    await _refuse_clash(session, entry, changed)
     await _change(session, [entry], change=update, action=Action.UPDATED, user_id=owner_id, now=now)
     return entry
 
 
-async def _refuse_repeated_split(
-    session: AsyncSession, entry: Transaction, after: Transaction, field: str
+async def _refuse_clash(
+    session: AsyncSession, was: Transaction, entry: Transaction, *, field: str | None = None
 ) -> None:
-    """Refuse a change after which a split would count that has its like."""
-
-    def split(row: Transaction) -> object:
-        counts = row.kind == Kind.SPLIT.value and row.voided_at is None
-        return counts and (row.instrument_id, row.occurred_at.date())
-
-    if split(after) in (False, split(entry)):
-        return
-    if await repeated_splits(session, entry.portfolio_id, [after]):
+    """Refuse a change to what another entry is already: the same external id, the same split."""
+    name = entry.external_id
+    if name not in (None, was.external_id):
+        taken = await keys_of_ids(session, entry.portfolio_id, [name or ""])
+        if taken.get(name or "", entry.id) != entry.id:
+            message = f"The portfolio already has a booking with the id {entry.external_id!r}."
+            raise refuse(MistakeCode.ALREADY_EXISTS, message, field or "externalId")
+    split = _split_of(entry)
+    if split not in (None, _split_of(was)) and await repeated_splits(
+        session, entry.portfolio_id, [entry]
+    ):
         message = "A split of that day is booked already: it would count twice."
-        raise refuse(MistakeCode.ALREADY_EXISTS, message, field)
+        raise refuse(MistakeCode.ALREADY_EXISTS, message, field or "occurredAt")
 
 
-async def _refuse_taken_id(
-    session: AsyncSession, entry: Transaction, after: Transaction, field: str
-) -> None:
-    name = after.external_id
-    if name is None or name == entry.external_id:
-        return
-    taken = await keys_of_ids(session, entry.portfolio_id, [name])
-    if taken.get(name, entry.id) != entry.id:
-        message = f"The portfolio already has a booking with the external id {name!r}."
-        raise refuse(MistakeCode.ALREADY_EXISTS, message, field)
+def _split_of(entry: Transaction) -> tuple[int | None, date] | None:
+    """Return of what and when an entry is a split that counts; null if it is none."""
+    if entry.kind != Kind.SPLIT.value or entry.voided_at is not None:
+        return None
+    return (entry.instrument_id, entry.occurred_at.date())
 
 
 async def undo_change(
@@ -270,10 +268,9 @@ async def undo_change(
     for row in halves:
         revision = newest[row.id]
         if revision is not None:
-            after = copy_of(row)
-            restore(after, revision.before)
-            await _refuse_taken_id(session, row, after, "id")
-            await _refuse_repeated_split(session, row, after, "id")
+            again = copy_of(row)
+            restore(again, revision.before)
+            await _refuse_clash(session, row, again, field="id")
 
     def undo(row: Transaction) -> None:
         revision = newest[row.id]

@@ -97,8 +97,12 @@ async def book_transfer(
     for half in (prepared.leaving, prepared.arriving):
         if 0 in half.mistakes:
             raise RefusedError(half.mistakes[0])
-    source = await hold_portfolio(session, owner_id=owner_id, portfolio_id=source_id)
-    target = await hold_portfolio(session, owner_id=owner_id, portfolio_id=target_id)
+    source = await hold_portfolio(
+        session, owner_id=owner_id, portfolio_id=source_id, field="fromPortfolioId"
+    )
+    target = await hold_portfolio(
+        session, owner_id=owner_id, portfolio_id=target_id, field="toPortfolioId"
+    )
     for half, portfolio in ((prepared.leaving, source), (prepared.arriving, target)):
         if half.base_currency != portfolio.base_currency:
             raise OutdatedError

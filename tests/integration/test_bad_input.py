@@ -1,6 +1,16 @@
 """Wrong input: each kind gets a clear typed error and changes nothing."""
 
+from pathlib import Path
+
 import pytest
+from graphql import (
+    build_schema,
+    get_named_type,
+    is_enum_type,
+    is_list_type,
+    is_non_null_type,
+    is_required_input_field,
+)
 
 from resolvers.ids import encode_id
 
@@ -298,3 +308,43 @@ async def test_the_token_form_answers_as_oauth_has_it(demo):
 async def test_health_and_readiness(api):
     assert (await api.client.get("/healthz")).json() == {"status": "alive"}
     assert (await api.client.get("/readyz")).json() == {"status": "ready"}
+
+
+SCHEMA = build_schema((Path(__file__).parents[2] / "schema.graphql").read_text(encoding="utf-8"))
+WORDS = {
+    "ID": "x",
+    "String": "x",
+    "Symbol": "AAPL",
+    "CurrencyCode": "USD",
+    "Decimal": "1",
+    "DateTime": "2024-03-01T00:00:00Z",
+}
+SESSIONS = {"signUp", "signIn", "refreshSession", "signOut"}
+CHANGES = sorted(SCHEMA.mutation_type.fields.keys() - SESSIONS)
+
+
+def least(kind):
+    """Return the least value that an input type takes."""
+    if is_non_null_type(kind):
+        return least(kind.of_type)
+    if is_list_type(kind):
+        return []
+    if is_enum_type(kind):
+        return next(iter(kind.values))
+    if kind.name in WORDS:
+        return WORDS[kind.name]
+    return {
+        name: least(field.type)
+        for name, field in kind.fields.items()
+        if is_required_input_field(field)
+    }
+
+
+@pytest.mark.parametrize("mutation", CHANGES)
+async def test_nobody_changes_anything_without_signing_in(api, mutation):
+    kind = SCHEMA.mutation_type.fields[mutation].args["input"].type
+    title = get_named_type(kind).name
+    query = f"mutation($input: {title}!) {{ {mutation}(input: $input) {{ replayed }} }}"
+    answer = await api.ask(query, {"input": least(kind)})
+    codes = [error["extensions"]["code"] for error in answer["errors"]]
+    assert codes == ["UNAUTHENTICATED"]

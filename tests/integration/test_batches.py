@@ -176,6 +176,53 @@ async def test_a_broken_row_holds_the_file_back_unless_it_may_be_skipped(ledger)
     assert done["portfolio"]["cash"] == ["10 USD"]
 
 
+async def test_a_split_that_counts_already_is_refused_as_a_row(ledger):
+    split = "2024-03-02,split,AAPL,,,2\n"
+    content = f"date,type,symbol,quantity,price,new_units\n2024-03-01,buy,AAPL,1,1,\n{split}{split}"
+    done = await ledger.try_to("importTransactions", content=content)
+    assert fates(done) == ["HELD_BACK", "HELD_BACK", "REFUSED"]
+    assert mistakes(done) == {4: [("ALREADY_EXISTS", "occurredAt")]}
+    done = await ledger.record("importTransactions", content=content, skipRefused=True)
+    assert fates(done) == ["ADDED", "ADDED", "REFUSED"]
+    assert (await ledger.position())["quantity"] == "2"
+    rows = [
+        entry("SPLIT", "2024-03-02", symbol="AAPL", newUnits="2"),
+        entry("DEPOSIT", amount="1"),
+    ]
+    done = await ledger.try_to("recordTransactions", transactions=rows)
+    assert fates(done) == ["REFUSED", "HELD_BACK"]
+    assert mistakes(done) == {1: [("ALREADY_EXISTS", "occurredAt")]}
+
+
+LOTS = """id,date,type,symbol,quantity,price,lots
+a,2024-03-01,buy,AAPL,5,1,
+b,2024-03-02,sell,AAPL,1,1,"[[""x"",""1""]]"
+c,2024-03-02,sell,AAPL,1,1,"[[""y"",""1""]]"
+d,2024-03-03,sell,AAPL,9,1,"[[""a"",""3""],[""a"",""3""]]"
+e,2024-03-04,sell,AAPL,1,1,
+"""
+
+
+async def test_rows_that_name_lots_which_are_not_there_are_refused(ledger):
+    done = await ledger.try_to("importTransactions", content=LOTS)
+    assert fates(done) == ["HELD_BACK", "REFUSED", "REFUSED", "HELD_BACK", "HELD_BACK"]
+    assert mistakes(done) == {3: [("NOT_FOUND", "lots")], 4: [("NOT_FOUND", "lots")]}
+    done = await ledger.record("importTransactions", content=LOTS, skipRefused=True)
+    assert fates(done) == ["ADDED", "REFUSED", "REFUSED", "REFUSED", "ADDED"]
+    assert mistakes(done)[5] == [("INVALID", "lots")]
+    # Twice three are six of the five that there are.
+    assert (await ledger.position())["quantity"] == "4"
+    assert await verify_all(ledger.api.services.database) == (1, [])
+
+
+async def test_a_trial_of_a_file_with_refused_rows_tells_what_the_good_ones_would_do(ledger):
+    done = await ledger.record("importTransactions", content=LOTS, skipRefused=True, dryRun=True)
+    assert fates(done) == ["ADDED", "REFUSED", "REFUSED", "REFUSED", "ADDED"]
+    (preview,) = done["preview"]["portfolios"]
+    assert preview["positions"][0]["after"]["quantity"] == "4"
+    assert await ledger.see("version") == {"version": 0}
+
+
 async def test_columns_of_any_table_can_be_named(ledger):
     content = "When;What;Euros\n2024-03-01;deposit;10\n"
     mapping = [
@@ -368,6 +415,53 @@ async def test_an_export_into_the_portfolio_it_is_of_changes_nothing(api):
     assert {name: after[name] for name in after if name != "version"} == {
         name: before[name] for name in before if name != "version"
     }
+
+
+async def assert_comes_back(ledger, name="Copy"):
+    """Import an export into an empty portfolio and compare by the method that heeds names."""
+    copy = await Ledger.create(ledger.api, name)
+    await copy.record("importTransactions", content=(await exported(ledger, "CSV"))["content"])
+    assert await stored(copy) == await stored(ledger)
+    named = (
+        f"positions(lotMethod: SPECIFIC) {{ costBasis {MONEY} realizedGain {MONEY} "
+        f"lots {{ quantity cost {MONEY} openedAt }} }}"
+    )
+    assert await copy.see(named) == await ledger.see(named)
+
+
+async def test_an_export_names_lots_that_came_in_two_transfers(api):
+    await api.sign_up("ann")
+    ledger, away = await Ledger.create(api), await Ledger.create(api, "Away")
+    bought = await away.trade("BUY", "10", "100")
+    await ledger.trade("BUY", "10", "120", day="2024-02-01")
+    for day in ("2024-03-04", "2024-03-05"):
+        await away.record(
+            "transferUnits", toPortfolioId=ledger.key, symbol="AAPL", quantity="5", day=day
+        )
+    chosen = [{"openedById": bought["position"]["lots"][0]["openedById"], "quantity": "4"}]
+    await ledger.trade("SELL", "4", "150", lots=chosen, day="2024-03-06")
+    await ledger.trade("SELL", "4", "160", lots=chosen, day="2024-03-07")
+    await assert_comes_back(ledger)
+
+
+async def test_an_export_keeps_every_digit_of_what_was_divided(api):
+    await api.sign_up("ann")
+    ledger, away = await Ledger.create(api), await Ledger.create(api, "Away")
+    await away.trade("BUY", "10", "100.123456789012", fee="1")
+    await away.record(
+        "recordCorporateAction",
+        kind="SPLIT",
+        symbol="AAPL",
+        newUnits="3",
+        oldUnits="7",
+        day="2024-03-04",
+    )
+    await away.record(
+        "transferUnits", toPortfolioId=ledger.key, symbol="AAPL", quantity="1", day="2024-03-05"
+    )
+    # A seventh of thirty units, and the cost of one of them, have no end.
+    await assert_comes_back(ledger)
+    await assert_comes_back(away, name="Copy of away")
 
 
 async def test_an_export_has_a_name_and_a_type(api):

@@ -3,7 +3,7 @@
 import pytest
 
 from services.verification import verify_all
-from tests.ledger import OVERVIEW, Ledger, combined, correct, in_short
+from tests.ledger import OVERVIEW, Ledger, combined, correct, corrections_refused, in_short
 
 NOON = "T15:00:00Z"
 
@@ -547,6 +547,24 @@ async def test_a_transfer_needs_two_portfolios_of_ones_own_and_units_that_are_th
     assert await entries(away) == []
 
 
+async def test_an_archived_portfolio_gives_and_takes_no_units_or_cash(api):
+    await api.sign_up("ann")
+    home, away = await Ledger.create(api), await Ledger.create(api, "Away")
+    key = (await home.trade("BUY", "10", "100"))["entry"]["id"]
+    units = {"toPortfolioId": away.key, "symbol": "AAPL", "quantity": "1", "day": "2024-04-02"}
+    cash = {"toPortfolioId": away.key, "amount": "1"}
+    for ledger, name in ((away, "toPortfolioId"), (home, "fromPortfolioId")):
+        await api.data(
+            "mutation($input: ArchivePortfolioInput!) { archivePortfolio(input: $input) "
+            "{ replayed } }",
+            {"input": {"portfolioId": ledger.key}},
+        )
+        assert await home.refused("transferUnits", **units) == [("ARCHIVED", name)]
+        assert await home.refused("transferCash", **cash) == [("ARCHIVED", name)]
+    for mutation in ("voidTransaction", "updateTransaction", "undoTransactionChange"):
+        assert await corrections_refused(api, mutation, key) == [("ARCHIVED", "id")]
+
+
 # Currencies
 
 
@@ -581,21 +599,33 @@ async def test_prices_in_pence_become_pounds(ledger):
     assert (await ledger.overview())["invested"] == "943.75 USD"
 
 
-async def test_rates_of_a_fee_and_a_tax_in_pence_and_cents_become_those_of_the_currency(ledger):
+async def test_fees_and_taxes_in_pence_bring_rates_for_pence(ledger):
     bought = await ledger.trade(
         "BUY",
         "10",
         "100",
-        fee="1000",
+        "SAP.DE",
+        exchangeRate="1.25",
+        fee="500",
         feeCurrency="GBp",
-        feeExchangeRate="0.0117",
-        tax="400",
-        taxCurrency="ZAc",
-        taxExchangeRate="0.0005",
+        feeExchangeRate="0.0125",
+        tax="100",
+        taxCurrency="GBX",
+        taxExchangeRate="0.0125",
     )
-    assert bought["entry"]["cashEffects"] == ["-1000 USD", "-10 GBP", "-4 ZAR"]
-    # 1,000 + 10 x 1.17 + 4 x 0.05
-    assert bought["position"]["costBasis"] == "1011.9 USD"
+    assert bought["entry"]["cashEffects"] == ["-1000 EUR", "-6 GBP"]
+    # 6 pounds at 1.25 dollars are 6 euros at 1.25 dollars.
+    assert bought["position"]["fees"] == "6 EUR"
+    assert (await ledger.overview())["invested"] == "1257.5 USD"
+
+
+async def test_a_price_in_pence_has_no_more_decimals_than_one_in_pounds(ledger):
+    trade = {"symbol": "VOD.L", "side": "BUY", "quantity": "1", "currency": "GBp"}
+    assert await ledger.refused("recordTrade", price="75.12345678901", **trade) == [
+        ("OUT_OF_RANGE", "price")
+    ]
+    done = await ledger.record("recordTrade", price="75.1234567891", **trade)
+    assert done["position"]["lots"][0]["cost"] == "0.75 GBP"
 
 
 async def test_a_trade_in_another_currency_than_the_instruments_by_its_own_rates(api):

@@ -270,23 +270,47 @@ async def test_an_undo_is_refused_when_a_later_sale_needs_what_is(ledger):
     assert (await ledger.position())["quantity"] == "1"
 
 
-async def test_a_change_or_an_undo_does_not_let_a_split_count_twice(ledger):
+async def test_an_undo_does_not_bring_back_an_id_that_is_taken_since(ledger):
+    key = key_of(await ledger.trade("BUY", "10", "100", externalId="a-1"))
+    await correct(ledger.api, "updateTransaction", key, externalId=None)
+    await ledger.trade("BUY", "10", "100", externalId="a-1")
+    assert await corrections_refused(ledger.api, "undoTransactionChange", key) == [
+        ("ALREADY_EXISTS", "id")
+    ]
+
+
+async def test_no_correction_makes_a_split_count_twice(ledger):
     await ledger.trade("BUY", "10", "100")
-    split = {"kind": "SPLIT", "symbol": "AAPL", "newUnits": "4", "day": "2024-03-04"}
-    key = key_of(await ledger.record("recordCorporateAction", **split))
-    await correct(ledger.api, "voidTransaction", key)
-    again = key_of(await ledger.record("recordCorporateAction", **split))
-    refused = [("ALREADY_EXISTS", "id")]
-    assert await corrections_refused(ledger.api, "undoTransactionChange", key) == refused
-    assert (await ledger.position())["quantity"] == "40"
-    await correct(ledger.api, "updateTransaction", again, occurredAt="2024-03-05T15:00:00Z")
-    await correct(ledger.api, "undoTransactionChange", key)
-    assert await corrections_refused(ledger.api, "undoTransactionChange", again) == refused
-    merger = split | {"kind": "MERGER", "relatedSymbol": "BUYER"}
-    other = key_of(await ledger.record("recordCorporateAction", **merger))
-    assert await corrections_refused(
-        ledger.api, "updateTransaction", other, kind="SPLIT", relatedSymbol=None
-    ) == [("ALREADY_EXISTS", "occurredAt")]
+    split = {"kind": "SPLIT", "symbol": "AAPL", "newUnits": "2"}
+    first = key_of(await ledger.record("recordCorporateAction", day="2024-04-02", **split))
+    await correct(ledger.api, "voidTransaction", first)
+    await ledger.record("recordCorporateAction", day="2024-04-02", **split)
+    assert await corrections_refused(ledger.api, "undoTransactionChange", first) == [
+        ("ALREADY_EXISTS", "id")
+    ]
+    other = key_of(await ledger.record("recordCorporateAction", day="2024-04-03", **split))
+    found = await corrections_refused(
+        ledger.api, "updateTransaction", other, occurredAt="2024-04-02T10:00:00Z"
+    )
+    assert found == [("ALREADY_EXISTS", "occurredAt")]
+    await correct(ledger.api, "updateTransaction", other, newUnits="3")
+    assert (await ledger.position())["quantity"] == "60"
+    renamed = await ledger.record(
+        "recordCorporateAction",
+        kind="SYMBOL_CHANGE",
+        symbol="AAPL",
+        relatedSymbol="NEW",
+        occurredAt="2024-04-03T20:00:00Z",
+    )
+    found = await corrections_refused(
+        ledger.api,
+        "updateTransaction",
+        key_of(renamed),
+        kind="SPLIT",
+        relatedSymbol=None,
+        newUnits="2",
+    )
+    assert found == [("ALREADY_EXISTS", "occurredAt")]
 
 
 async def test_an_undo_does_not_take_back_an_external_id_that_is_given_away(ledger):

@@ -7,6 +7,7 @@ from models.users import user_by_name
 from services.booking import book, hold_portfolio, prepare
 from services.demo import GROWTH
 from services.portfolios import create_portfolio
+from tests.ledger import Ledger, all_sorts, combined
 
 CANONICAL = default_tabs()[0]["query"]
 
@@ -46,3 +47,79 @@ async def test_asking_again_within_the_minute_asks_no_provider(demo):
     calls = dict(demo.services.market.calls)
     await demo.data(CANONICAL)
     assert dict(demo.services.market.calls) == calls
+
+
+READS = {
+    "lots(first: 100) { nodes { quantity instrument { symbol quote { price } } } }": 6,
+    "realizedGains(first: 100) { nodes { gain { amount } closedBy { kind } } }": 8,
+    "positions(lotMethod: LIFO) { symbol lots { quantity } }": 7,
+    "transactions(first: 100) { nodes { history { changedBy fields { field } } } }": 4,
+    "transactionsExport { content }": 7,
+}
+
+
+@pytest.mark.parametrize("read", READS)
+async def test_a_read_costs_as_many_statements_whatever_the_length_of_the_ledger(api, read):
+    await api.sign_up("ann")
+    ledger = await all_sorts(api)
+    assert await statements(api, ledger.see(read)) == READS[read]
+    rows = [trade("BUY", day) for day in range(1, 21)] + [trade("SELL", day) for day in range(1, 6)]
+    await ledger.record("recordTransactions", transactions=rows)
+    assert await statements(api, ledger.see(read)) == READS[read]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        "positions { symbol lots { quantity } } overview { value { amount } } cash { amount }",
+        "lots { nodes { quantity } } realizedGains { nodes { gain { amount } } }",
+    ],
+)
+async def test_all_portfolios_as_one_cost_as_many_statements_whatever_their_number(api, fields):
+    await api.sign_up("ann")
+    await all_sorts(api)
+    before = await statements(api, combined(api, fields))
+    for number in range(3):
+        more = await Ledger.create(api, f"More {number}")
+        await more.record("recordTransactions", transactions=[trade("BUY", 1), trade("SELL", 2)])
+    assert await statements(api, combined(api, fields)) == before
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+async def test_a_booking_costs_as_many_statements_whatever_the_length_of_the_ledger(api, dry_run):
+    await api.sign_up("ann")
+    ledger = await Ledger.create(api)
+    bookings = (
+        ("recordTrade", {"side": "SELL", "symbol": "AAPL", "quantity": "1", "price": "1"}),
+        ("recordCashTransfer", {"direction": "DEPOSIT", "amount": "1"}),
+    )
+    await ledger.record("recordTransactions", transactions=[trade("BUY", 1, "50")])
+    costs = []
+    for days in (range(1, 3), range(3, 23)):
+        rows = [trade("SELL", day) for day in days]
+        await ledger.record("recordTransactions", transactions=rows)
+        costs.append(
+            [
+                await statements(
+                    api, ledger.record(mutation, day="2024-05-02", dryRun=dry_run, **fields)
+                )
+                for mutation, fields in bookings
+            ]
+        )
+    assert costs[0] == costs[1]
+
+
+def trade(kind, day, quantity="1"):
+    return {
+        "kind": kind,
+        "occurredAt": f"2024-04-{day:02}T10:00:00Z",
+        "symbol": "AAPL",
+        "quantity": quantity,
+        "price": "100",
+    }
+
+
+async def statements(api, asked):
+    before = api.services.database.statements
+    await asked
+    return api.services.database.statements - before

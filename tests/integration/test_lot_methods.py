@@ -306,6 +306,22 @@ async def test_a_transfer_takes_the_lots_it_names(api):
     assert await home.lots() == [("2024-03-01", "10", "1000 USD"), ("2024-03-04", "6", "720 USD")]
 
 
+async def test_a_sale_takes_a_lot_that_came_by_the_method_of_where_it_was(api):
+    await api.sign_up("ann")
+    home = await Ledger.create(api, lotMethod="LIFO")
+    away = await Ledger.create(api, "Away", lotMethod="SPECIFIC")
+    await home.trade("BUY", "10", "100")
+    await home.trade("BUY", "10", "120", day="2024-03-04")
+    await home.record(
+        "transferUnits", toPortfolioId=away.key, symbol="AAPL", quantity="5", day="2024-03-05"
+    )
+    (lot,) = (await away.position())["lots"]
+    assert in_short(lot) == ("2024-03-04", "5", "600 USD")
+    chosen = [{"openedById": lot["openedById"], "quantity": "2"}]
+    sold = await away.trade("SELL", "2", "130", day="2024-03-06", lots=chosen)
+    assert sold["position"]["realizedGain"] == "20 USD"
+
+
 # What made a gain, and fees
 
 

@@ -10,6 +10,7 @@ from analytics.events import Method
 from analytics.statement import Mark, reconcile
 from analytics.valuation import Reason
 from models.transactions import CHARGES, FLOWS, INCOME, TRADES, Kind, Transaction
+from services.combined import Report
 from services.entries import Terms
 from services.statement import activities_of, period_of
 
@@ -110,7 +111,10 @@ def period(rows, *, method=Method.FIFO, mark_at, rate_at, factors=None, first=FI
         symbols=SYMBOLS,
         mark_at=mark_at,
         rate_at=rate_at,
-        factors={(1, day): (factors or {}).get(day, Decimal(1)) for day in days},
+        report=Report(
+            currency="CHF" if factors else "EUR",
+            factors={(1, day): (factors or {}).get(day, Decimal(1)) for day in days},
+        ),
     )
 
 
