@@ -113,7 +113,7 @@ class Transaction(Base, table=True):
     in another currency moves cash in that one. Rates are units of base currency for one unit:
     ``rate`` of ``currency`` (the booking's own, or the market's of ``rate_day``),
     ``instrument_rate`` of the instrument's currency, ``fee_rate`` and ``tax_rate``; null if not
-    known, or for the last three if the same as ``rate``.
+    known, or for the last three if the same as ``rate``. Where each comes from its source tells.
 
     Corporate actions make ``ratio_new`` units of ``related_instrument_id`` out of ``ratio_old``,
     and ``cost_share`` is the fraction of the cost that goes to them (spin-off) or is paid for in
@@ -164,15 +164,18 @@ class Transaction(Base, table=True):
     fee: Decimal = Field(default=Decimal(0), sa_type=ExactDecimal)
     fee_currency: str | None = Field(default=None, sa_type=String)
     fee_rate: Decimal | None = Field(default=None, sa_type=ExactDecimal)
+    fee_rate_source: str | None = Field(default=None, sa_type=String)
     tax: Decimal = Field(default=Decimal(0), sa_type=ExactDecimal)
     tax_currency: str | None = Field(default=None, sa_type=String)
     tax_rate: Decimal | None = Field(default=None, sa_type=ExactDecimal)
+    tax_rate_source: str | None = Field(default=None, sa_type=String)
     settlement_currency: str = Field(sa_type=String)
     rate: Decimal | None = Field(default=None, sa_type=ExactDecimal)
     rate_day: date | None = Field(default=None, sa_type=Date)
     rate_source: str | None = Field(default=None, sa_type=String)
     instrument_currency: str | None = Field(default=None, sa_type=String)
     instrument_rate: Decimal | None = Field(default=None, sa_type=ExactDecimal)
+    instrument_rate_source: str | None = Field(default=None, sa_type=String)
     ratio_new: Decimal | None = Field(default=None, sa_type=ExactDecimal)
     ratio_old: Decimal | None = Field(default=None, sa_type=ExactDecimal)
     cost_share: Decimal | None = Field(default=None, sa_type=ExactDecimal)

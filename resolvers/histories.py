@@ -77,7 +77,9 @@ async def histories_of_entries(
 
 
 _SYMBOLS = {"instrument_id": "symbol", "related_instrument_id": "relatedSymbol"}
-_INTERNAL = frozenset({"updated_at", "lot_rates"})
+_INTERNAL = frozenset(
+    {"updated_at", "lot_rates", "fee_rate_source", "tax_rate_source", "instrument_rate_source"}
+)
 """Columns that say nothing to a person; who and when a change tells itself."""
 
 

@@ -114,7 +114,8 @@ class PortfolioMutations:
 
     @strawberry.mutation(
         description="Change a portfolio. Errors: NOT_FOUND, REQUIRED, TOO_LONG, INVALID, "
-        "UNKNOWN_CURRENCY, ALREADY_EXISTS, LEDGER_NOT_EMPTY, OVERSOLD, IDEMPOTENCY_CONFLICT."
+        "UNKNOWN_CURRENCY, ALREADY_EXISTS, LEDGER_NOT_EMPTY, OVERSOLD, ARCHIVED, "
+        "IDEMPOTENCY_CONFLICT."
     )
     async def update_portfolio(
         self, info: Info[Context, None], input: UpdatePortfolioInput

@@ -15,7 +15,8 @@ from models.database import chunks
 from models.drafts import Draft
 from models.portfolios import Portfolio
 from models.transactions import Kind, splits_of
-from services.booking import Prepared, RefusedPlacesError, book, taken_external_ids
+from services.booking import Prepared, RefusedPlacesError, book
+from services.entry_ids import taken_external_ids
 from services.errors import Mistake, MistakeCode, RefusedError
 
 ROUNDS = 10

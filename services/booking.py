@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from analytics.money import ONE, ZERO, plain, total
 from datasources.market import Market
 from models.base import row_key
-from models.database import chunks, insert_all
+from models.database import insert_all
 from models.drafts import Draft
 from models.instruments import Instrument
 from models.market import InstrumentMatch, Rate, RateQuestion
@@ -25,13 +25,11 @@ from models.transactions import (
     RateSource,
     Transaction,
     booked_since,
-    entries_by_key,
-    external_ids,
     newest_key,
     splits_on,
 )
 from models.users import user_for_update
-from services.entry_ids import read_own_id
+from services.entry_ids import keys_of_ids, taken_external_ids
 from services.errors import (
     Mistake,
     MistakeCode,
@@ -282,10 +280,16 @@ def columns_of(
         rate = settled.rates.get(other)
         return own if own is not None else (rate.value if rate else None)
 
+    def source_of(other: str | None, own: Decimal | None) -> str | None:
+        if other in (None, base_currency):
+            return None
+        if own is not None:
+            return RateSource.BOOKED.value
+        return RateSource.MARKET.value if other in settled.rates else None
+
     market = settled.rates.get(currency) if draft.rate is None else None
-    source = None
-    if currency != base_currency:
-        source = RateSource.BOOKED if draft.rate is not None else market and RateSource.MARKET
+    # A fee within the cost of units that came in may have a rate of its own in the same currency.
+    paid_in = draft.fee_currency or (currency if draft.fee_rate else None)
     return {
         "instrument_id": instrument and instrument.id,
         "related_instrument_id": related and related.id,
@@ -298,18 +302,19 @@ def columns_of(
         "currency": currency,
         "fee": draft.fee,
         "fee_currency": draft.fee_currency,
-        "fee_rate": rate_of(
-            draft.fee_currency or (currency if draft.fee_rate else None), draft.fee_rate
-        ),
+        "fee_rate": rate_of(paid_in, draft.fee_rate),
+        "fee_rate_source": source_of(paid_in, draft.fee_rate),
         "tax": draft.tax,
         "tax_currency": draft.tax_currency,
         "tax_rate": rate_of(draft.tax_currency, draft.tax_rate),
+        "tax_rate_source": source_of(draft.tax_currency, draft.tax_rate),
         "settlement_currency": settled.settlement_currency,
         "rate": rate_of(currency, draft.rate),
         "rate_day": market.day if market else None,
-        "rate_source": source.value if source else None,
+        "rate_source": source_of(currency, draft.rate),
         "instrument_currency": settled.instrument_currency,
         "instrument_rate": rate_of(settled.instrument_currency, draft.instrument_rate),
+        "instrument_rate_source": source_of(settled.instrument_currency, draft.instrument_rate),
         "ratio_new": draft.ratio_new,
         "ratio_old": draft.ratio_old,
         "cost_share": draft.cost_share,
@@ -317,37 +322,6 @@ def columns_of(
         "note": draft.note,
         "external_id": draft.external_id,
     }
-
-
-async def taken_external_ids(
-    session: AsyncSession, portfolio_id: int, drafts: Sequence[Draft]
-) -> set[str]:
-    """Return which of the drafts' external ids the portfolio already has."""
-    wanted = {draft.external_id for draft in drafts if draft.external_id is not None}
-    return set(await keys_of_ids(session, portfolio_id, wanted))
-
-
-async def keys_of_ids(
-    session: AsyncSession, portfolio_id: int, wanted: Collection[str]
-) -> dict[str, int]:
-    """Return the entries that a portfolio has under external ids, by id.
-
-    Those without one are known by the id they are exported by.
-    """
-    found: dict[str, int] = {}
-    for texts in chunks(sorted(wanted)):
-        for text, key in await session.execute(external_ids(portfolio_id, list(texts))):
-            found[text or ""] = key or 0
-    own = {text: one for text in wanted if (one := read_own_id(text)) is not None}
-    for keys in chunks(sorted({one.key for one in own.values()})):
-        rows = await session.scalars(entries_by_key(portfolio_id, list(keys)))
-        entries = {row_key(row.id): row for row in rows}
-        found |= {
-            text: one.key
-            for text, one in own.items()
-            if one.key in entries and one.names(entries[one.key])
-        }
-    return found
 
 
 async def _name_lots(

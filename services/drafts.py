@@ -95,8 +95,11 @@ def outward(field: str) -> str:
 
 
 def draft_of(entry: Transaction, *, symbol: str | None, related_symbol: str | None) -> Draft:
-    """Return the draft that would book an entry again; the market's rate is left to be asked."""
-    booked = entry.rate_source == RateSource.BOOKED.value
+    """Return the draft that would book an entry again; the market's rates are left to be asked."""
+
+    def booked(rate: Decimal | None, source: str | None) -> Decimal | None:
+        return rate if source == RateSource.BOOKED.value else None
+
     return Draft(
         kind=Kind(entry.kind),
         occurred_at=entry.occurred_at,
@@ -107,15 +110,15 @@ def draft_of(entry: Transaction, *, symbol: str | None, related_symbol: str | No
         currency=entry.currency,
         fee=entry.fee,
         fee_currency=entry.fee_currency,
-        fee_rate=entry.fee_rate,
+        fee_rate=booked(entry.fee_rate, entry.fee_rate_source),
         tax=entry.tax,
         tax_currency=entry.tax_currency,
-        tax_rate=entry.tax_rate,
+        tax_rate=booked(entry.tax_rate, entry.tax_rate_source),
         settlement_currency=entry.settlement_currency
         if entry.settlement_currency != entry.currency
         else None,
-        rate=entry.rate if booked else None,
-        instrument_rate=entry.instrument_rate,
+        rate=booked(entry.rate, entry.rate_source),
+        instrument_rate=booked(entry.instrument_rate, entry.instrument_rate_source),
         related_symbol=related_symbol,
         ratio_new=entry.ratio_new,
         ratio_old=entry.ratio_old,
@@ -127,14 +130,20 @@ def draft_of(entry: Transaction, *, symbol: str | None, related_symbol: str | No
     )
 
 
+_RATED = {
+    "fee_rate": {"fee_currency"},
+    "tax_rate": {"tax_currency"},
+    "instrument_rate": {"symbol"},
+    "rate": {"currency", "symbol"},
+}
+"""The fields that decide of which currency a rate is."""
+
+
 def changed_draft(draft: Draft, changes: Mapping[str, Any]) -> Draft:
-    """Apply changes to a draft; rates that no longer fit what they were for are asked anew."""
-    for name in ("fee", "tax", "instrument"):
-        related = {"occurred_at", f"{name}_currency", "currency", "symbol"} & changes.keys()
-        if related and f"{name}_rate" not in changes:
-            changes = {**changes, f"{name}_rate": None}
-    if {"currency", "symbol"} & changes.keys() and "rate" not in changes:
-        changes = {**changes, "rate": None}
+    """Apply changes to a draft; a rate goes with the currency it is of."""
+    for rate, sources in _RATED.items():
+        if sources & changes.keys() and rate not in changes:
+            changes = {**changes, rate: None}
     for one, other in (("price", "amount"), ("amount", "price")):
         # Kinds that take either take the one that is given now.
         either = {"price", "amount"} <= SHAPES[draft.kind].money

@@ -1,9 +1,15 @@
-"""The ids that entries without an external id are exported by, so that an import knows them."""
+"""External ids: which a portfolio has, and those that entries without one are exported by."""
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from models.transactions import Transaction
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from models.base import row_key
+from models.database import chunks
+from models.drafts import Draft
+from models.transactions import Transaction, entries_by_key, external_ids
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MAX_LENGTH = 60
@@ -43,3 +49,34 @@ def read_own_id(text: str) -> OwnId | None:
     if not (key.isdecimal() and recorded.isdecimal() and int(key) < 2**63):
         return None
     return OwnId(int(key), int(recorded))
+
+
+async def taken_external_ids(
+    session: AsyncSession, portfolio_id: int, drafts: Sequence[Draft]
+) -> set[str]:
+    """Return which of the drafts' external ids the portfolio already has."""
+    wanted = {draft.external_id for draft in drafts if draft.external_id is not None}
+    return set(await keys_of_ids(session, portfolio_id, wanted))
+
+
+async def keys_of_ids(
+    session: AsyncSession, portfolio_id: int, wanted: Collection[str]
+) -> dict[str, int]:
+    """Return the entries that a portfolio has under external ids, by id.
+
+    Those without one are known by the id they are exported by.
+    """
+    found: dict[str, int] = {}
+    for texts in chunks(sorted(wanted)):
+        for text, key in await session.execute(external_ids(portfolio_id, list(texts))):
+            found[text or ""] = key or 0
+    own = {text: one for text in wanted if (one := read_own_id(text)) is not None}
+    for keys in chunks(sorted({one.key for one in own.values()})):
+        rows = await session.scalars(entries_by_key(portfolio_id, list(keys)))
+        entries = {row_key(row.id): row for row in rows}
+        found |= {
+            text: one.key
+            for text, one in own.items()
+            if one.key in entries and one.names(entries[one.key])
+        }
+    return found

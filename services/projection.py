@@ -106,10 +106,10 @@ async def apply_change(
 ) -> None:
     """Bring the projection up to date after entries were added or voided, and bump versions.
 
-    Raises RefusedError when an entry names lots that are not there, or pays cash for units sold
-    short, and OversoldError when a sale finds fewer units than it needs, or fewer than before the
-    change, or no longer the lots it names; a ``lenient`` change keeps a sale of too many units,
-    and its gain is then unknown.
+    Raises RefusedError when an entry names lots that are not there or pays cash for units sold
+    short, or an archived portfolio would change. Raises OversoldError when a sale finds fewer
+    units than it needs, or fewer than before the change, or no longer the lots it names; a
+    ``lenient`` change keeps a sale of too many units, and its gain is then unknown.
     """
     portfolios = await _owned(session, owner_id)
     touched = pools_of([*added, *removed])
@@ -120,9 +120,10 @@ async def apply_change(
         raise OversoldError(lack)
     states = await aside(entries, instrument_states, entries, terms=terms)
     _check_paid(states, entries, added=added)
-    await _rewrite_positions(session, states, pools=pools, lenient=lenient)
-    changed = {portfolio_id for portfolio_id, _ in pools}
+    rewritten = await _rewrite_positions(session, states, pools=pools, lenient=lenient)
     arrived, left = by_portfolio(added), by_portfolio(removed)
+    _check_open(portfolios, rewritten | arrived.keys() | left.keys())
+    changed = {key for key, _ in pools if portfolios[key].archived_at is None}
     for portfolio_id in sorted(arrived.keys() | left.keys()):
         come, gone = (_movements(group.get(portfolio_id, ())) for group in (arrived, left))
         await _add_cash(session, portfolio_id, added=come, removed=gone)
@@ -139,15 +140,24 @@ async def _owned(session: AsyncSession, owner_id: int) -> dict[int, Portfolio]:
     return {row_key(row.id): row for row in rows}
 
 
+def _check_open(portfolios: Mapping[int, Portfolio], changed: Iterable[int]) -> None:
+    for portfolio_id in sorted(changed):
+        portfolio = portfolios[portfolio_id]
+        if portfolio.archived_at is not None:
+            message = f"This would change the portfolio {portfolio.name!r}, which is archived."
+            raise refuse(MistakeCode.ARCHIVED, message)
+
+
 async def _rewrite_positions(
     session: AsyncSession,
     states: Mapping[Pool, InstrumentState],
     *,
     pools: Collection[Pool],
     lenient: bool,
-) -> None:
+) -> set[int]:
+    """Write the positions of pools, and return the portfolios of those that are not as before."""
     if not pools:
-        return
+        return set()
     rows = {
         (row.portfolio_id, row.instrument_id): row
         for chunk in chunks(sorted(pools))
@@ -155,19 +165,24 @@ async def _rewrite_positions(
     }
     if not lenient:
         _check_covered(states, rows)
+    changed: set[int] = set()
     for pool in sorted(pools):
         row, state = rows.get(pool), states.get(pool)
         if state is None:
             if row is not None:
+                changed.add(pool[0])
                 await session.delete(row)
             continue
         figures = _figures(state)
         if row is None:
             row = Position(portfolio_id=pool[0], instrument_id=pool[1], **figures)
             rows[pool] = row
+            changed.add(pool[0])
             session.add(row)
         for name, value in figures.items():
-            setattr(row, name, value)
+            if getattr(row, name) != value:
+                changed.add(pool[0])
+                setattr(row, name, value)
     await session.flush()
     lots = [
         lot
@@ -175,16 +190,18 @@ async def _rewrite_positions(
         if pool in states
         for lot in _lots(states[pool], position_id=row_key(rows[pool].id))
     ]
-    await _write_lots(session, [row_key(row.id) for row in rows.values()], lots=lots)
+    owners = {row_key(row.id): pool[0] for pool, row in rows.items()}
+    relotted = await _write_lots(session, list(owners), lots=lots)
+    return changed | {owners[position_id] for position_id in relotted}
 
 
 async def _write_lots(
     session: AsyncSession, position_ids: Sequence[int], *, lots: Iterable[LotRow]
-) -> None:
+) -> set[int]:
     """Write the lots of positions, leaving alone those that are stored already.
 
     Lots opened at the same moment stand in the order of their keys: all of them are written anew
-    when one of them differs.
+    when one of them differs. Returns the positions whose lots are not as before.
     """
     stored: dict[LotRow, dict[int, LotRow]] = {}
     for chunk in chunks(position_ids):
@@ -207,6 +224,7 @@ async def _write_lots(
     if gone:
         await session.execute(delete_lot(), gone)
     await insert_all(session, Lot, fresh)
+    return {position_id for position_id, _ in changed}
 
 
 def _check_covered(states: Mapping[Pool, InstrumentState], rows: Mapping[Pool, Position]) -> None:
@@ -350,8 +368,11 @@ async def _write_totals(
     await upsert(session, PortfolioTotals, [row])
 
 
-async def rebuild(session: AsyncSession, portfolio: Portfolio) -> None:
-    """Derive the whole projection of a portfolio anew from its ledger."""
+async def rebuild(session: AsyncSession, portfolio: Portfolio, *, repair: bool = False) -> None:
+    """Derive the whole projection of a portfolio anew from its ledger.
+
+    Raises RefusedError when that changes another one that is archived, unless it is a ``repair``.
+    """
     portfolio_id = row_key(portfolio.id)
     portfolios = await _owned(session, portfolio.owner_id)
     entries = await read_entries(session, ledger([portfolio_id]))
@@ -363,13 +384,15 @@ async def rebuild(session: AsyncSession, portfolio: Portfolio) -> None:
     states = instrument_states(
         await entries_of(session, pools), terms=terms_of(portfolios.values())
     )
-    await _rewrite_positions(session, states, pools=pools, lenient=True)
+    rewritten = await _rewrite_positions(session, states, pools=pools, lenient=True)
+    if not repair:
+        _check_open(portfolios, rewritten - {portfolio_id})
     await session.execute(delete(CashBalance).where(col(CashBalance.portfolio_id) == portfolio_id))
     movements = _movements(entries)
     await _write_cash(session, portfolio_id, balances=cash_of(movements))
     first = min((entry.occurred_at.date() for entry in entries), default=None)
     await _write_totals(session, portfolio_id, totals=sum_totals(movements), first_day=first)
-    for changed in {pool[0] for pool in pools} | {portfolio_id}:
+    for changed in rewritten | {portfolio_id}:
         portfolios[changed].version += 1
 
 

@@ -17,12 +17,12 @@ from services.booking import (
     columns_of,
     hold_portfolio,
     instruments_for,
-    keys_of_ids,
     oversold_mistake,
     repeated_splits,
 )
 from services.checks import Checks
 from services.drafts import draft_of
+from services.entry_ids import keys_of_ids
 from services.errors import MistakeCode, RefusedError, refuse
 from services.history import Action, copy_of, note_change, restore, snapshot
 from services.projection import OversoldError, apply_change

@@ -23,8 +23,8 @@ from services.booking import (
     instruments_for,
     oversold_mistake,
     prepare,
-    taken_external_ids,
 )
+from services.entry_ids import taken_external_ids
 from services.errors import MistakeCode, RefusedError, refuse
 from services.instruments import known_instruments
 from services.pools import entries_of, tied

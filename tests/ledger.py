@@ -108,6 +108,16 @@ class Ledger:
         done = await self.try_to(mutation, **fields)
         return [(error["code"], ".".join(error["field"] or ())) for error in done["userErrors"]]
 
+    async def change_terms(self, mutation="updatePortfolio", **terms):
+        """Change the portfolio itself; return what is wrong by code and field."""
+        title = mutation[0].upper() + mutation[1:]
+        answer = await self.api.data(
+            f"mutation($input: {title}Input!) {{ {mutation}(input: $input) {{ {ERRORS} }} }}",
+            {"input": {"portfolioId": self.key} | terms},
+        )
+        errors = answer[mutation]["userErrors"]
+        return [(error["code"], ".".join(error["field"] or ())) for error in errors]
+
     async def see(self, fields):
         """Read fields of the portfolio."""
         answer = await self.api.data(

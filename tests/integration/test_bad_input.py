@@ -59,7 +59,7 @@ async def refused(api, **wrong):
         ({"quantity": "-1"}, "OUT_OF_RANGE", "quantity"),
         ({"quantity": "0"}, "OUT_OF_RANGE", "quantity"),
         ({"quantity": "1000000000000000"}, "OUT_OF_RANGE", "quantity"),
-        ({"quantity": "0.0000000000001"}, "OUT_OF_RANGE", "quantity"),
+        ({"quantity": "0.0000000000000000001"}, "OUT_OF_RANGE", "quantity"),
         ({"price": "-0.01"}, "OUT_OF_RANGE", "price"),
         ({"fee": "-1"}, "OUT_OF_RANGE", "fee"),
         ({"occurredAt": "2024-06-15T15:00:00Z"}, "IN_FUTURE", "occurredAt"),

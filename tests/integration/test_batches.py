@@ -176,6 +176,21 @@ async def test_a_broken_row_holds_the_file_back_unless_it_may_be_skipped(ledger)
     assert done["portfolio"]["cash"] == ["10 USD"]
 
 
+async def test_a_split_that_counts_already_is_known_and_another_one_of_that_day_is_refused(ledger):
+    split = "2024-03-02,split,AAPL,,,2\n"
+    content = f"date,type,symbol,quantity,price,new_units\n2024-03-01,buy,AAPL,1,1,\n{split}{split}"
+    done = await ledger.record("importTransactions", content=content)
+    assert fates(done) == ["ADDED", "ADDED", "KNOWN"]
+    assert (await ledger.position())["quantity"] == "2"
+    rows = [
+        entry("SPLIT", "2024-03-02", symbol="AAPL", newUnits="3"),
+        entry("DEPOSIT", amount="1"),
+    ]
+    done = await ledger.try_to("recordTransactions", transactions=rows)
+    assert fates(done) == ["REFUSED", "HELD_BACK"]
+    assert mistakes(done) == {1: [("ALREADY_EXISTS", "occurredAt")]}
+
+
 LOTS = """id,date,type,symbol,quantity,price,lots
 a,2024-03-01,buy,AAPL,5,1,
 b,2024-03-02,sell,AAPL,1,1,"[[""x"",""1""]]"
@@ -496,7 +511,7 @@ async def test_a_split_that_a_file_tells_twice_counts_once(ledger):
     assert (await ledger.position())["quantity"] == "39"
 
 
-CHAIN = """id,date,type,symbol,quantity,price,lots
+CHOICES = """id,date,type,symbol,quantity,price,lots
 a,2024-03-01,buy,AAPL,10,100,
 b,2024-03-02,buy,AAPL,10,110,
 c,2024-03-05,sell,AAPL,4,130,"[[""nobody"", ""4""]]"
@@ -508,10 +523,10 @@ g,2024-03-08,buy,MSFT,4,130,"[[""f"", ""4""]]"
 
 
 async def test_lots_that_are_not_there_are_the_mistake_of_the_row_that_names_them(ledger):
-    done = await ledger.try_to("importTransactions", content=CHAIN)
+    done = await ledger.try_to("importTransactions", content=CHOICES)
     assert fates(done) == ["HELD_BACK"] * 2 + ["REFUSED"] + ["HELD_BACK"] * 4
     assert mistakes(done) == {4: [("NOT_FOUND", "lots")]}
-    done = await ledger.record("importTransactions", content=CHAIN, skipRefused=True)
+    done = await ledger.record("importTransactions", content=CHOICES, skipRefused=True)
     assert fates(done) == ["ADDED", "ADDED", "REFUSED", "REFUSED", "ADDED", "REFUSED", "REFUSED"]
     # The short named a row that was refused, and the purchase after it named the short.
     assert mistakes(done) == {
@@ -526,7 +541,7 @@ async def test_lots_that_are_not_there_are_the_mistake_of_the_row_that_names_the
     assert (await ledger.position())["quantity"] == "16"
     assert await verify_all(ledger.api.services.database) == (1, [])
     dry = await ledger.record(
-        "importTransactions", content=CHAIN, skipRefused=True, dryRun=True, mapping=None
+        "importTransactions", content=CHOICES, skipRefused=True, dryRun=True, mapping=None
     )
     assert fates(dry)[:3] == ["KNOWN", "KNOWN", "REFUSED"]
 

@@ -71,17 +71,6 @@ async def test_a_trade_that_crosses_zero_closes_and_opens(api):
     ]
 
 
-async def new_terms(ledger, **terms):
-    """Change the terms of a portfolio; return what is wrong by code and field."""
-    answer = await ledger.api.data(
-        "mutation($input: UpdatePortfolioInput!) { updatePortfolio(input: $input) "
-        "{ userErrors { code field } } }",
-        {"input": {"portfolioId": ledger.key} | terms},
-    )
-    errors = answer["updatePortfolio"]["userErrors"]
-    return [(error["code"], ".".join(error["field"] or ())) for error in errors]
-
-
 SALE = "date,type,symbol,quantity,price\n2024-03-04,sell,AAPL,5,100\n"
 """A file may sell what its ledger does not have."""
 
@@ -89,18 +78,18 @@ SALE = "date,type,symbol,quantity,price\n2024-03-04,sell,AAPL,5,100\n"
 async def test_once_shorts_are_allowed_what_was_missing_is_short(ledger):
     await ledger.record("importTransactions", content=SALE)
     assert (await ledger.position())["missingQuantity"] == "5"
-    assert await new_terms(ledger, allowShort=True) == []
+    assert await ledger.change_terms(allowShort=True) == []
     position = await ledger.position()
     assert (position["quantity"], position["missingQuantity"]) == ("-5", "0")
     assert position["costBasis"] == "-500 USD"
     assert await verify_all(ledger.api.services.database) == (1, [])
-    assert await new_terms(ledger, allowShort=False) == [("OVERSOLD", "allowShort")]
+    assert await ledger.change_terms(allowShort=False) == [("OVERSOLD", "allowShort")]
 
 
 async def test_shorts_are_not_allowed_where_cash_was_paid_to_holders(ledger):
     await ledger.record("importTransactions", content=SALE)
     await act(ledger, "MERGER", amount="600")
-    assert await new_terms(ledger, allowShort=True) == [("INVALID", "allowShort")]
+    assert await ledger.change_terms(allowShort=True) == [("INVALID", "allowShort")]
     assert (await ledger.position())["missingQuantity"] == "5"
 
 
@@ -526,6 +515,20 @@ async def test_units_move_to_a_portfolio_in_another_currency_at_the_rates_of_the
     # 1,000 x 1.0813 + 1,100 x 1.0749
     assert both["overview"]["invested"] == "2263.69 USD"
     assert both["overview"]["netContributions"] == "0 USD"
+
+
+async def test_a_transfer_of_the_past_knows_the_rates_of_lots_that_are_sold_by_now(api):
+    await api.sign_up("ann")
+    home, away = await Ledger.create(api), await Ledger.create(api, "Away", baseCurrency="EUR")
+    await home.trade("BUY", "10", "100", day="2024-01-05")
+    await home.trade("BUY", "10", "100", day="2024-01-10")
+    await home.trade("SELL", "10", "110", day="2024-03-01")
+    await home.record(
+        "transferUnits", toPortfolioId=away.key, symbol="AAPL", quantity="10", day="2024-02-01"
+    )
+    assert await away.lots() == [("2024-01-05", "10", "1000 USD")]
+    # A euro was 1.0921 dollars on the day of that purchase.
+    assert (await away.overview())["invested"] == "915.67 EUR"
 
 
 async def test_a_transfer_needs_two_portfolios_of_ones_own_and_units_that_are_there(api):

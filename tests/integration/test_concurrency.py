@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import event, text
 
 from services.verification import verify_all
 from tests.conftest import Clock
@@ -117,6 +118,27 @@ async def test_corrections_of_one_entry_take_turns(api):
     assert [before for before, _ in quantities] == ["10", *(after for _, after in quantities[:-1])]
     assert {after for _, after in quantities} == {str(units) for units in range(11, 21)}
     assert await verify_all(api.services.database) == (1, [])
+
+
+async def test_a_rebuild_takes_its_turn_among_the_writers_of_one_person(api):
+    await api.sign_up("ann")
+    home, away = await Ledger.create(api), await Ledger.create(api, "Away")
+    await home.trade("BUY", "10", "100")
+    await home.record("transferUnits", toPortfolioId=away.key, symbol="AAPL", quantity="4")
+    database, sent = api.services.database, []
+
+    def note(_connection, _cursor, statement, *_rest):
+        sent.append(statement)
+
+    async with database.writing() as session:
+        await session.execute(text("UPDATE positions SET quantity = '1'"))
+    event.listen(database.engine.sync_engine, "before_cursor_execute", note)
+    _, differences = await verify_all(database, rebuild=True)
+    held = [place for place, one in enumerate(sent) if "FROM users" in one]
+    written = [place for place, one in enumerate(sent) if one.startswith("UPDATE positions")]
+    assert differences
+    assert held[0] < written[0]
+    assert await verify_all(database) == (2, [])
 
 
 @pytest.mark.process

@@ -92,6 +92,39 @@ async def test_the_markets_rate_is_asked_anew_when_the_day_changes(ledger):
     assert market["entry"]["exchangeRate"] == "1.0813"
 
 
+async def test_rates_of_ones_own_stay_when_the_day_changes_and_the_markets_do_not(ledger):
+    trade = {"currency": "GBP", "exchangeRate": "1.25", "fee": "10", "feeCurrency": "CHF"}
+    trade |= {"tax": "10", "taxCurrency": "CAD"}
+    key = key_of(
+        await ledger.trade(
+            "BUY",
+            "10",
+            "100",
+            "SAP.DE",
+            instrumentExchangeRate="1.1",
+            feeExchangeRate="2",
+            taxExchangeRate="3",
+            **trade,
+        )
+    )
+    # 1,000 x 1.25 + 10 x 2 + 10 x 3
+    assert (await ledger.overview())["invested"] == "1300 USD"
+    moved = {"occurredAt": "2024-04-02T15:00:00Z"}
+    done = await correct(ledger.api, "updateTransaction", key, **moved)
+    assert (await ledger.overview())["invested"] == "1300 USD"
+    # 1,300 / 1.1
+    assert done["position"]["costBasis"] == "1181.82 EUR"
+    (told,) = await history(ledger.api, key)
+    assert [one["field"] for one in told["fields"]] == ["occurredAt"]
+
+    await correct(ledger.api, "updateTransaction", key, fee="10000", feeCurrency="JPY")
+    # A euro was 1.0749 dollars and 163.01 yen: 1,280 + 10,000 x 1.0749 / 163.01
+    assert (await ledger.overview())["invested"] == "1345.94 USD"
+    await correct(ledger.api, "updateTransaction", key, occurredAt="2024-03-01T15:00:00Z")
+    # And 1.0813 dollars and 162.82 yen on that day.
+    assert (await ledger.overview())["invested"] == "1346.41 USD"
+
+
 async def test_a_kind_changes_within_its_type(ledger):
     await ledger.trade("BUY", "10", "100")
     key = key_of(await ledger.trade("BUY", "4", "110", day="2024-03-04"))
@@ -343,6 +376,43 @@ async def test_a_correction_of_a_purchase_reaches_the_portfolio_its_units_moved_
     assert await away.lots() == [("2024-03-01", "4", "360 USD")]
     assert (await away.overview())["netContributions"] == "360 USD"
     assert await verify_all(api.services.database) == (2, [])
+
+
+async def test_no_change_reaches_an_archived_portfolio(api):
+    await api.sign_up("ann")
+    home, away = await Ledger.create(api), await Ledger.create(api, "Away")
+    bought = key_of(await home.trade("BUY", "10", "100"))
+    move = {"toPortfolioId": away.key, "day": "2024-03-04"}
+    moved = await home.record("transferUnits", symbol="AAPL", quantity="4", **move)
+    paid = await home.record("transferCash", amount="5", **move)
+    await home.trade("BUY", "10", "120", day="2024-03-05")
+    assert await away.change_terms("archivePortfolio") == []
+    before = await state(away), await away.see("version")
+    archived = [("ARCHIVED", "id")]
+    assert await corrections_refused(api, "voidTransaction", key_of(moved)) == archived
+    assert await corrections_refused(api, "voidTransaction", key_of(paid)) == archived
+    assert await corrections_refused(api, "voidTransaction", bought) != []
+    assert await corrections_refused(api, "updateTransaction", bought, price="90") == [
+        ("ARCHIVED", "")
+    ]
+    assert await home.change_terms(lotMethod="AVERAGE") == []
+    # What does not reach it goes on.
+    await home.trade("SELL", "3", "130", day="2024-03-06")
+    assert (await state(away), await away.see("version")) == before
+    assert await verify_all(api.services.database) == (2, [])
+
+
+async def test_a_lot_method_that_reaches_an_archived_portfolio_is_refused(api):
+    await api.sign_up("ann")
+    home, away = await Ledger.create(api), await Ledger.create(api, "Away")
+    await home.trade("BUY", "10", "100")
+    await home.trade("BUY", "10", "120", day="2024-03-04")
+    await home.record(
+        "transferUnits", toPortfolioId=away.key, symbol="AAPL", quantity="4", day="2024-03-05"
+    )
+    assert await away.change_terms("archivePortfolio") == []
+    assert await home.change_terms(lotMethod="LIFO") == [("ARCHIVED", "")]
+    assert await away.lots() == [("2024-03-01", "4", "400 USD")]
 
 
 async def test_the_entries_of_others_are_not_found(ledger):
