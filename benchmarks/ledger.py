@@ -23,10 +23,11 @@ from models.drafts import Draft
 from models.transactions import Kind
 from resolvers.context import Services
 from services.accounts import create_user
-from services.booking import book, hold_portfolio, prepare
+from services.booking import book, hold_portfolio
 from services.exports import as_csv
 from services.imports import ImportFile, parse
 from services.portfolios import create_portfolio
+from services.preparing import prepare
 
 SIZES = (1_500, 15_000, 150_000)
 REPEATS = 20
@@ -77,8 +78,9 @@ class Ledger:
         """Book drafts and return the milliseconds of preparing and of booking."""
         services, now = self.services, self.services.clock()
         started = perf_counter()
-        async with services.database.reading() as session:
-            prepared = await prepare(session, services.market, base_currency="USD", drafts=drafts)
+        prepared = await prepare(
+            services.database, services.market, base_currency="USD", drafts=drafts
+        )
         ready = perf_counter()
         async with services.database.writing() as session:
             held = await hold_portfolio(

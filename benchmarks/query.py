@@ -14,8 +14,9 @@ from models.drafts import Draft
 from models.transactions import Kind
 from resolvers.context import Services
 from services.accounts import create_user
-from services.booking import book, hold_portfolio, prepare
+from services.booking import book, hold_portfolio
 from services.portfolios import create_portfolio
+from services.preparing import prepare
 
 SIZES = (1, 10, 50, 500)
 QUERY = default_tabs()[0]["query"]
@@ -36,8 +37,7 @@ async def seed(services: Services, positions: int) -> int:
         )
         for number in range(positions)
     ]
-    async with services.database.reading() as session:
-        prepared = await prepare(session, services.market, base_currency="USD", drafts=drafts)
+    prepared = await prepare(services.database, services.market, base_currency="USD", drafts=drafts)
     async with services.database.writing() as session:
         user = await create_user(
             session, f"user{positions}", password_hash="-", base_currency="USD", now=now

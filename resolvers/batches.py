@@ -24,10 +24,11 @@ from resolvers.transactions import Transaction, TransactionKind, transaction_of
 from resolvers.uploads import Upload
 from resolvers.values import UserError, user_error, user_errors
 from services.batches import Fate, Outcome, RefusedRowsError, Row, book_rows
-from services.booking import hold_portfolio, owned_portfolio, prepare
+from services.booking import hold_portfolio, owned_portfolio
 from services.drafts import check_draft
 from services.errors import MistakeCode, RefusedError, refuse
 from services.imports import ImportFile, parse
+from services.preparing import prepare
 
 MAX_TRANSACTIONS = 1_000
 MAX_OUTCOMES = 1_000
@@ -260,12 +261,12 @@ async def _book(
                 owner_id=owner_id,
                 portfolio_id=key_of(given.portfolio_id, type_name="Portfolio"),
             )
-            prepared = await prepare(
-                session,
-                context.services.market,
-                base_currency=portfolio.base_currency,
-                drafts=[row.draft for row in rows if row.draft is not None],
-            )
+        prepared = await prepare(
+            context.services.database,
+            context.services.market,
+            base_currency=portfolio.base_currency,
+            drafts=[row.draft for row in rows if row.draft is not None],
+        )
 
         async def act(session: AsyncSession) -> int | None:
             held = await hold_portfolio(session, owner_id=owner_id, portfolio_id=portfolio.id or 0)

@@ -47,9 +47,10 @@ from resolvers.transactions import (
     transaction_of,
 )
 from resolvers.values import UserError, user_errors
-from services.booking import book_one, hold_portfolio, owned_portfolio, prepare
+from services.booking import book_one, hold_portfolio, owned_portfolio
 from services.drafts import check_draft
 from services.errors import MistakeCode, RefusedError, refuse
+from services.preparing import prepare
 from services.transfers import book_exchange, book_transfer, prepare_transfer
 
 BOOKING_ERRORS = (
@@ -246,12 +247,12 @@ async def _record(  # one booking: who, what, where and how to answer
                 owner_id=owner_id,
                 portfolio_id=key_of(given.portfolio_id, type_name="Portfolio"),
             )
-            prepared = await prepare(
-                session,
-                context.services.market,
-                base_currency=portfolio.base_currency,
-                drafts=[draft],
-            )
+        prepared = await prepare(
+            context.services.database,
+            context.services.market,
+            base_currency=portfolio.base_currency,
+            drafts=[draft],
+        )
 
         async def act(session: AsyncSession) -> int | None:
             held = await hold_portfolio(session, owner_id=owner_id, portfolio_id=portfolio.id or 0)
@@ -268,12 +269,12 @@ async def _exchange(context: Context, given: RecordCurrencyExchangeInput) -> Don
     async with context.services.database.reading() as session:
         key = key_of(given.portfolio_id, type_name="Portfolio")
         portfolio = await owned_portfolio(session, owner_id=owner_id, portfolio_id=key)
-        prepared = await prepare(
-            session,
-            context.services.market,
-            base_currency=portfolio.base_currency,
-            drafts=drafts,
-        )
+    prepared = await prepare(
+        context.services.database,
+        context.services.market,
+        base_currency=portfolio.base_currency,
+        drafts=drafts,
+    )
 
     async def act(session: AsyncSession) -> int | None:
         held = await hold_portfolio(session, owner_id=owner_id, portfolio_id=portfolio.id or 0)
@@ -307,13 +308,17 @@ async def _transfer(
                     mistake = error.mistakes[0]
                     raise refuse(mistake.code, mistake.message, name) from error
                 portfolios.append(found)
-            source, target = portfolios
-            if source.id == target.id:
-                message = "Must be another portfolio."
-                raise refuse(MistakeCode.INVALID, message, "toPortfolioId")
-            prepared = await prepare_transfer(
-                session, context.services.market, source=source, target=target, draft=draft
-            )
+        source, target = portfolios
+        if source.id == target.id:
+            message = "Must be another portfolio."
+            raise refuse(MistakeCode.INVALID, message, "toPortfolioId")
+        prepared = await prepare_transfer(
+            context.services.database,
+            context.services.market,
+            source=source,
+            target=target,
+            draft=draft,
+        )
 
         async def act(session: AsyncSession) -> int | None:
             leaving = await book_transfer(

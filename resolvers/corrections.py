@@ -16,9 +16,9 @@ from resolvers.context import Context
 from resolvers.ids import NodeKey, decode_id
 from resolvers.scalars import CurrencyCode, Symbol
 from resolvers.transactions import KINDS_BY_TYPE_NAME, Transaction, TransactionKind
-from services.booking import prepare
 from services.drafts import changed_draft, check_draft
 from services.errors import MistakeCode, refuse
+from services.preparing import prepare
 from services.transactions import (
     seen_transaction,
     undo_change,
@@ -178,13 +178,13 @@ class CorrectionMutations:
                 seen = await seen_transaction(
                     session, owner_id=owner_id, transaction_id=key, kinds=kinds
                 )
-                draft = check_draft(changed_draft(seen.draft, _changes(input, kinds)), now=now)
-                prepared = await prepare(
-                    session,
-                    context.services.market,
-                    base_currency=seen.base_currency,
-                    drafts=[draft],
-                )
+            draft = check_draft(changed_draft(seen.draft, _changes(input, kinds)), now=now)
+            prepared = await prepare(
+                context.services.database,
+                context.services.market,
+                base_currency=seen.base_currency,
+                drafts=[draft],
+            )
 
             async def act(session: AsyncSession) -> int | None:
                 entry = await update_transaction(

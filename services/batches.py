@@ -15,9 +15,10 @@ from models.database import chunks
 from models.drafts import Draft
 from models.portfolios import Portfolio
 from models.transactions import Kind, splits_of
-from services.booking import Prepared, RefusedPlacesError, book
+from services.booking import RefusedPlacesError, book
 from services.entry_ids import taken_external_ids
 from services.errors import Mistake, MistakeCode, RefusedError
+from services.preparing import Prepared
 
 ROUNDS = 10
 """How often a batch is booked again without rows that named lots of rows refused before."""

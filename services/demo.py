@@ -9,10 +9,11 @@ from models.drafts import Draft
 from models.transactions import Kind
 from models.users import user_by_name
 from services.accounts import create_user
-from services.booking import book, hold_portfolio, prepare
+from services.booking import book, hold_portfolio
 from services.drafts import check_draft
 from services.passwords import Passwords
 from services.portfolios import create_portfolio
+from services.preparing import prepare
 
 USERNAME = "demo"
 PASSWORD = "demo123"  # noqa: S105  # public: it opens nothing but made-up data
@@ -85,15 +86,15 @@ async def seed_demo(
     async with database.reading() as session:
         if await session.scalar(user_by_name(USERNAME)) is not None:
             return False
-        prepared = [
-            await prepare(
-                session,
-                market,
-                base_currency=currency,
-                drafts=[check_draft(draft, now=now) for draft in drafts],
-            )
-            for _, currency, drafts in PORTFOLIOS
-        ]
+    prepared = [
+        await prepare(
+            database,
+            market,
+            base_currency=currency,
+            drafts=[check_draft(draft, now=now) for draft in drafts],
+        )
+        for _, currency, drafts in PORTFOLIOS
+    ]
     password_hash = await passwords.hash(PASSWORD)
     async with database.writing() as session:
         user = await create_user(

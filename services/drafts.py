@@ -194,7 +194,9 @@ def _check_shape(draft: Draft, checks: Checks) -> None:
         if not shape.allows(name):
             message = f"A {word} has no {outward(name)}."
             checks.note(MistakeCode.INVALID, message, outward(name))
-    for name in sorted(shape.needs - given):
+    # An ISIN stands in for the symbol; which one it is, is looked up later.
+    known = given | ({"symbol"} if draft.isin is not None else set())
+    for name in sorted(shape.needs - known):
         checks.required(outward(name))
     if shape.money and not shape.money & given:
         checks.required(outward("price" if "quantity" in given else "amount"))

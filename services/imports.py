@@ -19,10 +19,11 @@ from models.drafts import Draft
 from models.portfolios import portfolio_by_name
 from models.users import user_by_name
 from services.batches import Fate, Outcome, RefusedRowsError, Row, book_rows
-from services.booking import OutdatedError, Prepared, hold_portfolio, prepare
+from services.booking import OutdatedError, hold_portfolio
 from services.drafts import check_draft, outward
 from services.errors import Mistake, MistakeCode, RefusedError, refuse
 from services.portfolios import create_portfolio
+from services.preparing import Prepared, prepare
 
 Progress = Callable[[str], None]
 
@@ -214,5 +215,5 @@ async def _prepare(
             portfolio_by_name(owner_id=row_key(user.id), name=into.portfolio)
         )
         currency = known.base_currency if known else into.base_currency or user.base_currency
-        prepared = await prepare(session, market, base_currency=currency, drafts=parsed.drafts)
+    prepared = await prepare(database, market, base_currency=currency, drafts=parsed.drafts)
     return prepared, row_key(user.id)

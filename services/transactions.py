@@ -13,8 +13,6 @@ from models.portfolios import Portfolio, portfolios_by_id
 from models.transactions import Kind, Revision, Transaction, transactions_by_id
 from services.booking import (
     OutdatedError,
-    Prepared,
-    columns_of,
     hold_portfolio,
     instruments_for,
     oversold_mistake,
@@ -25,6 +23,7 @@ from services.drafts import draft_of
 from services.entry_ids import keys_of_ids
 from services.errors import MistakeCode, RefusedError, refuse
 from services.history import Action, copy_of, note_change, restore, snapshot
+from services.preparing import Prepared, columns_of
 from services.projection import OversoldError, apply_change
 
 _MISSING = "There is no such transaction."

@@ -9,25 +9,18 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from analytics.money import plain
 from datasources.market import Market
 from models.base import row_key
+from models.database import Database
 from models.drafts import Draft
 from models.instruments import Instrument
 from models.market import RateQuestion
 from models.portfolios import Portfolio
 from models.transactions import TRANSFER_PAIRS, Transaction
-from services.booking import (
-    OutdatedError,
-    Prepared,
-    book,
-    columns_of,
-    hold_portfolio,
-    instruments_for,
-    oversold_mistake,
-    prepare,
-)
+from services.booking import OutdatedError, book, hold_portfolio, instruments_for, oversold_mistake
 from services.entry_ids import taken_external_ids
 from services.errors import MistakeCode, RefusedError, refuse
 from services.instruments import known_instruments
 from services.pools import entries_of, tied
+from services.preparing import Prepared, columns_of, prepare
 from services.projection import OversoldError, apply_change
 
 
@@ -41,7 +34,7 @@ class PreparedTransfer:
 
 
 async def prepare_transfer(
-    session: AsyncSession,
+    database: Database,
     market: Market,
     *,
     source: Portfolio,
@@ -49,37 +42,39 @@ async def prepare_transfer(
     draft: Draft,
 ) -> PreparedTransfer:
     """Find the rates that a transfer needs; ``draft`` is of its leaving half."""
-    leaving = await prepare(session, market, base_currency=source.base_currency, drafts=[draft])
+    leaving = await prepare(database, market, base_currency=source.base_currency, drafts=[draft])
     arriving = replace(
         leaving.drafts[0], kind=TRANSFER_PAIRS[draft.kind], lots=(), rate=None
     )  # in the currency that left, whatever the target's own is
     return PreparedTransfer(
         leaving=leaving,
         arriving=await prepare(
-            session, market, base_currency=target.base_currency, drafts=[arriving]
+            database, market, base_currency=target.base_currency, drafts=[arriving]
         ),
         lot_rates=None
         if draft.symbol is None or source.base_currency == target.base_currency
-        else await _lot_rates(session, market, source=source, target=target, symbol=draft.symbol),
+        else await _lot_rates(database, market, source=source, target=target, symbol=draft.symbol),
     )
 
 
 async def _lot_rates(
-    session: AsyncSession, market: Market, *, source: Portfolio, target: Portfolio, symbol: str
+    database: Database, market: Market, *, source: Portfolio, target: Portfolio, symbol: str
 ) -> dict[date, str]:
     """Return the target's base rate on every day on which a lot that may move was acquired."""
-    instruments = await known_instruments(session, [symbol])
-    if symbol not in instruments:
-        return {}
-    pool = (row_key(source.id), row_key(instruments[symbol].id))
-    pools = await tied(session, owner_ids=[source.owner_id], pools=[pool])
+    async with database.reading() as session:
+        instruments = await known_instruments(session, [symbol])
+        if symbol not in instruments:
+            return {}
+        pool = (row_key(source.id), row_key(instruments[symbol].id))
+        pools = await tied(session, owner_ids=[source.owner_id], pools=[pool])
+        entries = await entries_of(session, pools)
     questions = {
         RateQuestion(
             base=instruments[symbol].currency,
             target=target.base_currency,
             day=(entry.acquired_at or entry.occurred_at).date(),
         )
-        for entry in await entries_of(session, pools)
+        for entry in entries
     }
     answers = await market.rates(questions)
     return {question.day: plain(rate.value) for question, rate in answers.items()}

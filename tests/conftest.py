@@ -16,6 +16,7 @@ from pathlib import Path
 import httpx2
 import pytest
 import structlog
+from hypothesis import settings
 
 from gateway.app import create_app
 from gateway.settings import Settings
@@ -24,6 +25,9 @@ from models.migrate import upgrade
 from services.demo import seed_demo
 
 NOW = datetime(2024, 6, 14, 15, 0, tzinfo=UTC)
+settings.register_profile("folioql", deadline=None)  # time is for benchmarks
+settings.load_profile("folioql")
+
 SECRET = "a secret that is only good for tests, and long"
 POSTGRES = os.environ.get("TEST_POSTGRES_URL", "postgresql://postgres@127.0.0.1:5432/postgres")
 

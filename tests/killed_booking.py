@@ -28,13 +28,13 @@ async def transfer(url: str, *, steps: int) -> None:
     draft = Draft(kind=Kind.TRANSFER_OUT, occurred_at=NOW, symbol="AAPL", quantity=Decimal(1))
     async with database.reading() as session:
         source, target = await session.scalars(select(Portfolio).order_by(Portfolio.id))
-        prepared = await prepare_transfer(
-            session,
-            None,  # one currency, and a known instrument: the market is not asked
-            source=source,
-            target=target,
-            draft=draft,
-        )
+    prepared = await prepare_transfer(
+        database,
+        None,  # one currency, and a known instrument: the market is not asked
+        source=source,
+        target=target,
+        draft=draft,
+    )
     left = iter(range(steps, 0, -1))
 
     def step(*_):

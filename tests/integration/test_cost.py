@@ -4,9 +4,10 @@ import pytest
 
 from gateway.web.explorer import default_tabs
 from models.users import user_by_name
-from services.booking import book, hold_portfolio, prepare
+from services.booking import book, hold_portfolio
 from services.demo import GROWTH
 from services.portfolios import create_portfolio
+from services.preparing import prepare
 from tests.ledger import Ledger, all_sorts, combined
 
 CANONICAL = default_tabs()[0]["query"]
@@ -19,7 +20,9 @@ async def add_portfolios(services, clock, count):
             row = await create_portfolio(
                 session, f"More {number}", owner_id=user.id, base_currency="USD", now=clock()
             )
-            prepared = await prepare(session, services.market, base_currency="USD", drafts=GROWTH)
+            prepared = await prepare(
+                services.database, services.market, base_currency="USD", drafts=GROWTH
+            )
             held = await hold_portfolio(session, owner_id=user.id, portfolio_id=row.id)
             await book(session, held, prepared=prepared, places=range(len(GROWTH)), now=clock())
 

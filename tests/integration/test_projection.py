@@ -13,9 +13,10 @@ from models.drafts import Draft
 from models.positions import Lot
 from models.transactions import TRADES, UNIT_TRANSFERS, Kind
 from services.accounts import create_user
-from services.booking import RefusedPlacesError, book, hold_portfolio, prepare
+from services.booking import RefusedPlacesError, book, hold_portfolio
 from services.errors import RefusedError
 from services.portfolios import create_portfolio
+from services.preparing import prepare
 from services.projection import rebuild, verify
 from services.transactions import void_transaction
 
@@ -33,8 +34,9 @@ class Ledger:
 
     async def book(self, *drafts):
         services, now = self.services, self.services.clock()
-        async with services.database.reading() as session:
-            prepared = await prepare(session, services.market, base_currency="USD", drafts=drafts)
+        prepared = await prepare(
+            services.database, services.market, base_currency="USD", drafts=drafts
+        )
         async with services.database.writing() as session:
             held = await hold_portfolio(
                 session, owner_id=self.owner_id, portfolio_id=self.portfolio.id
