@@ -1,13 +1,15 @@
 """Exports of a ledger, for safe-keeping or for another program."""
 
 from enum import Enum
+from typing import Protocol
 
 import strawberry
 from strawberry.types import Info
 
 from models import portfolios
 from resolvers.context import Context
-from services.exports import as_csv, as_json, export_drafts
+from services.aside import aside
+from services.exports import as_csv, as_json
 
 
 @strawberry.enum(description="How an export is written.")
@@ -33,18 +35,31 @@ class TransactionExport:
     )
 
 
-async def export_of(
-    row: portfolios.Portfolio, info: Info[Context, None], *, written: ExportFormat
-) -> TransactionExport:
-    """Export one portfolio's ledger."""
-    async with info.context.services.database.snapshot() as session:
-        drafts = await export_drafts(session, row)
-    as_table = written is ExportFormat.CSV
-    ending = "csv" if as_table else "json"
-    stem = "".join(sign if sign.isalnum() else "-" for sign in row.name.lower())
-    return TransactionExport(
-        file_name=f"{stem}.{ending}",
-        media_type="text/csv" if as_table else "application/json",
-        content=as_csv(drafts) if as_table else as_json(drafts),
-        row_count=len(drafts),
-    )
+async def exports_of_portfolios(
+    parents: "list[Exportable]",
+    info: Info[Context, None],
+    format: ExportFormat = ExportFormat.CSV,
+) -> list[TransactionExport]:
+    """Export the ledgers of a level of portfolios."""
+    ids = [parent.row.id or 0 for parent in parents]
+    found = await info.context.loaders.exports.load_many(ids)
+    as_table = format is ExportFormat.CSV
+    ending, write = ("csv", as_csv) if as_table else ("json", as_json)
+    exports = []
+    for parent, drafts in zip(parents, found, strict=True):
+        stem = "".join(sign if sign.isalnum() else "-" for sign in parent.row.name.lower())
+        exports.append(
+            TransactionExport(
+                file_name=f"{stem}.{ending}",
+                media_type="text/csv" if as_table else "application/json",
+                content=await aside(drafts, write, drafts),
+                row_count=len(drafts),
+            )
+        )
+    return exports
+
+
+class Exportable(Protocol):
+    """Whatever stands for one ledger."""
+
+    row: portfolios.Portfolio

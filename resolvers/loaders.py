@@ -12,6 +12,7 @@ from analytics.money import ONE
 from datasources.errors import UnavailableError
 from datasources.market import Market
 from models.database import Database, chunks
+from models.drafts import Draft
 from models.instruments import Instrument, instruments_by_id, instruments_by_symbol
 from models.market import (
     Bar,
@@ -55,6 +56,7 @@ from resolvers.batching import Loader
 from services.aside import aside
 from services.combined import Report, combined_state, days_of
 from services.entries import LedgerState, Terms, ledger_states, terms_of
+from services.exports import export_drafts
 from services.projection import ledger_entries
 
 T = TypeVar("T")
@@ -159,6 +161,7 @@ class Loaders:
             self._ledger_states, default=LedgerState
         )
         self.ledgers: Loader[StateKey, Ledger] = Loader(self._ledgers, default=Ledger)
+        self.exports: Loader[int, list[Draft]] = Loader(self._exports, default=list)
         self.revisions: Loader[int, list[Revision]] = Loader(self._revisions, default=list)
         self.transactions: Loader[int, Booked | None] = Loader(self._transactions, default=_nothing)
         self.transaction_pages: Loader[PageKey, list[Booked]] = Loader(
@@ -337,6 +340,11 @@ class Loaders:
                 portfolios_by_owner(sorted({row.owner_id for row in portfolios}))
             )
             return dict.fromkeys(keys, Ledger(tuple(entries), terms_of(owned)))
+
+    async def _exports(self, ids: list[int]) -> dict[int, list[Draft]]:
+        async with self._database.snapshot() as session:
+            rows = list(await session.scalars(portfolios_by_id(ids)))
+            return {row.id or 0: await export_drafts(session, row) for row in rows}
 
     async def _revisions(self, ids: list[int]) -> dict[int, list[Revision]]:
         async with self._database.reading() as session:

@@ -10,7 +10,7 @@ from models import portfolios
 from resolvers import figures
 from resolvers.batching import batched
 from resolvers.context import Context
-from resolvers.exports import ExportFormat, TransactionExport, export_of
+from resolvers.exports import TransactionExport, exports_of_portfolios
 from resolvers.figures import Ask, facts_of, valuations_of
 from resolvers.gains import (
     LotConnection,
@@ -209,15 +209,6 @@ async def trades_of_portfolios(
         raise bad_input("`filter.kinds` of trades takes BUY, SELL, SHORT and COVER.")
     keys = [PageKey(portfolio_id=parent.row.id or 0, chosen=chosen, cut=cut) for parent in parents]
     return [trade_connection(page) for page in await pages_of(info.context, keys)]
-
-
-async def exports_of_portfolios(
-    parents: "list[Portfolio]",
-    info: Info[Context, None],
-    format: ExportFormat = ExportFormat.CSV,
-) -> list[TransactionExport]:
-    """Export the ledgers of a level of portfolios, one after the other."""
-    return [await export_of(parent.row, info, written=format) for parent in parents]
 
 
 @strawberry.type(description="A ledger of one owner in one base currency.")

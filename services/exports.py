@@ -26,6 +26,7 @@ from models.instruments import instruments_by_id
 from models.portfolios import Portfolio, portfolio_by_name, portfolios_by_owner
 from models.transactions import Kind, Transaction
 from models.users import user_by_name
+from services.aside import aside
 from services.checks import RATE_PLACES
 from services.drafts import draft_of
 from services.entries import Terms, events_of, in_order, pool_of, terms_of
@@ -43,7 +44,7 @@ async def export_drafts(session: AsyncSession, portfolio: Portfolio) -> list[Dra
     ids = {entry.instrument_id for entry in mine} | {entry.related_instrument_id for entry in mine}
     rows = await session.scalars(instruments_by_id(sorted(key for key in ids if key is not None)))
     symbols = {row.id: row.symbol for row in rows}
-    arrivals = _arrivals(entries, terms=terms)
+    arrivals = await aside(entries, _arrivals, entries, terms=terms)
     written: list[_Row] = []
     for entry in mine:
         draft = replace(
@@ -64,7 +65,7 @@ async def export_drafts(session: AsyncSession, portfolio: Portfolio) -> list[Dra
                 external_id=f"{own_id(entry)}/{number}",
             )
             written.append(_Row(entry=entry, draft=arrived, passage=passage))
-    return _with_lot_ids(written, terms=terms)
+    return await aside(written, _with_lot_ids, written, terms=terms)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -57,7 +57,7 @@ READS = {
     "realizedGains(first: 100) { nodes { gain { amount } closedBy { kind } } }": 8,
     "positions(lotMethod: LIFO) { symbol lots { quantity } }": 7,
     "transactions(first: 100) { nodes { history { changedBy fields { field } } } }": 4,
-    "transactionsExport { content }": 7,
+    "transactionsExport { content }": 8,
 }
 
 
