@@ -366,7 +366,7 @@ def _off_by_hundred(subject: Subject, deal: Deal, *, traded: Decimal, factor: De
         code=Code.PRICE_OFF_BY_100,
         severity=Severity.ERROR,
         message=f"{subject.symbol} was booked at {plain(deal.price)} on {deal.at.date()}, about "
-        f"{word} its close of {plain(traded)}: pence or cents may have been read as whole units.",
+        f"{word} its close of {_price(traded)}: pence or cents may have been read as whole units.",
         affects=_COSTS,
         instrument_id=subject.id,
         entry_ids=(deal.id,),
@@ -411,10 +411,14 @@ def _off_by_split(
         code=Code.PRICE_OFF_BY_SPLIT,
         severity=Severity.WARNING,
         message=f"{subject.symbol} was booked at {plain(deal.price)} on {deal.at.date()}, about "
-        f"{plain(new)}/{plain(old)} of its close of {plain(traded)}: a split after that day is not "
-        "booked, or prices and units were adjusted for one.",
+        f"{plain(new)}/{plain(old)} of its close of {_price(traded)}: a split after that day is "
+        "not booked, or prices and units were adjusted for one.",
         affects=("quantity", *_COSTS),
         instrument_id=subject.id,
         entry_ids=(deal.id,),
         repair=repair,
     )
+
+
+def _price(traded: Decimal) -> str:
+    return plain(round_to(traded, UNIT_PRICE_PLACES))

@@ -376,9 +376,7 @@ def lots_of(given: list[LotChoice] | None) -> tuple[tuple[int, Decimal], ...]:
 
 def halves_of(given: RecordCurrencyExchangeInput, *, now: datetime) -> list[Draft]:
     """Read an exchange as what went and what came; raises RefusedError."""
-    if given.sold_currency == given.bought_currency:
-        raise refuse(MistakeCode.INVALID, "Must be another currency.", "boughtCurrency")
-    halves = []
+    halves: list[Draft] = []
     for kind, side, end in ((Kind.EXCHANGE_OUT, "sold", "out"), (Kind.EXCHANGE_IN, "bought", "in")):
         draft = Draft(
             kind=kind,
@@ -399,4 +397,7 @@ def halves_of(given: RecordCurrencyExchangeInput, *, now: datetime) -> list[Draf
                     for one in error.mistakes
                 ]
             ) from error
+    # Compared now that pence are pounds.
+    if halves[0].currency == halves[1].currency:
+        raise refuse(MistakeCode.INVALID, "Must be another currency.", "boughtCurrency")
     return halves

@@ -18,6 +18,7 @@ from resolvers.ids import encode_id
 from resolvers.instruments import Instrument, instrument_of
 from resolvers.loaders import BarsQuestion, Ledger, state_key
 from resolvers.transactions import Transaction, entry_id, transaction_of
+from services.aside import aside
 from services.entries import LedgerState, Terms, by_portfolio, ledger_states
 from services.quality import Audit, Evidence, audit_of, findings_of
 
@@ -142,7 +143,7 @@ async def findings_of_scopes(
     ledgers = await context.loaders.ledgers.load_many([state_key(row) for row in portfolios])
     audits: dict[int, Audit] = {}
     for ledger in {id(ledger): ledger for ledger in ledgers}.values():
-        audits |= _audits(ledger)
+        audits |= await aside(ledger.entries, _audits, ledger)
     chosen = [
         audits.get(row.id or 0) or audit_of((), state=LedgerState(), terms=Terms())
         for row in portfolios
@@ -151,18 +152,23 @@ async def findings_of_scopes(
     rows = await context.loaders.instruments.load_many(ids)
     known = {key: row for key, row in zip(ids, rows, strict=True) if row is not None}
     evidence = await _evidence(context, chosen, known)
-    return [
-        [
-            _outward(finding, audit, known, portfolio_id=row.id or 0)
-            for finding in findings_of(
-                audit,
-                instruments={key: known[key] for key in audit.state.instruments if key in known},
-                evidence=found,
-                now=context.now(),
-            )[:MAX_FINDINGS]
-        ]
-        for row, audit, found in zip(portfolios, chosen, evidence, strict=True)
-    ]
+    listed = []
+    for row, audit, found in zip(portfolios, chosen, evidence, strict=True):
+        findings = await aside(
+            [bar for one in found.values() for bar in one.bars],
+            findings_of,
+            audit,
+            instruments={key: known[key] for key in audit.state.instruments if key in known},
+            evidence=found,
+            now=context.now(),
+        )
+        listed.append(
+            [
+                _outward(finding, audit, known, portfolio_id=row.id or 0)
+                for finding in findings[:MAX_FINDINGS]
+            ]
+        )
+    return listed
 
 
 def _audits(ledger: Ledger) -> dict[int, Audit]:

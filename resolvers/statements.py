@@ -27,6 +27,7 @@ from resolvers.values import (
     issue,
     money_or_none,
 )
+from services.aside import aside
 from services.combined import Report
 from services.statement import Activity, activities_of, period_of
 
@@ -134,7 +135,9 @@ async def _activities(
     ledgers = await context.loaders.ledgers.load_many([state_key(row) for row in portfolios])
     found: dict[int, Activity] = {}
     for ledger in {id(ledger): ledger for ledger in ledgers}.values():
-        found |= activities_of(
+        found |= await aside(
+            ledger.entries,
+            activities_of,
             ledger.entries,
             terms=ledger.terms,
             portfolio_ids=[
@@ -171,7 +174,14 @@ async def _reconciled(
     )
     by_mark = dict(zip(closes, bars, strict=True))
     return [
-        _reconciled_one(row, activity, _Market(instruments, by_mark, rates, target), target)
+        await aside(
+            activity.entries,
+            _reconciled_one,
+            row,
+            activity,
+            _Market(instruments, by_mark, rates, target),
+            target,
+        )
         for row, activity, target in zip(portfolios, activities, targets, strict=True)
     ]
 

@@ -1,6 +1,6 @@
 """Books many rows at once, all or nothing, and tells what became of each."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -14,7 +14,7 @@ from models.base import row_key
 from models.database import chunks
 from models.drafts import Draft
 from models.portfolios import Portfolio
-from models.transactions import Kind, splits_of
+from models.transactions import Kind, Transaction, splits_of
 from services.booking import RefusedPlacesError, book
 from services.entry_ids import taken_external_ids
 from services.errors import Mistake, MistakeCode, RefusedError
@@ -108,8 +108,21 @@ async def book_rows(
         else:
             for spot, entry in zip(spots.values(), entries, strict=True):
                 outcomes[spot] = replace(outcomes[spot], key=entry.id)
+            _tie_exchanges(outcomes, {row_key(entry.id): entry for entry in entries})
             return outcomes
     raise RefusedRowsError(outcomes)
+
+
+def _tie_exchanges(outcomes: Sequence[Outcome], entries: Mapping[int, Transaction]) -> None:
+    """Tie both halves of an exchange that one row told of, so that they are voided together."""
+    leaving: dict[int, Transaction] = {}
+    for outcome in outcomes:
+        entry = None if outcome.key is None else entries[outcome.key]
+        if entry is not None and entry.kind == Kind.EXCHANGE_OUT.value:
+            leaving[outcome.line] = entry
+        elif entry is not None and entry.kind == Kind.EXCHANGE_IN.value:
+            other = leaving.pop(outcome.line, None)
+            entry.origin_id = None if other is None else other.id
 
 
 async def _judge(

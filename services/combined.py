@@ -79,9 +79,18 @@ class _Rebase:
         return ONE if self.own else convert_known(rate, self.factor)
 
 
+def _is_in(entry: Transaction, currency: str) -> bool:
+    """Tell whether an entry, its instrument and its cash are all in one currency.
+
+    Only then its own amounts need no rate: otherwise cost and cash would be converted differently.
+    """
+    own = entry.instrument_currency or entry.currency
+    return {own, entry.currency, entry.settlement_currency} == {currency}
+
+
 def joined(event: Event, entry: Transaction, report: Report) -> Event:
     """Let an event of one portfolio happen to the pool of all."""
-    own = (entry.instrument_currency or entry.currency) == report.currency
+    own = _is_in(entry, report.currency)
     rebase = _Rebase(own=own, factor=report.factor(entry))
     match event:
         case Fill():
@@ -130,6 +139,7 @@ def movements_in(
             movement,
             amount_base=movement.amount
             if movement.currency == report.currency
+            and (movement.nature is not Nature.TRADE or _is_in(entry, report.currency))
             else convert_known(movement.amount_base, report.factor(entry)),
         )
         for entry in entries
@@ -145,7 +155,7 @@ def _income(
     parts = []
     for entry in entries:
         own, base = income_of([entry])
-        same = (entry.instrument_currency or entry.currency) == report.currency
+        same = _is_in(entry, report.currency)
         parts.append((own, own if same else convert_known(base, report.factor(entry))))
     return total_known(own for own, _ in parts), total_known(base for _, base in parts)
 

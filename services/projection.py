@@ -115,7 +115,14 @@ async def apply_change(
     touched = pools_of([*added, *removed])
     pools = await tied(session, owner_ids=[owner_id], pools=touched) if touched else set()
     entries, terms = await entries_of(session, pools), terms_of(portfolios.values())
-    lack = check_lots(entries, portfolios=portfolios.values(), added=added, removed=removed)
+    lack = await aside(
+        entries,
+        check_lots,
+        entries,
+        portfolios=portfolios.values(),
+        added=added,
+        removed=removed,
+    )
     if lack is not None:
         raise OversoldError(lack)
     states = await aside(entries, instrument_states, entries, terms=terms)
@@ -381,9 +388,8 @@ async def rebuild(session: AsyncSession, portfolio: Portfolio, *, repair: bool =
     )
     touched = pools_of(entries) | {(portfolio_id, instrument_id) for instrument_id in known}
     pools = await tied(session, owner_ids=[portfolio.owner_id], pools=touched)
-    states = instrument_states(
-        await entries_of(session, pools), terms=terms_of(portfolios.values())
-    )
+    related = await entries_of(session, pools)
+    states = await aside(related, instrument_states, related, terms=terms_of(portfolios.values()))
     rewritten = await _rewrite_positions(session, states, pools=pools, lenient=True)
     if not repair:
         _check_open(portfolios, rewritten - {portfolio_id})

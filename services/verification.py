@@ -18,7 +18,7 @@ async def verify_all(database: Database, *, rebuild: bool = False) -> tuple[int,
         portfolios = list(await session.scalars(select(Portfolio).order_by(col(Portfolio.id))))
     differences: list[Difference] = []
     for portfolio in portfolios:
-        async with database.reading() as session:
+        async with database.snapshot() as session:
             found = await verify(session, portfolio)
         if found and rebuild:
             await _rebuild(database, portfolio)

@@ -1,6 +1,10 @@
 """Cash of one currency that became cash of another is no flow, and what it cost is a loss."""
 
+from pathlib import Path
+
 from tests.ledger import MONEY, Ledger, change
+
+SAMPLES = Path(__file__).parents[1] / "samples" / "brokers"
 
 FIGURES = (
     f'overview(asOf: "2024-03-05") {{ value {MONEY} netContributions {MONEY} totalGain {MONEY} charges {MONEY} }} '
@@ -75,6 +79,7 @@ async def test_a_wrong_exchange_is_refused(open_market):
     ledger = await parity(open_market)
     for given, wrong in (
         ({"boughtCurrency": "USD"}, ("INVALID", "boughtCurrency")),
+        ({"soldCurrency": "GBp", "boughtCurrency": "GBP"}, ("INVALID", "boughtCurrency")),
         ({"soldAmount": "0"}, ("OUT_OF_RANGE", "soldAmount")),
         ({"boughtAmount": "-1"}, ("OUT_OF_RANGE", "boughtAmount")),
         ({"boughtCurrency": "ZZZ"}, ("UNKNOWN_CURRENCY", "boughtCurrency")),
@@ -91,3 +96,16 @@ async def test_conversions_of_a_file_are_no_flows(open_market):
     await ledger.record("importTransactions", content=content)
     overview = (await ledger.see(FIGURES))["overview"]
     assert (overview["netContributions"], overview["totalGain"]) == ("2000 USD", "-375 USD")
+
+
+async def test_both_halves_that_one_row_of_a_file_tells_of_are_voided_together(open_market):
+    ledger = await parity(open_market)
+    lines = (SAMPLES / "ibkr-activity.csv").read_text().splitlines()
+    kept = [line for line in lines if line.startswith("Trades,Header") or ",Forex,USD," in line]
+    content = "\n".join(kept).replace("2026-11-12", "2024-03-04")
+    done = await ledger.record("importTransactions", content=content)
+    assert [row["fate"] for row in done["outcomes"]] == ["ADDED", "ADDED"]
+    (first, _) = done["outcomes"]
+    undone = await change(ledger.api, "voidTransaction", {"id": first["transaction"]["id"]})
+    assert undone["userErrors"] == []
+    assert [one for one in (await ledger.see(FIGURES))["cash"] if one[0] != "0"] == ["2000 USD"]
