@@ -642,3 +642,45 @@ def test_a_repayment_that_costs_more_than_it_brings_is_a_loss_on_units_without_c
     held = holding(buy(1, 4, 0), repay(2, -1, fees=3))
     assert (held.realized, held.cost) == decimals(-1, 0)
     assert held.before_fees().realized == Decimal(2)
+
+
+def in_books(events, method=Method.FIFO):
+    """Return the lots of a pool that several books share: number, units, cost and book."""
+    found = fold(events, method=method)[HERE]
+    return [(lot.fill_id, lot.quantity, lot.cost, lot.book) for lot in found.lots]
+
+
+def test_a_split_concerns_the_units_of_its_own_book():
+    bought = [buy(1, 10, 100, book=1), buy(2, 10, 110, book=2)]
+    assert in_books([*bought, convert(3, 4, 1, book=1)]) == [(1, 40, 1000, 1), (2, 10, 1100, 2)]
+    both = [convert(3, 4, 1, book=1), convert(4, 4, 1, book=2)]
+    assert in_books(bought + both) == [(1, 40, 1000, 1), (2, 40, 1100, 2)]
+
+
+def test_a_sale_takes_the_first_lot_of_all_books_and_the_other_book_gets_as_many_units():
+    # Two sells 4 and the oldest are One's: One gets 4 of Two's, the last to be taken.
+    events = [buy(1, 10, 100, book=1), buy(2, 10, 110, book=2), sell(3, 4, 120, book=2)]
+    assert in_books(events) == [(1, 6, 600, 1), (2, 6, 660, 2), (2, 4, 440, 1)]
+    assert in_books(events, Method.LIFO) == [(1, 10, 1000, 1), (2, 6, 660, 2)]
+    assert in_books([*events, sell(4, 6, 120, book=2)]) == [(2, 6, 660, 1), (2, 4, 440, 1)]
+
+
+def test_books_share_one_average_cost():
+    events = [buy(1, 10, 100, book=1), buy(2, 10, 110, book=2), sell(3, 4, 120, book=2)]
+    held = fold(events, method=Method.AVERAGE)[HERE]
+    assert (held.quantity, held.cost, held.closings[0].cost) == (16, 1680, 420)  # 105 a unit
+
+
+def test_units_that_move_within_a_pool_change_their_book_and_nothing_else():
+    bought = [buy(1, 10, 100, book=1), buy(2, 4, 110, book=1)]
+    moved = move(3, 6, target=HERE, book=1, target_book=2)
+    assert in_books([*bought, moved]) == [(1, 8, 800, 1), (1, 2, 200, 2), (2, 4, 440, 2)]
+    assert fold([*bought, moved])[HERE].passages == ()
+    more = move(3, 60, target=HERE, book=1, target_book=2)
+    assert in_books([*bought, more]) == [(1, 10, 1000, 2), (2, 4, 440, 2)]
+
+
+def test_capital_is_paid_back_on_the_units_of_its_own_book():
+    events = [buy(1, 10, 100, book=1), buy(2, 10, 110, book=2)]
+    paid = Repayment(id=3, at=day(3), pool=HERE, paid=money(50), book=2)
+    assert in_books([*events, paid]) == [(1, 10, 1000, 1), (2, 10, 1050, 2)]
