@@ -868,6 +868,18 @@ _CANADA = [
         note="One share of 101 that cost 10 is half a share after the split.",
     ),
     Example(
+        source="ib-edavki issue 181: the fraction that a reverse split left, sold on its day",
+        where="github.com/ib-edavki/ib-edavki/issues/181",
+        entries=(
+            buy("2023-07-21", 350, 0),
+            split("2024-01-02", 1, 40),
+            sell("2024-01-02T20:25:00", "0.75", "9.6"),
+        ),
+        units={"A": "8"},
+        gain={"A": "7.2"},
+        note="350 units became 8.75. The cost is not printed: without any the gain is the proceeds.",
+    ),
+    Example(
         source="Boomer & Echo: How To Calculate Capital Gains And ACB",
         where="boomerandecho.com/how-to-calculate-capital-gains-and-adjusted-cost-base-acb",
         entries=(
