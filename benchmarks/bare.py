@@ -47,7 +47,7 @@ def bare_endpoint(services: Services, user_id: int) -> Callable[[Request], Any]:
             totals = list(await session.scalars(totals_by_portfolio(ids)))
             list(await session.scalars(ledger_since(ids, today)))
             page = (await session.execute(transactions_page(ids, trades, PageCut(limit=5)))).all()
-            counts = dict((await session.execute(transaction_counts(ids, trades))).tuples().all())
+            counts = dict((await session.execute(transaction_counts(ids, trades))).all())
         symbols = [instrument.symbol for _, instrument in held]
         quotes = await services.market.quotes(symbols)
         profiles = await services.market.profiles(symbols)
@@ -79,7 +79,7 @@ def bare_endpoint(services: Services, user_id: int) -> Callable[[Request], Any]:
                         "totalCount": counts.get(row.id or 0, 0),
                         "nodes": [
                             {"side": entry.kind, "quantity": entry.quantity, "price": entry.price}
-                            for entry, _ in page
+                            for entry, _, _ in page
                             if entry.portfolio_id == row.id
                         ],
                     },
