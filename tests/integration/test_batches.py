@@ -3,7 +3,10 @@
 import json
 
 import pytest
+from sqlalchemy import update
+from sqlmodel import col
 
+from models.instruments import Instrument
 from services.projection import _stored
 from services.verification import verify_all
 from tests.ledger import GAIN, MONEY, Ledger, all_sorts, flat
@@ -557,3 +560,16 @@ async def test_a_text_that_no_database_takes_is_a_mistake_of_its_row(ledger, odd
     done = await ledger.try_to("importTransactions", content=json.dumps([row]))
     assert (done["userErrors"], fates(done)) == ([], ["REFUSED"])
     assert [wrong for _, wrong in mistakes(done)[1]] == [field]
+
+
+async def test_an_isin_stands_in_for_the_symbol_of_an_instrument_that_is_known_by_it(ledger):
+    await ledger.trade("BUY", "1", "100")
+    async with ledger.api.services.database.writing() as session:
+        known = update(Instrument).where(col(Instrument.symbol) == "AAPL")
+        await session.execute(known.values(isin="US0378331005"))
+    rows = "2024-03-04,buy,US0378331005,2,110\n2024-03-05,buy,US5949181045,1,300\n"
+    content = f"date,type,isin,quantity,price\n{rows}"
+    done = await ledger.record("importTransactions", content=content, skipRefused=True)
+    assert fates(done) == ["ADDED", "REFUSED"]
+    assert mistakes(done) == {3: [("UNKNOWN_INSTRUMENT", "symbol")]}
+    assert (await ledger.position())["quantity"] == "3"
