@@ -93,7 +93,6 @@ class Database:
         self.engine: AsyncEngine = create_async_engine(self.url, echo=echo, **options)
         if self.is_sqlite:
             _tune_sqlite(self.engine.sync_engine)
-        self._migrating = self.engine.execution_options(folioql_migrating=True)
         event.listen(self.engine.sync_engine, "before_cursor_execute", self._count)
         self._reading = async_sessionmaker(self.engine, expire_on_commit=False)
         self._writing = async_sessionmaker(
@@ -126,8 +125,15 @@ class Database:
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[AsyncConnection]:
-        """Open a bare connection inside a transaction, for migrations."""
-        async with self._migrating.connect() as connection:
+        """Open a bare connection inside a transaction, to look at the schema."""
+        async with self.engine.connect() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def migrating(self) -> AsyncIterator[AsyncConnection]:
+        """Open a bare connection inside a transaction that may rebuild tables."""
+        engine = self.engine.execution_options(folioql_migrating=True)
+        async with engine.connect() as connection:
             yield connection
 
     async def ping(self) -> None:

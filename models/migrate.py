@@ -70,7 +70,7 @@ async def differences(database: Database) -> list[object]:
 
 
 async def _run(database: Database, work: object) -> None:
-    async with database.connection() as connection:
+    async with database.migrating() as connection:
         await connection.run_sync(work)  # type: ignore[arg-type]
         if database.is_sqlite:
             broken = (await connection.exec_driver_sql("PRAGMA foreign_key_check")).first()
