@@ -14,9 +14,8 @@ from strawberry.types import Info
 from analytics.money import ZERO
 from models.drafts import Draft
 from resolvers.booking_inputs import AMOUNT, PRICE, QUANTITY, LotChoice, values_of
-from resolvers.changes import ERRORS, REPLAYED, Done, LedgerChange, once, prepared_anew
+from resolvers.changes import ERRORS, REPLAYED, Done, LedgerChange, once, prepare_in, prepared_anew
 from resolvers.context import Context
-from resolvers.ids import key_of
 from resolvers.portfolios import Portfolio, portfolio_by_key
 from resolvers.previews import LedgerPreview, ledger_preview
 from resolvers.scalars import CurrencyCode, Symbol
@@ -24,11 +23,10 @@ from resolvers.transactions import Transaction, TransactionKind, transaction_of
 from resolvers.uploads import Upload
 from resolvers.values import UserError, user_error, user_errors
 from services.batches import Fate, Outcome, RefusedRowsError, Row, book_rows
-from services.booking import hold_portfolio, owned_portfolio
+from services.booking import hold_portfolio
 from services.drafts import check_draft
 from services.errors import MistakeCode, RefusedError, refuse
 from services.imports import ImportFile, parse
-from services.preparing import prepare
 
 MAX_TRANSACTIONS = 1_000
 MAX_OUTCOMES = 1_000
@@ -255,18 +253,8 @@ async def _book(
     outcomes: list[Outcome] = []
 
     async def change() -> Done:
-        async with context.services.database.reading() as session:
-            portfolio = await owned_portfolio(
-                session,
-                owner_id=owner_id,
-                portfolio_id=key_of(given.portfolio_id, type_name="Portfolio"),
-            )
-        prepared = await prepare(
-            context.services.database,
-            context.services.market,
-            base_currency=portfolio.base_currency,
-            drafts=[row.draft for row in rows if row.draft is not None],
-        )
+        drafts = [row.draft for row in rows if row.draft is not None]
+        portfolio, prepared = await prepare_in(context, given.portfolio_id, drafts)
 
         async def act(session: AsyncSession) -> int | None:
             held = await hold_portfolio(session, owner_id=owner_id, portfolio_id=portfolio.id or 0)

@@ -27,7 +27,7 @@ from resolvers.booking_inputs import (
     halves_of,
     values_of,
 )
-from resolvers.changes import ERRORS, REPLAYED, Done, once, prepared_anew
+from resolvers.changes import ERRORS, REPLAYED, Done, once, prepare_in, prepared_anew
 from resolvers.context import Context
 from resolvers.figures import Ask, facts_of
 from resolvers.ids import key_of
@@ -50,7 +50,6 @@ from resolvers.values import UserError, user_errors
 from services.booking import book_one, hold_portfolio, owned_portfolio
 from services.drafts import check_draft
 from services.errors import MistakeCode, RefusedError, refuse
-from services.preparing import prepare
 from services.transfers import book_exchange, book_transfer, prepare_transfer
 
 BOOKING_ERRORS = (
@@ -241,18 +240,7 @@ async def _record(  # one booking: who, what, where and how to answer
 
     async def change() -> Done:
         draft = check_draft(Draft(**values_of(given) | {"kind": Kind(kind.value)}), now=now)
-        async with context.services.database.reading() as session:
-            portfolio = await owned_portfolio(
-                session,
-                owner_id=owner_id,
-                portfolio_id=key_of(given.portfolio_id, type_name="Portfolio"),
-            )
-        prepared = await prepare(
-            context.services.database,
-            context.services.market,
-            base_currency=portfolio.base_currency,
-            drafts=[draft],
-        )
+        portfolio, prepared = await prepare_in(context, given.portfolio_id, [draft])
 
         async def act(session: AsyncSession) -> int | None:
             held = await hold_portfolio(session, owner_id=owner_id, portfolio_id=portfolio.id or 0)
@@ -265,16 +253,8 @@ async def _record(  # one booking: who, what, where and how to answer
 
 async def _exchange(context: Context, given: RecordCurrencyExchangeInput) -> Done:
     now, owner_id = context.now(), context.user_id
-    drafts = halves_of(given, now=now)
-    async with context.services.database.reading() as session:
-        key = key_of(given.portfolio_id, type_name="Portfolio")
-        portfolio = await owned_portfolio(session, owner_id=owner_id, portfolio_id=key)
-    prepared = await prepare(
-        context.services.database,
-        context.services.market,
-        base_currency=portfolio.base_currency,
-        drafts=drafts,
-    )
+    halves = halves_of(given, now=now)
+    portfolio, prepared = await prepare_in(context, given.portfolio_id, halves)
 
     async def act(session: AsyncSession) -> int | None:
         held = await hold_portfolio(session, owner_id=owner_id, portfolio_id=portfolio.id or 0)

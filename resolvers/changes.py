@@ -1,7 +1,7 @@
 """What all changes of the ledger share: repeating safely, trying out, and how they answer."""
 
 import hashlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass
 from decimal import Decimal
 from typing import Any, TypeVar
@@ -11,9 +11,13 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from analytics.money import plain
+from models.drafts import Draft
+from models.portfolios import Portfolio
 from resolvers.context import Context
-from services.booking import OutdatedError
+from resolvers.ids import key_of
+from services.booking import OutdatedError, owned_portfolio
 from services.idempotency import Request, check_key, remember, replayed
+from services.preparing import Prepared, prepare
 from services.preview import Preview, preview
 
 T = TypeVar("T")
@@ -104,6 +108,26 @@ def _plain(value: Any) -> Any:
     if isinstance(value, bytes):
         return hashlib.sha256(value).hexdigest()
     return plain(value) if isinstance(value, Decimal) else value
+
+
+async def prepare_in(
+    context: Context, portfolio_id: str, drafts: Sequence[Draft]
+) -> tuple[Portfolio, Prepared]:
+    """Find the caller's portfolio, and what drafts need that are to be booked there.
+
+    Raises RefusedError. Market data is asked for here, before the ledger is held.
+    """
+    services = context.services
+    async with services.database.reading() as session:
+        portfolio = await owned_portfolio(
+            session,
+            owner_id=context.user_id,
+            portfolio_id=key_of(portfolio_id, type_name="Portfolio"),
+        )
+    prepared = await prepare(
+        services.database, services.market, base_currency=portfolio.base_currency, drafts=drafts
+    )
+    return portfolio, prepared
 
 
 async def prepared_anew(attempt: Callable[[], Awaitable[T]]) -> T:
