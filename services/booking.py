@@ -24,7 +24,7 @@ from models.transactions import (
     splits_on,
 )
 from models.users import user_for_update
-from services.entry_ids import keys_of_ids, taken_external_ids
+from services.entry_ids import keys_of_ids, refuse_taken_ids
 from services.errors import (
     Mistake,
     MistakeCode,
@@ -236,13 +236,7 @@ async def book_one(
     """Write the only draft of a prepared batch; raises RefusedError with what is wrong with it."""
     if 0 in prepared.mistakes:
         raise RefusedError(prepared.mistakes[0])
-    draft = prepared.settled[0].draft
-    if portfolio.id is not None and await taken_external_ids(session, portfolio.id, [draft]):
-        raise refuse(
-            MistakeCode.ALREADY_EXISTS,
-            f"The portfolio already has a booking with the external id {draft.external_id!r}.",
-            "externalId",
-        )
+    await refuse_taken_ids(session, row_key(portfolio.id), prepared.drafts)
     try:
         return (await book(session, portfolio, prepared=prepared, places=[0], now=now))[0]
     except RefusedPlacesError as error:

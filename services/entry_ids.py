@@ -10,6 +10,7 @@ from models.base import row_key
 from models.database import chunks
 from models.drafts import Draft
 from models.transactions import Transaction, entries_by_key, external_ids
+from services.errors import MistakeCode, RefusedError, refuse
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MAX_LENGTH = 60
@@ -80,3 +81,18 @@ async def keys_of_ids(
             if one.key in entries and one.names(entries[one.key])
         }
     return found
+
+
+async def refuse_taken_ids(
+    session: AsyncSession, portfolio_id: int, drafts: Sequence[Draft]
+) -> None:
+    """Raise RefusedError if the portfolio already has an external id of the drafts."""
+    taken = await taken_external_ids(session, portfolio_id, drafts)
+    if taken:
+        raise id_taken(min(taken))
+
+
+def id_taken(external_id: str, field: str = "externalId") -> RefusedError:
+    """Build the refusal of an external id that the portfolio already has."""
+    message = f"The portfolio already has a booking with the external id {external_id!r}."
+    return refuse(MistakeCode.ALREADY_EXISTS, message, field)

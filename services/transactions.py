@@ -16,11 +16,12 @@ from services.booking import (
     hold_portfolio,
     instruments_for,
     oversold_mistake,
+    repeated_split,
     repeated_splits,
 )
 from services.checks import Checks
 from services.drafts import draft_of
-from services.entry_ids import keys_of_ids
+from services.entry_ids import id_taken, keys_of_ids
 from services.errors import MistakeCode, RefusedError, refuse
 from services.history import Action, copy_of, note_change, restore, snapshot
 from services.preparing import Prepared, columns_of
@@ -231,14 +232,13 @@ async def _refuse_clash(
     if name not in (None, was.external_id):
         taken = await keys_of_ids(session, entry.portfolio_id, [name or ""])
         if taken.get(name or "", entry.id) != entry.id:
-            message = f"The portfolio already has a booking with the id {entry.external_id!r}."
-            raise refuse(MistakeCode.ALREADY_EXISTS, message, field or "externalId")
+            raise id_taken(name or "", field or "externalId")
     split = _split_of(entry)
     if split not in (None, _split_of(was)) and await repeated_splits(
         session, entry.portfolio_id, [entry]
     ):
-        message = "A split of that day is booked already: it would count twice."
-        raise refuse(MistakeCode.ALREADY_EXISTS, message, field or "occurredAt")
+        mistake = repeated_split(entry)
+        raise refuse(mistake.code, mistake.message, field or "occurredAt")
 
 
 def _split_of(entry: Transaction) -> tuple[int | None, date] | None:

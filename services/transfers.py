@@ -16,8 +16,8 @@ from models.market import RateQuestion
 from models.portfolios import Portfolio
 from models.transactions import TRANSFER_PAIRS, Transaction
 from services.booking import OutdatedError, book, hold_portfolio, instruments_for, oversold_mistake
-from services.entry_ids import taken_external_ids
-from services.errors import MistakeCode, RefusedError, refuse
+from services.entry_ids import refuse_taken_ids
+from services.errors import RefusedError
 from services.instruments import known_instruments
 from services.pools import entries_of, tied
 from services.preparing import Prepared, columns_of, prepare
@@ -84,10 +84,7 @@ async def book_exchange(
     session: AsyncSession, portfolio: Portfolio, *, prepared: Prepared, now: datetime
 ) -> Transaction:
     """Book both halves of an exchange of currencies, tied together; return the leaving one."""
-    taken = await taken_external_ids(session, row_key(portfolio.id), prepared.drafts)
-    if taken:
-        message = f"The portfolio already has a booking with the id {min(taken)!r}."
-        raise refuse(MistakeCode.ALREADY_EXISTS, message, "externalId")
+    await refuse_taken_ids(session, row_key(portfolio.id), prepared.drafts)
     leaving, arriving = await book(session, portfolio, prepared=prepared, places=[0, 1], now=now)
     arriving.origin_id = leaving.id
     return leaving
@@ -115,10 +112,7 @@ async def book_transfer(
     for half, portfolio in ((prepared.leaving, source), (prepared.arriving, target)):
         if half.base_currency != portfolio.base_currency:
             raise OutdatedError
-        draft = half.settled[0].draft
-        if await taken_external_ids(session, row_key(portfolio.id), [draft]):
-            message = f"A portfolio already has a booking with the id {draft.external_id!r}."
-            raise refuse(MistakeCode.ALREADY_EXISTS, message, "externalId")
+        await refuse_taken_ids(session, row_key(portfolio.id), half.drafts)
     instruments = await instruments_for(session, prepared.leaving, [0], now=now)
     leaving = _entry(prepared.leaving, portfolio=source, instruments=instruments, now=now)
     session.add(leaving)
