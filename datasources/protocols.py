@@ -1,14 +1,16 @@
 """What a provider can be asked for: one small protocol a capability, batch in and batch out.
 
 An answer has only what the provider knows: what is unknown is absent, never null or zero. Each
-method may raise ProviderError.
+method may raise ProviderError, which stands for the whole batch: the chain cuts a batch into the
+pieces that a provider can answer in one go, as its ``batch`` tells.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from datetime import date, datetime
 from typing import Protocol
 
 from models.market import (
+    Actions,
     Bar,
     CloseQuestion,
     CompanyProfile,
@@ -31,6 +33,11 @@ class Provider(Protocol):
         """Return the name that its values carry as their source."""
         ...
 
+    @property
+    def batch(self) -> Mapping[str, int]:
+        """Return how many keys of a kind one question may have; no limit for kinds left out."""
+        ...
+
 
 class QuoteProvider(Provider, Protocol):
     """Knows current prices."""
@@ -48,15 +55,27 @@ class ProfileProvider(Provider, Protocol):
         ...
 
 
-class BarProvider(Provider, Protocol):
-    """Knows past closes."""
+class CloseProvider(Provider, Protocol):
+    """Has all history at hand, so that single days cost nothing."""
 
     async def closes(self, questions: Collection[CloseQuestion]) -> dict[CloseQuestion, Bar]:
         """Return the last close on or before each day, never a later one."""
         ...
 
+
+class BarProvider(Provider, Protocol):
+    """Knows past trading days."""
+
     async def bars(self, symbol: str, *, first: date, last: date) -> list[Bar]:
         """Return the trading days from first to last, both included, in order."""
+        ...
+
+
+class ActionProvider(Provider, Protocol):
+    """Knows splits and dividends."""
+
+    async def actions(self, symbol: str, *, first: date, last: date) -> Actions:
+        """Return splits and dividends with their day from first to last, both included."""
         ...
 
 
@@ -77,6 +96,22 @@ class SearchProvider(Provider, Protocol):
 
     async def find(self, symbols: Collection[str]) -> dict[str, InstrumentMatch]:
         """Return the instruments with exactly these symbols."""
+        ...
+
+
+class StreamProvider(Provider, Protocol):
+    """Pushes prices as they are made."""
+
+    @property
+    def stream_limit(self) -> int:
+        """Return how many symbols one connection may follow."""
+        ...
+
+    def stream(self, symbols: Collection[str]) -> AsyncIterator[Quote]:
+        """Yield quotes of symbols as they come until the connection ends.
+
+        Raises ProviderError when it cannot be opened or breaks; whoever listens connects anew.
+        """
         ...
 
 

@@ -1,7 +1,8 @@
 """Symbols in one canonical form, the venues behind their suffixes, and minor currency units."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 SYMBOL = re.compile(r"[A-Z0-9^][A-Z0-9.^=-]{0,31}")
@@ -27,52 +28,152 @@ def canonical(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Venue:
-    """Where a symbol trades and in what, in major units."""
+    """Where a symbol trades and in what, in major units; ``mic`` is the market's ISO 10383 code."""
 
     exchange: str
     currency: str
     country: str
+    mic: str
 
 
-UNITED_STATES = Venue("NASDAQ/NYSE", "USD", "US")
+UNITED_STATES = Venue("NASDAQ/NYSE", "USD", "US", "XNYS")
 VENUES = {
-    "TO": Venue("Toronto", "CAD", "CA"),
-    "V": Venue("TSX Venture", "CAD", "CA"),
-    "L": Venue("London", "GBP", "GB"),
-    "DE": Venue("Xetra", "EUR", "DE"),
-    "F": Venue("Frankfurt", "EUR", "DE"),
-    "PA": Venue("Euronext Paris", "EUR", "FR"),
-    "AS": Venue("Euronext Amsterdam", "EUR", "NL"),
-    "BR": Venue("Euronext Brussels", "EUR", "BE"),
-    "LS": Venue("Euronext Lisbon", "EUR", "PT"),
-    "MI": Venue("Borsa Italiana", "EUR", "IT"),
-    "MC": Venue("Madrid", "EUR", "ES"),
-    "VI": Venue("Vienna", "EUR", "AT"),
-    "HE": Venue("Helsinki", "EUR", "FI"),
-    "IR": Venue("Dublin", "EUR", "IE"),
-    "SW": Venue("SIX Swiss", "CHF", "CH"),
-    "ST": Venue("Stockholm", "SEK", "SE"),
-    "OL": Venue("Oslo", "NOK", "NO"),
-    "CO": Venue("Copenhagen", "DKK", "DK"),
-    "WA": Venue("Warsaw", "PLN", "PL"),
-    "T": Venue("Tokyo", "JPY", "JP"),
-    "HK": Venue("Hong Kong", "HKD", "HK"),
-    "AX": Venue("Sydney", "AUD", "AU"),
-    "NZ": Venue("New Zealand", "NZD", "NZ"),
-    "SI": Venue("Singapore", "SGD", "SG"),
-    "KS": Venue("Korea", "KRW", "KR"),
-    "NS": Venue("National Stock Exchange of India", "INR", "IN"),
-    "JO": Venue("Johannesburg", "ZAR", "ZA"),
-    "TA": Venue("Tel Aviv", "ILS", "IL"),
-    "SA": Venue("B3 Sao Paulo", "BRL", "BR"),
-    "MX": Venue("Mexico", "MXN", "MX"),
+    "TO": Venue("Toronto", "CAD", "CA", "XTSE"),
+    "V": Venue("TSX Venture", "CAD", "CA", "XTSX"),
+    "NE": Venue("Cboe Canada", "CAD", "CA", "NEOE"),
+    "CN": Venue("Canadian Securities Exchange", "CAD", "CA", "XCNQ"),
+    "L": Venue("London", "GBP", "GB", "XLON"),
+    "DE": Venue("Xetra", "EUR", "DE", "XETR"),
+    "F": Venue("Frankfurt", "EUR", "DE", "XFRA"),
+    "PA": Venue("Euronext Paris", "EUR", "FR", "XPAR"),
+    "AS": Venue("Euronext Amsterdam", "EUR", "NL", "XAMS"),
+    "BR": Venue("Euronext Brussels", "EUR", "BE", "XBRU"),
+    "LS": Venue("Euronext Lisbon", "EUR", "PT", "XLIS"),
+    "MI": Venue("Borsa Italiana", "EUR", "IT", "XMIL"),
+    "MC": Venue("Madrid", "EUR", "ES", "XMAD"),
+    "VI": Venue("Vienna", "EUR", "AT", "XWBO"),
+    "HE": Venue("Helsinki", "EUR", "FI", "XHEL"),
+    "IR": Venue("Dublin", "EUR", "IE", "XDUB"),
+    "SW": Venue("SIX Swiss", "CHF", "CH", "XSWX"),
+    "ST": Venue("Stockholm", "SEK", "SE", "XSTO"),
+    "OL": Venue("Oslo", "NOK", "NO", "XOSL"),
+    "CO": Venue("Copenhagen", "DKK", "DK", "XCSE"),
+    "WA": Venue("Warsaw", "PLN", "PL", "XWAR"),
+    "IS": Venue("Istanbul", "TRY", "TR", "XIST"),
+    "T": Venue("Tokyo", "JPY", "JP", "XTKS"),
+    "HK": Venue("Hong Kong", "HKD", "HK", "XHKG"),
+    "SS": Venue("Shanghai", "CNY", "CN", "XSHG"),
+    "SZ": Venue("Shenzhen", "CNY", "CN", "XSHE"),
+    "AX": Venue("Sydney", "AUD", "AU", "XASX"),
+    "NZ": Venue("New Zealand", "NZD", "NZ", "XNZE"),
+    "SI": Venue("Singapore", "SGD", "SG", "XSES"),
+    "JK": Venue("Jakarta", "IDR", "ID", "XIDX"),
+    "KL": Venue("Kuala Lumpur", "MYR", "MY", "XKLS"),
+    "BK": Venue("Bangkok", "THB", "TH", "XBKK"),
+    "KS": Venue("Korea", "KRW", "KR", "XKRX"),
+    "KQ": Venue("Kosdaq", "KRW", "KR", "XKOS"),
+    "TW": Venue("Taiwan", "TWD", "TW", "XTAI"),
+    "TWO": Venue("Taipei Exchange", "TWD", "TW", "ROCO"),
+    "NS": Venue("National Stock Exchange of India", "INR", "IN", "XNSE"),
+    "BO": Venue("Bombay", "INR", "IN", "XBOM"),
+    "JO": Venue("Johannesburg", "ZAR", "ZA", "XJSE"),
+    "TA": Venue("Tel Aviv", "ILS", "IL", "XTAE"),
+    "KW": Venue("Kuwait", "KWD", "KW", "XKUW"),
+    "SA": Venue("B3 Sao Paulo", "BRL", "BR", "BVMF"),
+    "MX": Venue("Mexico", "MXN", "MX", "XMEX"),
 }
+
+
+def suffix_of(symbol: str) -> str | None:
+    """Return the exchange suffix of a canonical symbol; null for an American one."""
+    _, point, suffix = symbol.rpartition(".")
+    return suffix if point and suffix in VENUES else None
 
 
 def venue_of(symbol: str) -> Venue:
     """Return where a canonical symbol trades; a class share such as BRK.B is American."""
-    _, point, suffix = symbol.rpartition(".")
-    return VENUES.get(suffix, UNITED_STATES) if point else UNITED_STATES
+    suffix = suffix_of(symbol)
+    return UNITED_STATES if suffix is None else VENUES[suffix]
+
+
+_PAIR = re.compile(r"([A-Z]{3})([A-Z]{3})=X")
+_COIN = re.compile(r"([A-Z0-9]{2,10})-(USD|EUR|GBP|JPY|BTC)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dialect:
+    """How a vendor writes symbols.
+
+    ``suffixes`` are the venues it serves, by our suffix; other venues have no symbol there, and
+    ``american`` says whether shares of the United States have. ``class_mark`` stands before a share
+    class. ``pair`` and ``coin`` are the forms of a currency pair and of a crypto asset, null where
+    the vendor has none; ``indices`` says whether it knows ours (^GSPC).
+    """
+
+    suffixes: Mapping[str, str] = field(default_factory=dict)
+    separator: str = "."
+    american: bool = True
+    class_mark: str = "."
+    pair: str | None = None
+    coin: str | None = None
+    indices: bool = False
+
+    def outward(self, symbol: str) -> str | None:
+        """Return the vendor's form of a canonical symbol; null if it does not serve the venue."""
+        if pair := _PAIR.fullmatch(symbol):
+            return self.pair and self.pair.format(*pair.groups())
+        if coin := _COIN.fullmatch(symbol):
+            return self.coin and self.coin.format(*coin.groups())
+        if symbol.startswith("^"):
+            return symbol if self.indices else None
+        suffix = suffix_of(symbol)
+        if suffix is None:
+            return symbol.replace(".", self.class_mark) if self.american else None
+        if suffix not in self.suffixes:
+            return None
+        ticker = symbol.removesuffix(f".{suffix}").replace(".", self.class_mark)
+        return f"{ticker}{self.separator}{self.suffixes[suffix]}"
+
+    def inward(self, text: str) -> str | None:
+        """Return the canonical form of a vendor's symbol; null for one that has none."""
+        ticker, separator, end = text.strip().rpartition(self.separator)
+        ours = {theirs: suffix for suffix, theirs in self.suffixes.items()}
+        suffix = ours.get(end) if separator else None
+        if suffix is None:
+            ticker = text
+        if self.class_mark != "." and re.fullmatch(r"[A-Za-z0-9]+-[A-Za-z]", ticker):
+            ticker = ticker.replace(self.class_mark, ".")
+        try:
+            return canonical(ticker if suffix is None else f"{ticker}.{suffix}")
+        except InvalidSymbolError:
+            return None
+
+
+class Names:
+    """A vendor's names of instruments: its dialect, and what has been set for single ones.
+
+    ``overrides`` may be changed while in use: it maps canonical symbols to the vendor's.
+    """
+
+    def __init__(self, dialect: Dialect, overrides: Mapping[str, str] | None = None) -> None:
+        self._dialect = dialect
+        self.overrides: Mapping[str, str] = overrides or {}
+
+    def outward(self, symbols: Collection[str]) -> dict[str, str]:
+        """Return canonical symbols by the vendor's; those it does not serve are left out."""
+        found: dict[str, str] = {}
+        for symbol in symbols:
+            text = self.overrides.get(symbol) or self._dialect.outward(symbol)
+            if text:
+                found[text] = symbol
+        return found
+
+    def inward(self, text: str) -> str | None:
+        """Return the canonical symbol of a vendor's; null for one that has none."""
+        for symbol, theirs in self.overrides.items():
+            if theirs == text:
+                return symbol
+        return self._dialect.inward(text)
 
 
 MINOR_UNITS = {

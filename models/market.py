@@ -31,6 +31,60 @@ class AssetClass(Enum):
     OTHER = "OTHER"
 
 
+class Outcome(Enum):
+    """How one provider answered one question."""
+
+    ANSWERED = "ANSWERED"
+    UNKNOWN = "UNKNOWN"
+    REJECTED = "REJECTED"
+    RATE_LIMITED = "RATE_LIMITED"
+    QUOTA_EXHAUSTED = "QUOTA_EXHAUSTED"
+    NOT_ENTITLED = "NOT_ENTITLED"
+    INVALID_CREDENTIALS = "INVALID_CREDENTIALS"
+    AUTH_EXPIRED = "AUTH_EXPIRED"
+    INVALID_REQUEST = "INVALID_REQUEST"
+    BAD_PAYLOAD = "BAD_PAYLOAD"
+    UNAVAILABLE = "UNAVAILABLE"
+    CIRCUIT_OPEN = "CIRCUIT_OPEN"
+    FAILED = "FAILED"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One provider asked about one symbol; ``detail`` is for people and never holds a secret."""
+
+    provider: str
+    outcome: Outcome
+    at: datetime
+    milliseconds: int
+    detail: str | None = None
+
+
+class Doubt(Enum):
+    """Why a price is not believed as it came."""
+
+    MINOR_UNIT = "MINOR_UNIT"
+    SPLIT = "SPLIT"
+    JUMP = "JUMP"
+    DISAGREEMENT = "DISAGREEMENT"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriceDoubt:
+    """Two prices of one instrument that do not go together, both in the quote's currency.
+
+    ``rejected`` tells whether the quote shows the price it is measured against, or the doubted one.
+    """
+
+    doubt: Doubt
+    rejected: bool
+    price: Decimal
+    source: str
+    against: Decimal
+    against_source: str
+    against_as_of: datetime
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quote:
     """The price of one instrument at one moment; ``price`` is always above zero."""
@@ -47,6 +101,8 @@ class Quote:
     high: Decimal | None = None
     low: Decimal | None = None
     volume: Decimal | None = None
+    attempts: tuple[Attempt, ...] = ()
+    doubt: PriceDoubt | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +122,8 @@ class CompanyProfile:
     industry: str | None = None
     logo_url: str | None = None
     website_url: str | None = None
+    isin: str | None = None
+    figi: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +156,39 @@ class InstrumentMatch:
     source: str
     exchange: str | None = None
     isin: str | None = None
+    figi: str | None = None
     asset_class: AssetClass = AssetClass.EQUITY
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SplitEvent:
+    """``new`` units for ``old`` ones, from the beginning of ``day`` on: 4 for 1 is new 4, old 1."""
+
+    symbol: str
+    day: date
+    new: Decimal
+    old: Decimal
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DividendEvent:
+    """A cash payment for each unit held before ``ex_day``, as paid: not adjusted for splits."""
+
+    symbol: str
+    ex_day: date
+    amount: Decimal
+    currency: str
+    source: str
+    pay_day: date | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Actions:
+    """What companies did to their shares, oldest first."""
+
+    splits: tuple[SplitEvent, ...] = ()
+    dividends: tuple[DividendEvent, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,7 @@ from collections.abc import Collection
 from datetime import date, timedelta
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from pathlib import Path
+from typing import ClassVar
 
 from datasources.errors import BadPayloadError
 from models.market import EuroRate, Rate, RateQuestion
@@ -45,6 +46,7 @@ class Ecb:
     """Serves cross rates through the euro, both legs of the same day."""
 
     name = "ECB"
+    batch: ClassVar[dict[str, int]] = {}
 
     def __init__(self, path: Path = PACKAGED) -> None:
         self._path = path

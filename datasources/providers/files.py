@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import ClassVar
 
 from datasources.errors import BadPayloadError
 from datasources.protocols import Clock
@@ -70,6 +71,7 @@ class Files:
     """Serves quotes, closes and symbols from files; the newest close is the current price."""
 
     name = "files"
+    batch: ClassVar[dict[str, int]] = {}
 
     def __init__(self, paths: Sequence[Path], *, clock: Clock, currency: str = "USD") -> None:
         self._paths = list(paths)

@@ -13,6 +13,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from functools import cache, lru_cache
 from pathlib import Path
+from typing import ClassVar
 
 from datasources.protocols import Clock
 from datasources.symbols import SYMBOL, Venue, venue_of
@@ -112,6 +113,7 @@ class Simulated:
     """Serves every kind of market data but exchange rates, for any well-formed symbol."""
 
     name = "simulated"
+    batch: ClassVar[dict[str, int]] = {}
 
     def __init__(self, *, clock: Clock, seed: int = 1) -> None:
         self._clock = clock
