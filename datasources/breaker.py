@@ -4,20 +4,13 @@ from datetime import datetime, timedelta
 from enum import Enum
 
 from datasources.protocols import Clock
+from models.market import BreakerState
 
 FAILURES = 5
 """So many failures in a row open the circuit."""
 
 PAUSE = timedelta(seconds=30)
 LONGEST_PAUSE = timedelta(minutes=15)
-
-
-class BreakerState(Enum):
-    """Whether a provider is asked."""
-
-    CLOSED = "CLOSED"
-    OPEN = "OPEN"
-    HALF_OPEN = "HALF_OPEN"
 
 
 class Admission(Enum):

@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 
 from datasources.errors import QuotaExhaustedError, RateLimitedError
 from datasources.protocols import Clock
+from models.market import BudgetState
 
 LONG = timedelta(hours=1)
 """A window at least this long is a quota: nobody waits for it."""
@@ -52,16 +53,6 @@ class Limit:
     def _midnight(self, now: datetime, *, days: int = 0) -> datetime:
         day = now.astimezone(self.resets_in).date() + timedelta(days=days)
         return datetime.combine(day, time(), tzinfo=self.resets_in).astimezone(UTC)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BudgetState:
-    """What is left of one limit; ``resets_at`` is null while nothing of it is used."""
-
-    limit: int
-    window: timedelta
-    left: int
-    resets_at: datetime | None
 
 
 class Server(Protocol):

@@ -30,6 +30,8 @@ def quote(symbol, price="10", source="one"):
 class Scripted:
     """A provider of quotes that answers from a table or fails."""
 
+    batch = {}  # noqa: RUF012
+
     def __init__(self, name, **prices):
         self.name = name
         self.prices = prices
@@ -158,6 +160,8 @@ class Closing:
     """A provider of closes that notes the days it is asked for."""
 
     name = "closing"
+
+    batch = {}  # noqa: RUF012
 
     def __init__(self):
         self.days = []
