@@ -29,7 +29,7 @@ from datasources.protocols import (
     RateProvider,
     SearchProvider,
 )
-from datasources.quoting import Quoting, stale, venue_code
+from datasources.quoting import Quoting, venue_code
 from models.market import (
     Attempt,
     Bar,
@@ -157,14 +157,14 @@ class Market:
             "quotes", symbols, of=Quote, load=load, policy=POLICIES["quotes"], max_age=max_age
         )
         found = {
-            symbol: stale(entry.value) if entry.stale else entry.value
+            symbol: self._quoting.outdated(entry.value) if entry.stale else entry.value
             for symbol, entry in entries.items()
             if entry.value is not None
         }
         missing = [symbol for symbol in symbols if symbol not in found]
         if missing and self._last_known is not None:
             kept = await self._last_known.quotes(missing)
-            found |= {symbol: stale(quote) for symbol, quote in kept.items()}
+            found |= {symbol: self._quoting.outdated(quote) for symbol, quote in kept.items()}
         return found
 
     async def profiles(self, symbols: Collection[str]) -> dict[str, CompanyProfile]:

@@ -83,6 +83,10 @@ class Quoting:
         """Return how the last question for a symbol went here, provider by provider."""
         return self._attempts.get(symbol, ())
 
+    def outdated(self, quote: Quote) -> Quote:
+        """Mark a quote as stale, with the attempts that brought nothing newer."""
+        return replace(stale(quote), attempts=self.attempts(quote.symbol) or quote.attempts)
+
     async def load(self, symbols: Collection[str]) -> Answers[str, Quote]:
         """Ask the providers; what none could give in a believable form is judged at the end."""
         judge = Judge(await self._references(symbols))
