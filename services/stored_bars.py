@@ -133,16 +133,17 @@ class StoredHistory:
                         col(EmptyDay.series_id) == number, col(EmptyDay.day).in_(some)
                     )
                 )
-            gaps = [(day, at, False) for day, at in series.gaps.items()]
-            gaps += [(day, series.checked_at, True) for day in confirmed]
-            await upsert(
-                session,
-                EmptyDay,
-                [
-                    {"series_id": number, "day": day, "checked_at": at, "confirmed": sure}
-                    for day, at, sure in gaps
-                ],
-            )
+            place = {"series_id": number}
+            asked = [
+                place | {"day": day, "checked_at": at, "confirmed": False}
+                for day, at in series.gaps.items()
+            ]
+            await insert_missing(session, EmptyDay, asked)  # what is confirmed stays so
+            sure = [
+                place | {"day": day, "checked_at": series.checked_at, "confirmed": True}
+                for day in confirmed
+            ]
+            await upsert(session, EmptyDay, sure)
             await session.execute(
                 update(PriceSeries)
                 .where(col(PriceSeries.id) == number)
