@@ -6,15 +6,16 @@ again after each close, and after a split an adjusted series is asked for anew a
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 import structlog
 
 from datasources.errors import ProviderError
-from datasources.known_actions import ActionHistory, FetchActions, LastClose
+from datasources.fetching import Fetchers, LastClose, TradingDays
+from datasources.known_actions import ActionHistory
 from datasources.protocols import Clock, HistoryStore
 from datasources.series import restate, was_restated
 from datasources.turns import Turns, Unknown
@@ -42,32 +43,6 @@ TAIL_REACH = timedelta(days=30)
 
 CARRY = timedelta(days=30)
 """How far back the last close before a day is looked for where nothing is known yet."""
-
-TradingDays = Callable[[str, date, date], Sequence[date]]
-"""Tells on which days a symbol's market trades, from a day to a day."""
-
-
-class FetchBars(Protocol):
-    """Asks providers for bars."""
-
-    async def __call__(
-        self, symbol: str, *, first: date, last: date, source: str | None
-    ) -> list[Bar]:
-        """Return the bars of one provider: of ``source``, or the first that has any.
-
-        Raises ProviderError when none could answer.
-        """
-        ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fetchers:
-    """How providers are asked; ``sources`` are their names in the order they are asked."""
-
-    bars: FetchBars
-    actions: FetchActions
-    sources: Sequence[str] = ()
-    action_sources: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,14 @@
 """Splits and dividends, asked for once and kept: what is new is added once a trading day."""
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from datetime import date, datetime, timedelta
-from typing import Protocol
+from datetime import date, timedelta
 
 import structlog
 
 from datasources.errors import ProviderError
+from datasources.fetching import FetchActions, LastClose
 from datasources.protocols import Clock, HistoryStore
 from datasources.turns import Turns, Unknown
 from models.market import Actions, HistoryQuestion, KnownActions
@@ -17,22 +17,6 @@ log = structlog.get_logger(__name__)
 
 LATE = timedelta(days=30)
 """How long after its day an action may still be corrected, or turn up."""
-
-LastClose = Callable[[str, datetime], datetime]
-"""Tells when the last trading day of a symbol that is over at a moment ended."""
-
-
-class FetchActions(Protocol):
-    """Asks providers for actions."""
-
-    async def __call__(
-        self, symbol: str, *, first: date, last: date, source: str | None
-    ) -> tuple[str, Actions] | None:
-        """Return what one provider knows with its name: of ``source``, or the first that can tell.
-
-        Null when none serves them; raises ProviderError when none could answer.
-        """
-        ...
 
 
 class ActionHistory:
