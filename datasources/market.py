@@ -31,6 +31,7 @@ from datasources.protocols import (
 )
 from datasources.quoting import Quoting, venue_code
 from models.market import (
+    KINDS,
     Attempt,
     Bar,
     CloseQuestion,
@@ -68,9 +69,6 @@ class Chains:
     actions: tuple[ActionProvider, ...] = ()
     rates: tuple[RateProvider, ...] = ()
     search: tuple[SearchProvider, ...] = ()
-
-
-KINDS = ("quotes", "profiles", "bars", "actions", "rates", "search")
 
 
 class Market:
