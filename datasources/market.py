@@ -16,8 +16,9 @@ from typing import Any, Self, TypeVar
 
 import structlog
 
-from datasources.cache import Cache, Policy
+from datasources.cache import Cache
 from datasources.errors import ProviderError, UnavailableError
+from datasources.policies import POLICIES
 from datasources.protocols import (
     BarProvider,
     Clock,
@@ -45,15 +46,6 @@ log = structlog.get_logger(__name__)
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
-
-MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
-POLICIES = {
-    "quotes": Policy(ttl=MINUTE, negative_ttl=MINUTE, stale_limit=7 * DAY),
-    "profiles": Policy(ttl=DAY, negative_ttl=10 * MINUTE, stale_limit=30 * DAY),
-    "find": Policy(ttl=10 * MINUTE, negative_ttl=MINUTE, stale_limit=DAY),
-    "past": Policy(ttl=DAY, negative_ttl=5 * MINUTE, stale_limit=7 * DAY),
-    "today": Policy(ttl=5 * MINUTE, negative_ttl=MINUTE, stale_limit=7 * DAY),
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from datasources.cache import probe
+from datasources.shared import probe
 from gateway.resources import chains_of, utc_now
 from gateway.settings import Settings, SettingsError
 from models.database import Database

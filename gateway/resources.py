@@ -13,6 +13,7 @@ from datasources.protocols import Clock
 from datasources.providers.ecb import PACKAGED, Ecb
 from datasources.providers.files import Files
 from datasources.providers.simulated import Simulated
+from datasources.shared import SharedServer
 from gateway.settings import Settings
 from models.database import Database
 from resolvers.context import Services
@@ -67,13 +68,13 @@ async def open_services(settings: Settings, *, clock: Clock = utc_now) -> AsyncI
     async with AsyncExitStack() as stack:
         database = Database(settings.database_url)
         stack.push_async_callback(database.close)
+        url = settings.cache_url.get_secret_value()
+        server = SharedServer(url, clock=clock) if url else None
+        if server is not None:
+            stack.push_async_callback(server.close)
         market = Market(
             chains=chains_of(settings, clock=clock),
-            cache=Cache(
-                clock=clock,
-                url=settings.cache_url.get_secret_value(),
-                sources=sources_of(settings),
-            ),
+            cache=Cache(clock=clock, server=server, sources=sources_of(settings)),
             clock=clock,
             last_known=StoredMarket(database),
         )

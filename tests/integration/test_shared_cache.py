@@ -17,12 +17,14 @@ from redis import Redis
 from redis.exceptions import RedisError
 from structlog.testing import capture_logs
 
-from datasources import cache as cache_module
-from datasources.cache import CALL_SECONDS, Cache, Policy
+from datasources import shared as shared_module
+from datasources.cache import Cache
 from datasources.errors import UnavailableError
 from datasources.market import Chains, Market
+from datasources.policies import Policy
 from datasources.providers.ecb import Ecb
 from datasources.providers.simulated import Simulated
+from datasources.shared import CALL_SECONDS, SharedServer
 from gateway.doctor import examine
 from gateway.resources import open_services
 from gateway.settings import Settings
@@ -42,7 +44,7 @@ POLICY = Policy(
 @pytest.fixture(autouse=True)
 def _patience(monkeypatch):
     """Give the server time: on a busy machine a quarter of a second may pass with nothing wrong."""
-    monkeypatch.setattr(cache_module, "CALL_SECONDS", 20)
+    monkeypatch.setattr(shared_module, "CALL_SECONDS", 20)
 
 
 @pytest.fixture
@@ -64,7 +66,8 @@ async def replica(server, clock):
     sources = uuid.uuid4().hex
 
     def make(url=REDIS, sources=sources):
-        made.append(Cache(clock=clock, url=url, sources=sources))
+        server = SharedServer(url, clock=clock)
+        made.append(Cache(clock=clock, server=server, sources=sources))
         return made[-1]
 
     yield make
@@ -72,6 +75,7 @@ async def replica(server, clock):
         for name in names(server, one):
             server.delete(name)
         await one.close()
+        await one._shared._server.close()
 
 
 class Source:
@@ -96,7 +100,7 @@ async def ask(cache, source, *keys, of=int, **more):
 
 def names(server, cache):
     """Return the names of a cache's entries."""
-    return list(server.scan_iter(f"{cache._shared._server.namespace}:*"))
+    return list(server.scan_iter(f"folioql:{cache._shared.prefix}:*"))
 
 
 async def test_what_one_replica_has_loaded_the_others_need_not_ask_for(replica):
@@ -128,20 +132,24 @@ async def test_processes_share(replica, tmp_path):
     code = f"""
 import asyncio
 from datetime import timedelta
-import datasources.cache
-from datasources.cache import Cache, Policy
+import datasources.shared
+from datasources.cache import Cache
+from datasources.policies import Policy
+from datasources.shared import SharedServer
 from tests.conftest import Clock
 
 async def load(keys):
     return dict.fromkeys(keys, 7)
 
 async def main():
-    datasources.cache.CALL_SECONDS = 20
-    cache = Cache(clock=Clock(), url={REDIS!r}, sources={sources!r})
+    datasources.shared.CALL_SECONDS = 20
+    server = SharedServer({REDIS!r}, clock=Clock())
+    cache = Cache(clock=Clock(), server=server, sources={sources!r})
     hour = timedelta(hours=1)
     policy = Policy(ttl=hour, negative_ttl=hour, stale_limit=hour)
     await cache.get_many("kind", ["a"], of=int, load=load, policy=policy)
     await cache.close()
+    await server.close()
 
 asyncio.run(main())
 """
@@ -416,13 +424,13 @@ async def test_a_server_that_hangs_costs_a_quarter_of_a_second_and_mixes_up_noth
     await ask(replica(own_server.url), source, "b")
     clock.now += timedelta(seconds=30)
     own_server.process.send_signal(signal.SIGSTOP)
-    cache._shared._server.timeout = CALL_SECONDS
+    cache._shared._server._connection.timeout = CALL_SECONDS
     started = time.monotonic()
     assert await ask(cache, source, "c") == {"c": (None, False)}
     assert 0.25 <= time.monotonic() - started < 10
     assert await ask(cache, source, "d") == {"d": (None, False)}
     own_server.process.send_signal(signal.SIGCONT)
-    cache._shared._server.timeout = 20
+    cache._shared._server._connection.timeout = 20
     clock.now += timedelta(seconds=5)
     assert await ask(cache, source, "b") == {"b": (2, False)}
     assert source.asked == [["a"], ["b"], ["c"], ["d"]]

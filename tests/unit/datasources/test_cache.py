@@ -5,8 +5,9 @@ from datetime import timedelta
 
 import pytest
 
-from datasources.cache import Cache, Policy
+from datasources.cache import Cache
 from datasources.errors import UnavailableError
+from datasources.policies import Policy
 from tests.conftest import Clock
 
 POLICY = Policy(
