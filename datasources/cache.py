@@ -7,7 +7,7 @@ memory. Behind the memory there may be a server, where replicas find what others
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from random import uniform
@@ -19,6 +19,7 @@ from aiocache import SimpleMemoryCache
 
 from datasources.entries import Entry, SharedEntries
 from datasources.errors import ProviderError
+from datasources.loaded import Loaded
 from datasources.policies import Policy
 from datasources.protocols import Clock
 from datasources.shared import SharedServer
@@ -27,8 +28,8 @@ log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
-Load = Callable[[list[str]], Awaitable[Mapping[str, T | ProviderError]]]
-"""Asks a source for keys: what it does not know is absent, what it cannot tell is an error."""
+Load = Callable[[list[str]], Awaitable[dict[str, T]]]
+"""Asks a source for keys: what is left out is not known, unless ``Loaded`` says that it failed."""
 
 LEASE = timedelta(seconds=30)
 """How long a replica may take to load what others wait for: longer than a request may last."""
@@ -169,8 +170,7 @@ class Cache:
         stale and the rest is absent; any other error reaches every caller. So it goes for what is
         still being loaded when ``patience`` ends: the load goes on and is kept for the next one.
         Without ``max_age`` a value just past its time answers at once, and is loaded anew behind.
-        ``load`` may also answer with an error for single keys. Values must be immutable: all
-        callers share them.
+        Values must be immutable: all callers share them.
         """
         order = _Order(kind=kind, of=of, load=load, policy=policy, max_age=max_age)
         return await self._get(order, list(dict.fromkeys(keys)), patience=patience)
@@ -334,17 +334,14 @@ class Cache:
         """Load keys, and keep what is found here and on the server; stale values for the rest."""
         try:
             values = await order.load(keys)
-        except ProviderError as error:
-            values = dict.fromkeys(keys, error)
+        except ProviderError:
+            values = Loaded({}, failed=keys)
         now = self._clock()
-        loaded: dict[str, _Held] = {}
-        failed: list[str] = []
-        for key in keys:
-            value = values.get(key)
-            if isinstance(value, ProviderError):
-                failed.append(key)
-            else:
-                loaded[key] = order.hold(key, Entry(value, now))
+        unknown = values.failed if isinstance(values, Loaded) else frozenset()
+        failed = [key for key in keys if key in unknown]
+        loaded = {
+            key: order.hold(key, Entry(values.get(key), now)) for key in keys if key not in unknown
+        }
         self._remember_failures(order, failed, now)
         entries = {key: held.entry for key, held in loaded.items()}
         if loaded:

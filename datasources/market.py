@@ -1,51 +1,53 @@
 """The one door to market data: batch in, batch out, matched by key, whatever the source.
 
-Each kind has a chain of providers: what one does not know or cannot give goes on to the next.
-When all fail, the last value that was known answers, and says how old it is.
+Each kind has a chain of providers: what one does not know or cannot give goes on to the next. When
+all fail, the last value that was known answers, and says how old it is.
 """
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, Hashable, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Collection, Hashable
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-import structlog
-
 from datasources.cache import Cache
-from datasources.errors import ProviderError, UnavailableError
+from datasources.chain import Answers, Line, Question, ask_chain
+from datasources.errors import UnavailableError
+from datasources.learning import Learner
+from datasources.loaded import Loaded
 from datasources.policies import POLICIES
 from datasources.protocols import (
+    ActionProvider,
     BarProvider,
     Clock,
     LastKnown,
     ProfileProvider,
-    Provider,
     QuoteProvider,
     RateProvider,
     SearchProvider,
 )
+from datasources.quoting import Quoting, venue_code
 from models.market import (
+    Attempt,
     Bar,
     CloseQuestion,
     CompanyProfile,
-    EuroRate,
     InstrumentMatch,
     ProviderState,
     Quote,
-    QuoteQuality,
     Rate,
     RateQuestion,
 )
 
-log = structlog.get_logger(__name__)
-
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
+
+DEADLINE = timedelta(seconds=2)
+"""How long a caller waits for providers before the last known value answers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,15 +57,18 @@ class Chains:
     quotes: tuple[QuoteProvider, ...] = ()
     profiles: tuple[ProfileProvider, ...] = ()
     bars: tuple[BarProvider, ...] = ()
+    actions: tuple[ActionProvider, ...] = ()
     rates: tuple[RateProvider, ...] = ()
     search: tuple[SearchProvider, ...] = ()
+
+
+KINDS = ("quotes", "profiles", "bars", "actions", "rates", "search")
 
 
 class Market:
     """Answers for prices, profiles, closes, rates and symbols.
 
-    ``calls`` counts what providers were asked, by provider and kind. Used as an async context
-    manager it writes what it learns to ``last_known`` in the background.
+    Used as an async context manager it writes what it learns to ``last_known`` in the background.
     """
 
     def __init__(
@@ -74,53 +79,61 @@ class Market:
         clock: Clock,
         last_known: LastKnown | None = None,
         flush_interval: timedelta = timedelta(seconds=5),
+        deadline: timedelta = DEADLINE,
+        cross_check: bool = False,
     ) -> None:
-        self._chains = chains
         self._cache = cache
         self._clock = clock
         self._last_known = last_known
-        self._flush_interval = flush_interval
-        self._flusher: asyncio.Task[None] | None = None
-        self._errors: dict[str, str] = {}
-        self._new_quotes: dict[str, Quote] = {}
-        self._new_profiles: dict[str, CompanyProfile] = {}
-        self._new_bars: dict[tuple[str, date], Bar] = {}
-        self._new_rates: dict[tuple[str, date], EuroRate] = {}
-        self.calls: Counter[tuple[str, str]] = Counter()
+        self._deadline = deadline
+        self._learner = Learner(last_known, interval=flush_interval)
+        self._stack = AsyncExitStack()
+        by_name: dict[str, Line] = {}
+        self._lines: dict[str, list[Line]] = {
+            kind: [
+                by_name.setdefault(provider.name, Line(provider, clock=clock))
+                for provider in getattr(chains, kind)
+            ]
+            for kind in KINDS
+        }
+        self._quoting = Quoting(
+            self._lines["quotes"],
+            clock=clock,
+            deadline=deadline,
+            memory=last_known,
+            cross_check=cross_check,
+        )
+
+    @property
+    def calls(self) -> Counter[tuple[str, str]]:
+        """Return how often providers were asked, by provider and kind."""
+        lines = {line.name: line for lines in self._lines.values() for line in lines}
+        return Counter(
+            {
+                (line.name, kind): count
+                for line in lines.values()
+                for kind, count in line.calls.items()
+            }
+        )
 
     async def _ask(
         self,
         kind: str,
         wanted: Collection[K],
         *,
-        providers: Sequence[Provider],
+        of: str,
         ask: Callable[[Any, list[K]], Awaitable[dict[K, V]]],
-    ) -> dict[K, V]:
+        venue_of: Callable[[K], str] = lambda _: "",
+    ) -> Loaded[K, V]:
         """Ask the providers of a kind in order; raises UnavailableError if none could answer."""
-        found: dict[K, V] = {}
-        answered = False
-        for provider in providers:
-            missing = [key for key in wanted if key not in found]
-            if not missing:
-                break
-            self.calls[provider.name, kind] += 1
-            try:
-                answers = await ask(provider, missing)
-            except ProviderError as error:
-                log.warning("provider_failed", provider=provider.name, kind=kind, error=str(error))
-                self._errors[provider.name] = str(error)
-                continue
-            except Exception as error:
-                # A provider's defect is no reason to fail the graph, but must be seen.
-                log.exception("provider_broken", provider=provider.name, kind=kind)
-                self._errors[provider.name] = type(error).__name__
-                continue
-            answered = True
-            asked = set(missing)
-            found |= {key: value for key, value in answers.items() if key in asked}
-        if not answered and providers:
-            raise UnavailableError(f"no provider of {kind} could answer")
-        return found
+        answers = await ask_chain(
+            Question(kind=kind, ask=ask, venue_of=venue_of),
+            list(wanted),
+            lines=self._lines[of],
+            clock=self._clock,
+            seconds=self._deadline.total_seconds(),
+        )
+        return loaded(answers)
 
     async def quotes(
         self, symbols: Collection[str], *, max_age: timedelta | None = None
@@ -128,29 +141,22 @@ class Market:
         """Return the quotes of symbols, none older than ``max_age`` if that can be had."""
 
         async def load(missing: list[str]) -> dict[str, Quote]:
-            found = await self._ask(
-                "quotes",
-                missing,
-                providers=self._chains.quotes,
-                ask=lambda provider, keys: provider.quotes(keys),
-            )
-            # Zero is not a price, whatever a vendor says.
-            found = {symbol: quote for symbol, quote in found.items() if quote.price > 0}
-            self._new_quotes |= found
-            return found
+            answers = loaded(await self._quoting.load(missing))
+            self._learner.learn(quotes=answers.values())
+            return answers
 
         entries = await self._cache.get_many(
             "quotes", symbols, of=Quote, load=load, policy=POLICIES["quotes"], max_age=max_age
         )
         found = {
-            symbol: _stale(entry.value) if entry.stale else entry.value
+            symbol: self._quoting.outdated(entry.value) if entry.stale else entry.value
             for symbol, entry in entries.items()
             if entry.value is not None
         }
         missing = [symbol for symbol in symbols if symbol not in found]
         if missing and self._last_known is not None:
             kept = await self._last_known.quotes(missing)
-            found |= {symbol: _stale(quote) for symbol, quote in kept.items()}
+            found |= {symbol: self._quoting.outdated(quote) for symbol, quote in kept.items()}
         return found
 
     async def profiles(self, symbols: Collection[str]) -> dict[str, CompanyProfile]:
@@ -160,10 +166,11 @@ class Market:
             found = await self._ask(
                 "profiles",
                 missing,
-                providers=self._chains.profiles,
+                of="profiles",
                 ask=lambda provider, keys: provider.profiles(keys),
+                venue_of=venue_code,
             )
-            self._new_profiles |= found
+            self._learner.learn(profiles=found.values())
             return found
 
         entries = await self._cache.get_many(
@@ -182,10 +189,11 @@ class Market:
             found = await self._ask(
                 "closes",
                 missing,
-                providers=self._chains.bars,
+                of="bars",
                 ask=lambda provider, keys: provider.closes(keys),
+                venue_of=lambda question: venue_code(question.symbol),
             )
-            self._new_bars |= {(bar.symbol, bar.day): bar for bar in found.values()}
+            self._learner.learn(bars=found.values())
             return found
 
         found = await self._by_day("closes", questions, of=Bar, load=load)
@@ -212,11 +220,10 @@ class Market:
             rates = await self._ask(
                 "rates",
                 missing,
-                providers=self._chains.rates,
+                of="rates",
                 ask=lambda provider, keys: provider.rates(keys),
             )
-            legs = (leg for rate in rates.values() for leg in rate.legs)
-            self._new_rates |= {(leg.currency, leg.day): leg for leg in legs}
+            self._learner.learn(rates=[leg for rate in rates.values() for leg in rate.legs])
             return rates
 
         crosses = [question for question in questions if question not in found]
@@ -269,7 +276,7 @@ class Market:
         found = await self._ask(
             "bars",
             [symbol],
-            providers=self._chains.bars,
+            of="bars",
             ask=lambda provider, _: _bars(provider, symbol, first=first, last=last),
         )
         return found.get(symbol, [])
@@ -281,10 +288,10 @@ class Market:
         async def ask(provider: SearchProvider, _: list[str]) -> dict[str, None]:
             for match in await provider.search(text, limit=limit):
                 found.setdefault(match.symbol, match)
-            return {}
+            return {text: None} if len(found) >= limit else {}
 
         with suppress(UnavailableError):
-            await self._ask("search", [text], providers=self._chains.search, ask=ask)
+            await self._ask("search", [text], of="search", ask=ask)
         return list(found.values())[:limit]
 
     async def find(self, symbols: Collection[str]) -> dict[str, InstrumentMatch]:
@@ -294,8 +301,9 @@ class Market:
             return await self._ask(
                 "find",
                 missing,
-                providers=self._chains.search,
+                of="search",
                 ask=lambda provider, keys: provider.find(keys),
+                venue_of=venue_code,
             )
 
         entries = await self._cache.get_many(
@@ -307,50 +315,27 @@ class Market:
         """Drop what this process has cached, so that the next question goes further."""
         await self._cache.forget()
 
+    def attempts(self, symbol: str) -> tuple[Attempt, ...]:
+        """Return how this process's last question for a price went, provider by provider."""
+        return self._quoting.attempts(symbol)
+
     def statuses(self) -> list[ProviderState]:
         """Tell what each provider serves and what went wrong last."""
         kinds: dict[str, list[str]] = {}
-        for kind in ("quotes", "profiles", "bars", "rates", "search"):
-            for provider in getattr(self._chains, kind):
-                kinds.setdefault(provider.name, []).append(kind)
-        return [
-            ProviderState(
-                name=name,
-                kinds=tuple(served),
-                usable=name not in self._errors,
-                last_error=self._errors.get(name),
-                calls=sum(count for (who, _), count in self.calls.items() if who == name),
-            )
-            for name, served in kinds.items()
-        ]
+        lines: dict[str, Line] = {}
+        for kind, serving in self._lines.items():
+            for line in serving:
+                lines[line.name] = line
+                kinds.setdefault(line.name, []).append(kind)
+        return [line.state(kinds[name]) for name, line in lines.items()]
 
     async def flush(self) -> None:
         """Write what was learnt since the last time to the lasting memory."""
-        if self._last_known is None:
-            return
-        quotes, self._new_quotes = self._new_quotes, {}
-        profiles, self._new_profiles = self._new_profiles, {}
-        bars, self._new_bars = self._new_bars, {}
-        rates, self._new_rates = self._new_rates, {}
-        if quotes or profiles or bars or rates:
-            await self._last_known.remember(
-                quotes=list(quotes.values()),
-                profiles=list(profiles.values()),
-                bars=list(bars.values()),
-                rates=list(rates.values()),
-            )
-
-    async def _keep_flushing(self) -> None:
-        while True:
-            await asyncio.sleep(self._flush_interval.total_seconds())
-            try:
-                await self.flush()
-            except Exception:
-                log.exception("last_known_not_written")
+        await self._learner.flush()
 
     async def __aenter__(self) -> Self:
         """Start writing in the background."""
-        self._flusher = asyncio.create_task(self._keep_flushing())
+        await self._stack.enter_async_context(self._learner)
         return self
 
     async def __aexit__(
@@ -360,12 +345,15 @@ class Market:
         traceback: TracebackType | None,
     ) -> None:
         """Stop, and write what is left."""
-        if self._flusher is not None:
-            self._flusher.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._flusher
-        await self.flush()
+        await self._stack.aclose()
         await self._cache.close()
+
+
+def loaded(answers: Answers[K, V]) -> Loaded[K, V]:
+    """Hand answers to the cache; raises UnavailableError if nobody could tell anything."""
+    if answers.failed and not answers.found:
+        raise UnavailableError("no provider could answer")
+    return Loaded(answers.found, failed=answers.failed)
 
 
 async def _bars(
@@ -373,10 +361,3 @@ async def _bars(
 ) -> dict[str, list[Bar]]:
     bars = await provider.bars(symbol, first=first, last=last)
     return {symbol: bars} if bars else {}
-
-
-def _stale(quote: Quote) -> Quote:
-    """Mark a quote as stale; a simulated one stays marked as what it is."""
-    if quote.quality is QuoteQuality.SIMULATED:
-        return quote
-    return replace(quote, quality=QuoteQuality.STALE)

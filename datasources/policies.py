@@ -13,6 +13,9 @@ MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
 SETTLED = 30 * MINUTE
 """How long after a close prices may still come: an auction, and vendors twenty minutes behind."""
 
+TRUSTED = {QuoteQuality.FRESH, QuoteQuality.DELAYED}
+"""The quotes that are a market's own."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
@@ -47,7 +50,7 @@ def life_of_quote(symbol: str, quote: Quote, now: datetime) -> timedelta:
     The last price of a session is known only some time after the close; what is older than the
     session, or not from the market at all, may be replaced at any time.
     """
-    if quote.quality not in {QuoteQuality.FRESH, QuoteQuality.DELAYED}:
+    if quote.doubt is not None or quote.quality not in TRUSTED:
         return MINUTE
     session = session_of(symbol, now)
     if session.closed_at is None or session.opens_at is None:

@@ -4,8 +4,8 @@ All values are frozen, all prices are exact decimals in major currency units (ne
 times are aware UTC. A quote always says where it comes from and how old it is.
 """
 
-from dataclasses import dataclass, field
-from datetime import date, datetime
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
 
@@ -234,14 +234,40 @@ class CloseQuestion:
     day: date
 
 
+class BreakerState(Enum):
+    """Whether a provider is asked."""
+
+    CLOSED = "CLOSED"
+    OPEN = "OPEN"
+    HALF_OPEN = "HALF_OPEN"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetState:
+    """What is left of one limit; ``resets_at`` is null while nothing of it is used."""
+
+    limit: int
+    window: timedelta
+    left: int
+    resets_at: datetime | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderState:
-    """What an operator wants to know about one provider."""
+    """What an operator wants to know about one provider, as one process sees it.
+
+    ``usable`` is false while it is left alone and when its last call failed. ``milliseconds`` is
+    the usual time of a call, newer ones counting more.
+    """
 
     name: str
     kinds: tuple[str, ...]
     usable: bool
-    reason: str | None = None
+    breaker: BreakerState = BreakerState.CLOSED
+    probes_at: datetime | None = None
+    budgets: tuple[BudgetState, ...] = ()
     last_error: str | None = None
+    last_error_at: datetime | None = None
+    last_success_at: datetime | None = None
+    milliseconds: float | None = None
     calls: int = 0
-    details: dict[str, str] = field(default_factory=dict)

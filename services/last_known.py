@@ -2,10 +2,11 @@
 
 from bisect import bisect_right
 from collections.abc import Collection
-from dataclasses import asdict
 from datetime import date, timedelta
 from decimal import Context, Decimal
+from typing import Any
 
+from models.base import Base
 from models.database import CHUNK, Database, upsert
 from models.last_known import (
     DailyBar,
@@ -101,16 +102,22 @@ class StoredMarket:
     ) -> None:
         """Keep the newest of each in one transaction."""
         quote_rows = {
-            quote.symbol: asdict(quote) | {"quality": quote.quality.value} for quote in quotes
+            quote.symbol: _row(LastQuote, quote) | {"quality": quote.quality.value}
+            for quote in quotes
         }
-        profile_rows = {profile.symbol: asdict(profile) for profile in profiles}
-        bar_rows = {(bar.symbol, bar.day): asdict(bar) for bar in bars}
-        rate_rows = {(rate.currency, rate.day): asdict(rate) for rate in rates}
+        profile_rows = {profile.symbol: _row(StoredProfile, profile) for profile in profiles}
+        bar_rows = {(bar.symbol, bar.day): _row(DailyBar, bar) for bar in bars}
+        rate_rows = {(rate.currency, rate.day): _row(ExchangeRate, rate) for rate in rates}
         async with self._database.writing() as session:
             await upsert(session, LastQuote, list(quote_rows.values()))
             await upsert(session, StoredProfile, list(profile_rows.values()))
             await upsert(session, DailyBar, list(bar_rows.values()))
             await upsert(session, ExchangeRate, list(rate_rows.values()))
+
+
+def _row(table: type[Base], value: object) -> dict[str, Any]:
+    """Return what of a value its table keeps: how it was found out is not kept."""
+    return {name: getattr(value, name) for name in table.model_fields}
 
 
 def _day(bar: Bar) -> date:

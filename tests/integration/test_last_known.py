@@ -6,7 +6,15 @@ from decimal import Decimal
 
 from datasources.providers.ecb import Ecb
 from datasources.providers.simulated import Simulated
-from models.market import Bar, CloseQuestion, RateQuestion
+from models.market import (
+    Attempt,
+    Bar,
+    CloseQuestion,
+    Doubt,
+    Outcome,
+    PriceDoubt,
+    RateQuestion,
+)
 from services.last_known import StoredMarket
 from tests.conftest import NOW
 
@@ -28,6 +36,23 @@ async def test_a_newer_quote_takes_the_place_of_the_older(database):
     await stored.remember(quotes=[quote])
     await stored.remember(quotes=[newer])
     assert await stored.quotes(["AAPL"]) == {"AAPL": newer}
+
+
+async def test_how_a_price_was_found_and_doubted_is_not_kept(database):
+    stored = StoredMarket(database)
+    (quote,) = (await Simulated(clock=lambda: NOW).quotes(["AAPL"])).values()
+    attempt = Attempt(provider="test", outcome=Outcome.ANSWERED, at=NOW, milliseconds=12)
+    doubt = PriceDoubt(
+        doubt=Doubt.JUMP,
+        rejected=False,
+        price=quote.price,
+        source="test",
+        against=Decimal(1),
+        against_source="other",
+        against_as_of=NOW,
+    )
+    await stored.remember(quotes=[replace(quote, attempts=(attempt,), doubt=doubt)])
+    assert await stored.quotes(["AAPL"]) == {"AAPL": quote}
 
 
 async def test_a_close_answers_for_later_days_and_never_for_earlier_ones(database):

@@ -10,7 +10,7 @@ from datasources.cache import Cache
 from datasources.errors import UnavailableError
 from datasources.market import Chains, Market
 from datasources.providers.ecb import Ecb
-from models.market import Bar, CloseQuestion, Quote, QuoteQuality, RateQuestion
+from models.market import Bar, CloseQuestion, Outcome, Quote, QuoteQuality, RateQuestion
 
 AT = datetime(2024, 6, 14, 14, 59, tzinfo=UTC)
 
@@ -29,6 +29,8 @@ def quote(symbol, price="10", source="one"):
 
 class Scripted:
     """A provider of quotes that answers from a table or fails."""
+
+    batch = {}  # noqa: RUF012
 
     def __init__(self, name, **prices):
         self.name = name
@@ -107,9 +109,12 @@ async def test_an_outage_of_all_costs_freshness_and_never_an_answer(market, one,
     await market.quotes(["A"])
     one.failure = two.failure = UnavailableError("down")
     clock.now += timedelta(hours=1)
-    assert (await market.quotes(["A"]))["A"] == replace(
-        quote("A", "1", "one"), quality=QuoteQuality.STALE
-    )
+    found = (await market.quotes(["A"]))["A"]
+    assert (found.price, found.source, found.quality) == (1, "one", QuoteQuality.STALE)
+    assert [(one.provider, one.outcome, one.detail) for one in found.attempts] == [
+        ("one", Outcome.UNAVAILABLE, "down"),
+        ("two", Outcome.UNAVAILABLE, "down"),
+    ]
 
 
 async def test_after_a_restart_the_last_known_quote_answers(one, two, clock):
@@ -129,7 +134,11 @@ async def test_after_a_restart_the_last_known_quote_answers(one, two, clock):
     one.failure = two.failure = UnavailableError("down")
     async with opened() as market:
         found = await market.quotes(["A", "C"])
-    assert found == {"A": replace(quote("A", "1", "one"), quality=QuoteQuality.STALE)}
+    assert set(found) == {"A"}
+    assert replace(found["A"], attempts=()) == replace(
+        quote("A", "1", "one"), quality=QuoteQuality.STALE
+    )
+    assert [one.outcome for one in market.attempts("C")] == [Outcome.UNAVAILABLE] * 2
 
 
 @pytest.mark.parametrize("price", ["0", "-1"])
@@ -158,6 +167,8 @@ class Closing:
     """A provider of closes that notes the days it is asked for."""
 
     name = "closing"
+
+    batch = {}  # noqa: RUF012
 
     def __init__(self):
         self.days = []

@@ -1,0 +1,287 @@
+"""The chain: providers asked in order for what is still missing, each watched and held to its time.
+
+What a provider knows is an answer, what it does not know goes on to the next, and so does what it
+could not tell: the class of the error decides whether it is asked again soon.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Hashable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from time import perf_counter
+from typing import Any, Generic, TypeVar
+
+import structlog
+
+from datasources.breaker import Breaker
+from datasources.errors import (
+    CircuitOpenError,
+    InvalidCredentialsError,
+    NotEntitledError,
+    ProviderError,
+    UnavailableError,
+)
+from datasources.pacing import Budget
+from datasources.protocols import Clock, Provider
+from models.market import Attempt, BreakerState, Outcome, ProviderState
+
+log = structlog.get_logger(__name__)
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+BARRED_FOR = timedelta(days=1)
+"""How long a plan's refusal of a kind and venue is believed: plans change seldom."""
+
+OFF_FOR = timedelta(minutes=15)
+"""How long a provider with a wrong key is left alone."""
+
+LAST_TIME = 10.0
+"""Seconds that the last provider may take: callers have gone on by then, the cache still gains."""
+
+
+class Line:
+    """One provider as the chain sees it: what it was asked, how it fared, whether to ask it."""
+
+    def __init__(self, provider: Provider, *, clock: Clock) -> None:
+        self.provider = provider
+        self.breaker = Breaker(clock=clock)
+        self.calls: Counter[str] = Counter()
+        self.outcomes: Counter[tuple[str, Outcome]] = Counter()
+        self.last_error: str | None = None
+        self.last_error_at: datetime | None = None
+        self.last_success_at: datetime | None = None
+        self.milliseconds: float | None = None
+        self._clock = clock
+        self._off_until: datetime | None = None
+        self._barred: dict[tuple[str, str], datetime] = {}
+
+    @property
+    def name(self) -> str:
+        """Return the provider's name."""
+        return self.provider.name
+
+    def off(self) -> ProviderError | None:
+        """Return why nothing may be asked now, if so."""
+        if self._off_until is not None and self._clock() < self._off_until:
+            return InvalidCredentialsError("the key is missing or wrong")
+        return None
+
+    def barred(self, kind: str, venue: str) -> bool:
+        """Tell whether the plan is known not to include a kind of a venue."""
+        until = self._barred.get((kind, venue))
+        return until is not None and self._clock() < until
+
+    async def call(
+        self,
+        kind: str,
+        keys: list[K],
+        *,
+        ask: Callable[[Any, list[K]], Awaitable[dict[K, V]]],
+        venues: set[str],
+        seconds: float,
+    ) -> dict[K, V]:
+        """Ask for one batch; raises ProviderError, whatever went wrong."""
+        admission = self.breaker.admit()
+        if admission is None:
+            raise CircuitOpenError("left alone after repeated failures")
+        self.calls[kind] += 1
+        started = perf_counter()
+        faulty: bool | None = None
+        try:
+            async with asyncio.timeout(seconds):
+                found = await ask(self.provider, keys)
+            faulty = False
+        except TimeoutError:
+            faulty = True
+            raise self._failed(kind, UnavailableError("took too long")) from None
+        except ProviderError as error:
+            # A refusal says nothing about a provider's health.
+            faulty = True if error.faulty else None
+            self._learn(kind, error, venues)
+            raise self._failed(kind, error) from None
+        except Exception as error:
+            # A provider's defect is no reason to fail the graph, but must be seen.
+            faulty = True
+            log.exception("provider_broken", provider=self.name, kind=kind)
+            raise self._failed(kind, ProviderError(type(error).__name__)) from None
+        finally:
+            self.breaker.settle(admission, faulty=faulty)
+        spent = (perf_counter() - started) * 1000
+        self.milliseconds = spent if self.milliseconds is None else self._mean(spent)
+        self.last_success_at = self._clock()
+        return found
+
+    def state(self, kinds: Sequence[str]) -> ProviderState:
+        """Tell an operator how the provider is."""
+        breaker = self.breaker.state
+        failed = self.last_error_at is not None and (
+            self.last_success_at is None or self.last_success_at < self.last_error_at
+        )
+        budget: Budget | None = getattr(getattr(self.provider, "upstream", None), "budget", None)
+        return ProviderState(
+            name=self.name,
+            kinds=tuple(kinds),
+            usable=breaker is not BreakerState.OPEN and self.off() is None and not failed,
+            breaker=breaker,
+            probes_at=self.breaker.probes_at,
+            budgets=tuple(budget.states()) if budget else (),
+            last_error=self.last_error,
+            last_error_at=self.last_error_at,
+            last_success_at=self.last_success_at,
+            milliseconds=self.milliseconds,
+            calls=self.calls.total(),
+        )
+
+    def _mean(self, spent: float) -> float:
+        return 0.8 * (self.milliseconds or 0.0) + 0.2 * spent
+
+    def _learn(self, kind: str, error: ProviderError, venues: set[str]) -> None:
+        now = self._clock()
+        if isinstance(error, InvalidCredentialsError):
+            self._off_until = now + OFF_FOR
+        elif isinstance(error, NotEntitledError):
+            for venue in venues:
+                self._barred[kind, venue] = now + BARRED_FOR
+
+    def _failed(self, kind: str, error: ProviderError) -> ProviderError:
+        self.last_error, self.last_error_at = str(error), self._clock()
+        log.warning(
+            "provider_failed", provider=self.name, kind=kind, code=error.code, error=str(error)
+        )
+        return error
+
+
+@dataclass(slots=True)
+class Answers(Generic[K, V]):
+    """What the chain found; ``failed`` are keys that some provider could not tell about.
+
+    A key neither found nor failed is unknown to every provider.
+    """
+
+    found: dict[K, V] = field(default_factory=dict)
+    failed: set[K] = field(default_factory=set)
+    attempts: dict[K, list[Attempt]] = field(default_factory=dict)
+
+
+def _anywhere(_: Any) -> str:
+    return ""
+
+
+def _always(_line: Line, _key: Any, _value: Any) -> str | None:
+    return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question(Generic[K, V]):
+    """What the chain asks: ``ask`` puts one batch to one provider.
+
+    ``venue_of`` is what a plan may exclude. ``reject`` gives the reason not to believe an answer,
+    which then counts as missing.
+    """
+
+    kind: str
+    ask: Callable[[Any, list[K]], Awaitable[dict[K, V]]]
+    venue_of: Callable[[K], str] = _anywhere
+    reject: Callable[[Line, K, V], str | None] = _always
+
+
+async def ask_chain(
+    question: Question[K, V],
+    wanted: Sequence[K],
+    *,
+    lines: Sequence[Line],
+    clock: Clock,
+    seconds: float,
+) -> Answers[K, V]:
+    """Ask providers in order; each but the last gets an even share of what is left of the time."""
+    answers: Answers[K, V] = Answers()
+    loop = asyncio.get_running_loop()
+    ends = loop.time() + seconds
+    for place, line in enumerate(lines):
+        missing = [key for key in wanted if key not in answers.found]
+        if not missing:
+            break
+        left = len(lines) - place
+        share = LAST_TIME if left == 1 else max(ends - loop.time(), seconds / len(lines)) / left
+        await _ask_line(question, missing, line=line, clock=clock, seconds=share, answers=answers)
+    answers.failed -= answers.found.keys()
+    return answers
+
+
+async def _ask_line(
+    question: Question[K, V],
+    missing: list[K],
+    *,
+    line: Line,
+    clock: Clock,
+    seconds: float,
+    answers: Answers[K, V],
+) -> None:
+    """Ask one provider batch by batch and all batches at once; note how each key fared."""
+    refusal = line.off()
+    open_to: list[K] = []
+    for key in missing:
+        barred = line.barred(question.kind, question.venue_of(key))
+        why = refusal or (NotEntitledError("the plan does not include this") if barred else None)
+        if why is None:
+            open_to.append(key)
+        else:
+            _note(answers, line, key, _outcome(why), at=clock(), since=None, detail=str(why))
+
+    async def one(batch: list[K]) -> None:
+        at, since = clock(), perf_counter()
+        try:
+            found = await line.call(
+                question.kind,
+                batch,
+                ask=question.ask,
+                venues={question.venue_of(key) for key in batch},
+                seconds=seconds,
+            )
+        except ProviderError as error:
+            line.outcomes[question.kind, _outcome(error)] += 1
+            for key in batch:
+                answers.failed.add(key)
+                _note(answers, line, key, _outcome(error), at=at, since=since, detail=str(error))
+            return
+        line.outcomes[question.kind, Outcome.ANSWERED] += 1
+        for key in batch:
+            outcome, detail = Outcome.UNKNOWN, None
+            if key in found:
+                detail = question.reject(line, key, found[key])
+                outcome = Outcome.REJECTED if detail else Outcome.ANSWERED
+            if outcome is Outcome.ANSWERED:
+                answers.found[key] = found[key]
+            elif outcome is Outcome.REJECTED:
+                answers.failed.add(key)
+            _note(answers, line, key, outcome, at=at, since=since, detail=detail)
+
+    await asyncio.gather(*(one(batch) for batch in _batches(line.provider, question.kind, open_to)))
+
+
+def _batches(provider: Provider, kind: str, keys: list[K]) -> Iterator[list[K]]:
+    size = provider.batch.get(kind, len(keys) or 1)
+    for start in range(0, len(keys), size):
+        yield keys[start : start + size]
+
+
+def _outcome(error: ProviderError) -> Outcome:
+    return Outcome(error.code)
+
+
+def _note(
+    answers: Answers[K, Any],
+    line: Line,
+    key: K,
+    outcome: Outcome,
+    *,
+    at: datetime,
+    since: float | None,
+    detail: str | None,
+) -> None:
+    spent = 0 if since is None else round((perf_counter() - since) * 1000)
+    answers.attempts.setdefault(key, []).append(
+        Attempt(provider=line.name, outcome=outcome, at=at, milliseconds=spent, detail=detail)
+    )

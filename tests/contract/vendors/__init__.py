@@ -1,0 +1,1 @@
+"""The stand-ins: one module a vendor, each with a STAND_IN."""
