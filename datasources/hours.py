@@ -185,7 +185,7 @@ HOURS: Mapping[str, tuple[Hours, ...]] = {
     ),
     "XTAE": (
         _TEL_AVIV,
-        replace(_TEL_AVIV, week=MONDAY_TO_FRIDAY, ends={FRIDAY: "14:00"}, since=date(2026, 1, 5)),
+        replace(_TEL_AVIV, week=MONDAY_TO_FRIDAY, ends={FRIDAY: "14:00"}, since=date(2026, 1, 4)),
     ),
     "XKUW": (Hours(zone="Asia/Kuwait", opens="09:00", closes="12:45", week=SUNDAY_TO_THURSDAY),),
     # An hour longer while New York has winter time: the longer day is taken for both.

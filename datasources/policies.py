@@ -56,7 +56,9 @@ def life_of_quote(symbol: str, quote: Quote, now: datetime) -> timedelta:
     if session.closed_at is None or session.opens_at is None:
         return MINUTE
     settled = quote.received_at >= session.closed_at + SETTLED
-    of_session = local_day(symbol, quote.as_of) >= local_day(symbol, session.closed_at)
+    # The day of currencies ends where the next begins.
+    day = local_day(symbol, session.closed_at - timedelta.resolution)
+    of_session = local_day(symbol, quote.as_of) >= day
     return session.opens_at - now if settled and of_session else MINUTE
 
 

@@ -212,15 +212,17 @@ async def test_a_shared_value_never_takes_the_place_of_a_newer_one(replica, serv
     assert await ask(cache, source, "a") == {"a": (1, True)}
 
 
-async def test_memory_keeps_a_shared_value_no_longer_than_the_server_does(replica, clock):
+async def test_memory_serves_a_shared_value_no_longer_than_the_server_does(replica, clock):
     source = Source(a=1)
     await ask(replica(), source, "a")
     source.failure = UnavailableError("down")
     clock.now += timedelta(minutes=59)
     two = replica()
     await ask(two, source, "a")
-    left = two._store._handlers["kind:a"].when() - asyncio.get_running_loop().time()
-    assert 0 < left <= 60
+    clock.now += timedelta(minutes=1)
+    assert await ask(two, source, "a") == {"a": (1, True)}
+    clock.now += timedelta(seconds=1)
+    assert await ask(two, source, "a") == {}
 
 
 async def test_entries_end_on_the_server_when_they_are_of_no_more_use(replica, server):
@@ -372,7 +374,8 @@ async def test_many_callers_of_a_cold_key_are_one_look_up_and_one_load(replica, 
     assert answers == [{"a": (1, False)}] * 1000
     assert source.asked == [["a"]]
     with Redis.from_url(own_server.url) as client:
-        assert client.info("commandstats")["cmdstat_mget"]["calls"] == 1
+        # Once more after the lock was taken: whoever had it before may have loaded the value.
+        assert client.info("commandstats")["cmdstat_mget"]["calls"] == 2
 
 
 async def test_a_start_without_the_server_works_and_its_coming_is_noticed(
