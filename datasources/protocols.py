@@ -7,7 +7,7 @@ pieces that a provider can answer in one go, as its ``batch`` tells.
 
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from datetime import date, datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from models.market import (
     Actions,
@@ -59,6 +59,7 @@ class ProfileProvider(Provider, Protocol):
         ...
 
 
+@runtime_checkable
 class CloseProvider(Provider, Protocol):
     """Has all history at hand, so that single days cost nothing."""
 

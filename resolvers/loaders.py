@@ -1,23 +1,22 @@
 """Loaders, named by access path: each batch is one statement on a short session of its own."""
 
-import asyncio
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from typing import TypeVar
 
 from analytics.events import Method
 from analytics.money import ONE
-from datasources.errors import UnavailableError
 from datasources.market import Market
 from models.database import Database, chunks
 from models.drafts import Draft
 from models.instruments import Instrument, instruments_by_id, instruments_by_symbol
 from models.market import (
+    Actions,
     Bar,
     CloseQuestion,
     CompanyProfile,
+    HistoryQuestion,
     InstrumentMatch,
     Quote,
     Rate,
@@ -101,15 +100,6 @@ class Projection:
 
 
 @dataclass(frozen=True, slots=True)
-class BarsQuestion:
-    """Asks for the trading days of a symbol from first to last, both included."""
-
-    symbol: str
-    first: date
-    last: date
-
-
-@dataclass(frozen=True, slots=True)
 class Ledger:
     """The entries of portfolios and of what they are tied to, and the terms they are read by."""
 
@@ -175,7 +165,8 @@ class Loaders:
             market.profiles, default=_nothing
         )
         self.closes: Loader[CloseQuestion, Bar | None] = Loader(market.closes, default=_nothing)
-        self.bars: Loader[BarsQuestion, list[Bar]] = Loader(self._bars, default=list)
+        self.bars: Loader[HistoryQuestion, list[Bar]] = Loader(market.bars, default=list)
+        self.actions: Loader[HistoryQuestion, Actions] = Loader(market.actions, default=Actions)
         self.rates: Loader[RateQuestion, Rate | None] = Loader(market.rates, default=_nothing)
         self.found: Loader[str, InstrumentMatch | None] = Loader(market.find, default=_nothing)
 
@@ -317,19 +308,6 @@ class Loaders:
                 },
             ),
         )
-
-    async def _bars(self, questions: list[BarsQuestion]) -> dict[BarsQuestion, list[Bar]]:
-        """Ask for all series at once; none where no provider can answer."""
-
-        async def ask(question: BarsQuestion) -> list[Bar]:
-            with suppress(UnavailableError):
-                return await self._market.bars(
-                    question.symbol, first=question.first, last=question.last
-                )
-            return []
-
-        found = await asyncio.gather(*map(ask, questions))
-        return dict(zip(questions, found, strict=True))
 
     async def _ledgers(self, keys: list[StateKey]) -> dict[StateKey, Ledger]:
         """Read the whole ledgers of portfolios at once; all of them share one answer."""
