@@ -8,6 +8,14 @@ from strawberry.types import Info
 from datasources.symbols import InvalidSymbolError, canonical
 from models import instruments
 from models.market import InstrumentMatch as Match
+from resolvers.bars import (
+    Bar,
+    DividendEvent,
+    SplitEvent,
+    dividends_of_instruments,
+    histories_of_instruments,
+    splits_of_instruments,
+)
 from resolvers.batching import batched
 from resolvers.companies import CompanyProfile, profile_of
 from resolvers.context import Context
@@ -82,6 +90,19 @@ class Instrument(Node):
     )
     profile: CompanyProfile | None = batched(
         profiles_of_instruments, description="The company behind it; null when no source knows."
+    )
+    history: list[Bar] = batched(
+        histories_of_instruments,
+        description="Its trading days, or their weeks or months, oldest first, all from one "
+        "source. With splits applied unless `adjusted` is false, as far as its source tells of "
+        "them: each bar says what it is. Dividends are never applied.",
+    )
+    splits: list[SplitEvent] = batched(
+        splits_of_instruments, description="Its splits as far as sources tell, oldest first."
+    )
+    dividends: list[DividendEvent] = batched(
+        dividends_of_instruments,
+        description="Its cash dividends with an ex-day within the range, oldest first.",
     )
 
 

@@ -256,8 +256,8 @@ class Portfolio(Node):
     )
     statement: PeriodStatement = batched(
         statements_of_scopes,
-        description="What became of its value from one day to another, both included, in the base "
-        "currency or another.",
+        description="What became of its value from one day to another, both included and none in "
+        "the future, in the base currency or another.",
     )
     data_quality: list[DataQualityFinding] = batched(
         findings_of_scopes,
