@@ -8,6 +8,7 @@ from typing import TypeVar
 from analytics.events import Method
 from analytics.money import ONE
 from datasources.market import Market
+from models.corporate_actions import dismissed_by_portfolio
 from models.database import Database, chunks
 from models.drafts import Draft
 from models.instruments import Instrument, instruments_by_id, instruments_by_symbol
@@ -153,6 +154,7 @@ class Loaders:
         self.ledgers: Loader[StateKey, Ledger] = Loader(self._ledgers, default=Ledger)
         self.exports: Loader[int, list[Draft]] = Loader(self._exports, default=list)
         self.revisions: Loader[int, list[Revision]] = Loader(self._revisions, default=list)
+        self.dismissed: Loader[int, frozenset[str]] = Loader(self._dismissed, default=frozenset)
         self.transactions: Loader[int, Booked | None] = Loader(self._transactions, default=_nothing)
         self.transaction_pages: Loader[PageKey, list[Booked]] = Loader(
             self._transaction_pages, default=list
@@ -323,6 +325,13 @@ class Loaders:
         async with self._database.snapshot() as session:
             rows = list(await session.scalars(portfolios_by_id(ids)))
             return {row.id or 0: await export_drafts(session, row) for row in rows}
+
+    async def _dismissed(self, ids: list[int]) -> dict[int, frozenset[str]]:
+        async with self._database.reading() as session:
+            groups = _group(
+                await session.scalars(dismissed_by_portfolio(ids)), lambda row: row.portfolio_id
+            )
+            return {key: frozenset(row.proposal for row in rows) for key, rows in groups.items()}
 
     async def _revisions(self, ids: list[int]) -> dict[int, list[Revision]]:
         async with self._database.reading() as session:

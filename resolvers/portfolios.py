@@ -24,6 +24,7 @@ from resolvers.loaders import PageKey
 from resolvers.lots import FeePolicy, LotMethod, method_of
 from resolvers.paging import cut_of
 from resolvers.positions import Position, position_of
+from resolvers.proposals import MAX_PROPOSALS, LedgerProposal, proposals_of_portfolios
 from resolvers.quality import MAX_FINDINGS, DataQualityFinding, findings_of_scopes
 from resolvers.scalars import CurrencyCode, Ratio
 from resolvers.statements import PeriodStatement, statements_of_scopes
@@ -263,6 +264,12 @@ class Portfolio(Node):
         findings_of_scopes,
         description=f"What looks wrong in its ledger, worst first, at most {MAX_FINDINGS} "
         "findings. Nothing is changed: each names the mutation that would repair it.",
+    )
+    proposals: list[LedgerProposal] = batched(
+        proposals_of_portfolios,
+        description="Splits and dividends that the market knows of for units it held, and that its "
+        f"ledger does not have: oldest first, at most {MAX_PROPOSALS}. Those dismissed are left "
+        "out unless asked for.",
     )
     trades: TradeConnection = batched(
         trades_of_portfolios,
