@@ -6,7 +6,7 @@ memory. Behind the memory there may be a server, where replicas find what others
 """
 
 import asyncio
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -151,6 +151,8 @@ class Cache:
         self._flights: dict[str, _Flight] = {}
         self._tasks: set[_Flight] = set()
         self._failed_at: dict[str, datetime] = {}
+        self.looks: Counter[tuple[str, str]] = Counter()
+        """How often keys of a kind were there (hit), past their time (old), or not (miss)."""
 
     async def get_many(
         self,
@@ -182,6 +184,7 @@ class Cache:
         found: dict[str, Entry[T]] = {}
         missing: list[str] = []
         behind: list[str] = []
+        old = 0
         for key, held in zip(keys, await self._held(order, keys), strict=True):
             if held is not None and order.accepts(held, now):
                 held.reads += 1
@@ -191,8 +194,12 @@ class Cache:
             elif held is not None and order.spares(held, now) and not self._failing(order, key):
                 found[key] = held.entry
                 behind.append(key)
+                old += 1
             else:
                 missing.append(key)
+        self.looks[order.kind, "hit"] += len(found) - old
+        self.looks[order.kind, "old"] += old
+        self.looks[order.kind, "miss"] += len(missing)
         behind = [
             key
             for key in behind
