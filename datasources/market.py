@@ -14,11 +14,12 @@ from decimal import Decimal
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from datasources.cache import Cache, Policy
+from datasources.cache import Cache
 from datasources.chain import Answers, Line, Question, ask_chain
 from datasources.errors import UnavailableError
 from datasources.learning import Learner
 from datasources.loaded import Loaded
+from datasources.policies import POLICIES
 from datasources.protocols import (
     ActionProvider,
     BarProvider,
@@ -31,6 +32,7 @@ from datasources.protocols import (
 )
 from datasources.quoting import Quoting, venue_code
 from models.market import (
+    KINDS,
     Attempt,
     Bar,
     CloseQuestion,
@@ -44,15 +46,6 @@ from models.market import (
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
-
-MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
-POLICIES = {
-    "quotes": Policy(ttl=MINUTE, negative_ttl=MINUTE, stale_limit=7 * DAY),
-    "profiles": Policy(ttl=DAY, negative_ttl=10 * MINUTE, stale_limit=30 * DAY),
-    "find": Policy(ttl=10 * MINUTE, negative_ttl=MINUTE, stale_limit=DAY),
-    "past": Policy(ttl=DAY, negative_ttl=5 * MINUTE, stale_limit=7 * DAY),
-    "today": Policy(ttl=5 * MINUTE, negative_ttl=MINUTE, stale_limit=7 * DAY),
-}
 
 DEADLINE = timedelta(seconds=2)
 """How long a caller waits for providers before the last known value answers."""
@@ -68,9 +61,6 @@ class Chains:
     actions: tuple[ActionProvider, ...] = ()
     rates: tuple[RateProvider, ...] = ()
     search: tuple[SearchProvider, ...] = ()
-
-
-KINDS = ("quotes", "profiles", "bars", "actions", "rates", "search")
 
 
 class Market:
