@@ -29,9 +29,11 @@ from datasources.errors import (
 )
 from datasources.pacing import Budget, Limit
 from datasources.protocols import Clock
-from datasources.symbols import Names
+from datasources.symbols import Dialect, Names
 
 T = TypeVar("T")
+
+Client = httpx.AsyncClient
 
 CALL_TIME = timedelta(seconds=10)
 """The longest that one exchange may take, whoever waits for it."""
@@ -143,11 +145,6 @@ class Vendor:
     calls_left: Callable[[Answer], tuple[int, datetime] | None] = no_headers
     headers: Mapping[str, str] = field(default_factory=dict)
 
-    @property
-    def needs_key(self) -> bool:
-        """Tell whether the vendor answers nothing without a key."""
-        return self.key_header is not None or self.key_parameter is not None
-
 
 class Upstream:
     """One vendor's service under one key."""
@@ -156,7 +153,7 @@ class Upstream:
         self,
         vendor: Vendor,
         *,
-        client: httpx.AsyncClient,
+        client: Client,
         budget: Budget,
         clock: Clock,
         key: SecretStr | None = None,
@@ -171,11 +168,6 @@ class Upstream:
         self._url = (url or vendor.url).rstrip("/")
         self._sleep = sleep
         self.calls = 0
-
-    @property
-    def has_key(self) -> bool:
-        """Tell whether a key is set, or none is needed."""
-        return bool(self._key.get_secret_value()) or not self.vendor.needs_key
 
     async def get(
         self,
@@ -268,7 +260,7 @@ class Upstream:
         return f"Upstream({self.vendor.name})"
 
 
-def open_client() -> httpx.AsyncClient:
+def open_client() -> Client:
     """Open the client that all vendors share: no redirects, so that a key goes to nobody else."""
     return httpx.AsyncClient(
         timeout=httpx.Timeout(CALL_TIME.total_seconds(), connect=3.0),
@@ -281,6 +273,7 @@ class Remote:
     """Parent of providers that ask a vendor's service."""
 
     vendor: ClassVar[Vendor]
+    dialect: ClassVar[Dialect] = Dialect()
     batch: ClassVar[Mapping[str, int]] = {}
 
     def __init__(self, upstream: Upstream, *, names: Names, clock: Clock) -> None:

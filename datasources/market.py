@@ -32,6 +32,7 @@ from datasources.protocols import (
 )
 from datasources.quoting import Quoting, venue_code
 from models.market import (
+    KINDS,
     Attempt,
     Bar,
     CloseQuestion,
@@ -60,9 +61,6 @@ class Chains:
     actions: tuple[ActionProvider, ...] = ()
     rates: tuple[RateProvider, ...] = ()
     search: tuple[SearchProvider, ...] = ()
-
-
-KINDS = ("quotes", "profiles", "bars", "actions", "rates", "search")
 
 
 class Market:
