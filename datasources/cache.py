@@ -161,8 +161,11 @@ class Cache:
         joined = {
             key: self._flights[name] for key in keys if (name := order.name(key)) in self._flights
         }
-        unanswered = [key for key in keys if key not in joined and self._failing(order, key)]
-        own = [key for key in keys if key not in joined and key not in unanswered]
+        unanswered: list[str] = []
+        own: list[str] = []
+        for key in keys:
+            if key not in joined:
+                (unanswered if self._failing(order, key) else own).append(key)
         waits = joined | (dict.fromkeys(own, self._launch(order, own)) if own else {})
         if waits:
             # Whoever gives up here takes the flight from nobody.
@@ -202,7 +205,7 @@ class Cache:
     def _failing(self, order: Order[Any], key: str) -> bool:
         """Tell whether a load of the key has failed a moment ago."""
         failed_at = self._failed_at.get(order.name(key))
-        return failed_at is not None and (abs(self._clock() - failed_at) < order.policy.failure_ttl)
+        return failed_at is not None and abs(self._clock() - failed_at) < order.policy.failure_ttl
 
     def _launch(self, order: Order[T], keys: list[str]) -> _Flight:
         """Begin to load keys that nobody is loading."""
