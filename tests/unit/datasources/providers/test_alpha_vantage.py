@@ -113,6 +113,8 @@ def test_prices_of_london_are_in_pence_though_the_answer_does_not_say_so():
         Decimal("3.002"),
     )
     assert quote.currency == "GBP"
+    # London closes at 16:30.
+    assert quote.as_of == datetime(2026, 11, 19, 16, 30, tzinfo=UTC)
 
 
 def test_a_quote_of_a_paid_plan_has_a_longer_name():
@@ -198,18 +200,6 @@ def test_a_field_is_known_by_its_name_as_its_number_differs():
     (bar,) = parse_bars(answer(body), symbol="VOD.L", first=FIRST, last=LAST)
     assert (bar.close, bar.volume) == (Decimal("3.0366"), Decimal(3_551_020))
     assert bar.currency == "GBP"
-
-
-@pytest.mark.parametrize(
-    ("now", "days"),
-    [
-        (datetime(2026, 11, 19, 21, 59, 59, tzinfo=UTC), [10]),
-        (datetime(2026, 11, 19, 22, 0, tzinfo=UTC), [10, 19]),
-    ],
-)
-def test_a_day_that_may_still_run_is_no_close(now, days):
-    bars = parse_bars(answer(DAYS, now=now), symbol="AAPL", first=FIRST, last=LAST)
-    assert [bar.day.day for bar in bars] == days
 
 
 def test_days_outside_those_asked_are_left_out():
@@ -358,6 +348,23 @@ async def test_all_days_are_asked_only_when_a_hundred_may_not_do(first, size):
     async with connected() as (provider, server, _):
         await provider.bars("AAPL", first=first, last=LAST)
     assert [request.query["outputsize"] for request in server.requests] == [size]
+
+
+@pytest.mark.parametrize(
+    ("now", "days"),
+    [
+        # New York closes at 21:00 in UTC on 2026-11-19, and prices are mended for four hours.
+        (datetime(2026, 11, 20, 0, 59, tzinfo=UTC), [10]),
+        (datetime(2026, 11, 20, 1, 0, tzinfo=UTC), [10, 19]),
+    ],
+)
+async def test_a_day_that_may_still_run_is_no_close(now, days):
+    async with connected() as (provider, server, clock):
+        clock.now = now
+        bars = await provider.bars("AAPL", first=FIRST, last=LAST)
+        assert [bar.day.day for bar in bars] == days
+        assert await provider.bars("AAPL", first=now.date(), last=now.date()) == []
+    assert len(server.requests) == 1
 
 
 async def test_days_beyond_a_free_plan_are_refused_once_and_the_last_hundred_still_had():

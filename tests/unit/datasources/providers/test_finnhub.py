@@ -177,21 +177,6 @@ def candles(**changes):
 
 
 @pytest.mark.parametrize(
-    ("now", "count"),
-    [
-        # New York closes at 21:00 in UTC on 2026-11-19.
-        (datetime(2026, 11, 19, 21, 59, 59, tzinfo=UTC), 0),
-        (datetime(2026, 11, 19, 22, 0, tzinfo=UTC), 1),
-    ],
-)
-def test_a_day_that_may_still_run_is_no_close(now, count):
-    bars = parse_bars(
-        answer(candles(), now=now), symbol="AAPL", listed=IN_DOLLARS, first=FIRST, last=LAST
-    )
-    assert len(bars) == count
-
-
-@pytest.mark.parametrize(
     "body",
     [
         {"s": "no_data"},
@@ -371,6 +356,23 @@ async def test_candles_are_asked_in_seconds_from_the_first_midnight_to_the_end_o
         "from": "1794960000",
         "to": "1795132799",
     }
+
+
+@pytest.mark.parametrize(
+    ("now", "days"),
+    [
+        # New York closes at 21:00 in UTC on 2026-11-19, and prices are mended for four hours.
+        (datetime(2026, 11, 20, 0, 59, tzinfo=UTC), [18]),
+        (datetime(2026, 11, 20, 1, 0, tzinfo=UTC), [18, 19]),
+    ],
+)
+async def test_a_day_that_may_still_run_is_no_close(now, days):
+    async with connected() as (provider, server, clock):
+        clock.now = now
+        bars = await provider.bars("AAPL", first=FIRST, last=LAST)
+        assert [bar.day.day for bar in bars] == days
+        assert await provider.bars("AAPL", first=now.date(), last=now.date()) == []
+    assert len(server.requests) == 1
 
 
 async def test_actions_outside_the_days_asked_are_left_out():
