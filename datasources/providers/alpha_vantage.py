@@ -149,6 +149,7 @@ DIALECT = Dialect(
 class AlphaVantage(Remote):
     """Serves a little of everything, one thing a call."""
 
+    dialect: ClassVar[Dialect] = DIALECT
     vendor: ClassVar[Vendor] = Vendor(
         name=NAME,
         url="https://www.alphavantage.co",

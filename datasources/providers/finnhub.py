@@ -111,6 +111,7 @@ DIALECT = FinnhubDialect(suffixes={suffix: suffix for suffix in VENUES})
 class Finnhub(Remote):
     """Serves what a free key can have, and the rest for plans that include it."""
 
+    dialect: ClassVar[Dialect] = DIALECT
     vendor: ClassVar[Vendor] = Vendor(
         name=NAME,
         url="https://finnhub.io/api/v1",
