@@ -2,12 +2,11 @@
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import Any
 
 from datasources.errors import BadPayloadError
 from datasources.http import Answer, price, word
-from datasources.providers.ecb import CARRY, DIVISION
 from datasources.sessions import last_close
 from datasources.symbols import Names, major_unit, suffix_of, venue_of
 from models.market import (
@@ -29,6 +28,11 @@ ERROR = "Error Message"
 ONE = Decimal(1)
 SHOWN = Decimal("0.0001")
 """The last place of a split's factor."""
+
+CARRY = timedelta(days=7)
+"""How long a rate stands for days without one; a longer gap is a suspension."""
+
+DIVISION = Context(prec=28, rounding=ROUND_HALF_EVEN)
 
 PRICED_IN = {"L": "GBX"}
 """What prices of a venue are in, where that is no major unit; no answer but a search says so."""

@@ -25,6 +25,7 @@ from datasources.http import Answer, Remote, Upstream, Vendor, check_status
 from datasources.pacing import Limit
 from datasources.protocols import Clock
 from datasources.providers._alpha_vantage import (
+    CARRY,
     ERROR,
     NAME,
     PRICED_IN,
@@ -37,7 +38,6 @@ from datasources.providers._alpha_vantage import (
     parse_search,
     parse_splits,
 )
-from datasources.providers.ecb import CARRY
 from datasources.sessions import last_finished_day
 from datasources.symbols import Dialect, Names, suffix_of
 from models.market import (

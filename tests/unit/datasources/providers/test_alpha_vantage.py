@@ -325,6 +325,27 @@ async def test_london_has_no_actions_as_nothing_tells_what_its_dividends_are_in(
     assert server.requests == []
 
 
+async def test_only_the_very_symbol_is_found():
+    async with connected() as (provider, server, _):
+        server.answers(
+            reply(
+                {
+                    "bestMatches": [
+                        {"1. symbol": "AAPLW", "4. region": "United States", "8. currency": "USD"},
+                        {"1. symbol": "AAPL", "4. region": "United States", "8. currency": "USD"},
+                        {"1. symbol": "NO SYMBOL", "4. region": "United States"},
+                    ]
+                }
+            )
+        )
+        assert list(await provider.find(["AAPL"])) == ["AAPL"]
+        assert await provider.find(["ZZZZZ"]) == {}
+
+
+def test_a_long_answer_is_no_error_whatever_its_words():
+    check(answer({"Name": "x" * 5_000, "Note": "per minute"}))
+
+
 async def test_the_key_travels_in_the_query_and_the_symbol_as_the_vendor_writes_it():
     async with connected() as (provider, server, _):
         await provider.quotes(["BRK.B"])

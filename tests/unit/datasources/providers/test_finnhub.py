@@ -383,6 +383,13 @@ async def test_actions_outside_the_days_asked_are_left_out():
     assert server.paths == ["/stock/split", "/stock/dividend"]
 
 
+async def test_only_the_very_symbol_is_found():
+    async with connected() as (provider, server, _):
+        found = {"description": "", "symbol": "AAPLW", "type": ""}
+        server.answers(reply({"count": 1, "result": [found]}))
+        assert await provider.find(["AAPL"]) == {}
+
+
 async def test_finding_a_share_of_another_exchange_reads_its_list_alone():
     async with connected() as (provider, server, _):
         found = await provider.find(["VOD.L"])
