@@ -23,7 +23,7 @@ from models.market import (
     SplitEvent,
 )
 
-NAME = "Alpha Vantage"
+NAME = "alpha_vantage"
 ERROR = "Error Message"
 ONE = Decimal(1)
 SHOWN = Decimal("0.0001")

@@ -19,7 +19,7 @@ from models.market import (
     SplitEvent,
 )
 
-NAME = "Finnhub"
+NAME = "finnhub"
 MILLION = 1_000_000
 
 

@@ -94,7 +94,7 @@ def test_a_quote_is_the_last_close_and_delayed():
         currency="USD",
         as_of=datetime(2026, 11, 19, 21, 0, tzinfo=UTC),
         received_at=NOW,
-        source="Alpha Vantage",
+        source="alpha_vantage",
         quality=QuoteQuality.DELAYED,
         previous_close=Decimal("301.78"),
         open=Decimal("301.1"),
@@ -154,7 +154,7 @@ def test_an_overview_is_a_profile_with_its_market_value_in_units():
     assert parse_profile(answer(OVERVIEW), symbol="AAPL") == CompanyProfile(
         symbol="AAPL",
         name="Apple Inc",
-        source="Alpha Vantage",
+        source="alpha_vantage",
         fetched_at=NOW,
         country="US",
         currency="USD",
@@ -267,21 +267,21 @@ def test_a_search_tells_the_major_currency_and_leaves_out_venues_without_symbols
             symbol="TSCO.L",
             name="Tesco PLC",
             currency="GBP",
-            source="Alpha Vantage",
+            source="alpha_vantage",
             exchange="London",
         ),
         InstrumentMatch(
             symbol="TSCDF",
             name="Tesco plc",
             currency="USD",
-            source="Alpha Vantage",
+            source="alpha_vantage",
             exchange="NASDAQ/NYSE",
         ),
         InstrumentMatch(
             symbol="BRK.B",
             name="BRK.B",
             currency="USD",
-            source="Alpha Vantage",
+            source="alpha_vantage",
             exchange="NASDAQ/NYSE",
             asset_class=AssetClass.FUND,
         ),
@@ -428,10 +428,10 @@ async def test_a_cross_rate_divides_two_rates_of_one_day_and_names_them():
     async with connected() as (provider, _, _):
         rate = (await provider.rates([asked]))[asked]
     day = date(2026, 11, 13)
-    assert (rate.value, rate.day, rate.source) == (Decimal("0.75"), day, "Alpha Vantage")
+    assert (rate.value, rate.day, rate.source) == (Decimal("0.75"), day, "alpha_vantage")
     assert rate.legs == (
-        EuroRate(currency="USD", day=day, value=Decimal("1.12"), source="Alpha Vantage"),
-        EuroRate(currency="GBP", day=day, value=Decimal("0.84"), source="Alpha Vantage"),
+        EuroRate(currency="USD", day=day, value=Decimal("1.12"), source="alpha_vantage"),
+        EuroRate(currency="GBP", day=day, value=Decimal("0.84"), source="alpha_vantage"),
     )
 
 

@@ -70,7 +70,7 @@ def test_an_american_quote_is_in_dollars_of_the_vendors_second_and_fresh():
         currency="USD",
         as_of=datetime(2026, 11, 19, 21, 0, tzinfo=UTC),
         received_at=NOW,
-        source="Finnhub",
+        source="finnhub",
         quality=QuoteQuality.FRESH,
         previous_close=Decimal("229.55"),
         open=Decimal("229.9"),
@@ -119,7 +119,7 @@ def test_a_profile_counts_its_market_value_in_millions():
     assert parse_profile(answer(PROFILE), symbol="AAPL", listed=IN_DOLLARS) == CompanyProfile(
         symbol="AAPL",
         name="Apple Inc",
-        source="Finnhub",
+        source="finnhub",
         fetched_at=NOW,
         country="US",
         currency="USD",
@@ -289,7 +289,7 @@ def test_a_search_finds_what_has_a_canonical_symbol_once_each():
     found = parse_search(answer(body), names=Names(DIALECT))
     assert [match.symbol for match in found] == ["AAPL", "BRK.B", "ERE-UN.TO", "IGLN.L"]
     assert found[2] == InstrumentMatch(
-        symbol="ERE-UN.TO", name="ERE-UN.TO", currency="CAD", source="Finnhub", exchange="Toronto"
+        symbol="ERE-UN.TO", name="ERE-UN.TO", currency="CAD", source="finnhub", exchange="Toronto"
     )
     assert found[3].asset_class is AssetClass.FUND
 
@@ -397,7 +397,7 @@ async def test_finding_a_share_of_another_exchange_reads_its_list_alone():
         symbol="VOD.L",
         name="VODAFONE GROUP PLC",
         currency="GBP",
-        source="Finnhub",
+        source="finnhub",
         exchange="London",
         figi="BBG000C6K6G9",
     )
