@@ -132,7 +132,7 @@ def read_xml(raw: bytes, *, name: str) -> Table:
     parser.StartElementHandler = start
     parser.StartDoctypeDeclHandler = refuse
     try:
-        parser.Parse(raw, True)  # noqa: FBT003  # expat takes no names
+        parser.Parse(raw, True)
     except (expat.ExpatError, ValueError, KeyError, StopIteration) as error:
         raise BadPayloadError(f"{name} cannot be read: {error}") from error
     if roots[0] != ROOT:

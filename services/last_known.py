@@ -125,4 +125,3 @@ def _row(table: type[Base], value: object) -> dict[str, Any]:
 
 def _day(bar: Bar) -> date:
     return bar.day
-

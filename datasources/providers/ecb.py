@@ -74,9 +74,7 @@ def _answers(
     questions: Collection[RateQuestion], table: Table, *, latest: date
 ) -> dict[RateQuestion, Rate]:
     found = {
-        question: cross(
-            question, days=table.days_back(min(question.day, latest)), look=table.look
-        )
+        question: cross(question, days=table.days_back(min(question.day, latest)), look=table.look)
         for question in questions
     }
     return {question: rate for question, rate in found.items() if rate is not None}
@@ -143,14 +141,11 @@ class EcbOnline(Remote):
         table = self._table
         if table is not None and (self._whole or first - CARRY >= table.days[0]):
             return table
-        if table is None and first >= now.date() - QUARTER_REACH + CARRY:
-            path = QUARTER
-        else:
-            path = HISTORY
+        recent = first >= now.date() - QUARTER_REACH + CARRY
+        path = QUARTER if table is None and recent else HISTORY
         loaded = await self._fetch(path)
         if loaded is None:
             raise BadPayloadError(f"{path} is not sent although nothing of it is known")
-        self._whole = path == HISTORY
         self._table = loaded if table is None else loaded.with_newer(table)
         return self._table
 
@@ -180,6 +175,7 @@ class EcbOnline(Remote):
             if answer.status == 304:
                 return None
             table = parse(answer.body, name=path.lstrip("/"))
+            self._whole = self._whole or path == HISTORY
             self._versions[path] = {
                 asked: answer.headers[told]
                 for told, asked in VALIDATORS.items()
