@@ -93,6 +93,7 @@ DIALECT = Tickers(pair="C:{}{}", coin="X:{}{}")
 class Massive(Remote):
     """Serves quotes, profiles, bars, actions and the search for American instruments."""
 
+    dialect: ClassVar[Dialect] = DIALECT
     vendor = VENDOR
     batch: ClassVar[Mapping[str, int]] = {"quotes": 250, "profiles": 1, "find": 1}
 

@@ -97,6 +97,7 @@ DIALECT = Listings(suffixes=EXCHANGES, separator=":", pair="{}/{}", coin="{}/{}"
 class TwelveData(Remote):
     """Serves quotes, bars and the search."""
 
+    dialect: ClassVar[Dialect] = DIALECT
     vendor = VENDOR
     # Half a minute's credits: more would never fit into the share that background work may use.
     batch: ClassVar[Mapping[str, int]] = {"quotes": 4, "find": 1}
