@@ -477,6 +477,13 @@ async def test_a_ticker_beyond_the_first_page_of_a_search_is_asked_for_by_itself
     assert server.requests[1].query == {"ticker": "T"}
 
 
+async def test_an_american_isin_is_searched_by_the_cusip_inside_it():
+    async with connected(reply(f'{{"results":[{APPLE}]}}')) as (one, server):
+        (match,) = await one.search("US0378331005", limit=5)
+    assert (match.symbol, match.isin) == ("AAPL", "US0378331005")
+    assert server.requests[0].query == {"cusip": "037833100"}
+
+
 async def test_an_instrument_is_found_under_exactly_its_symbol():
     async with connected(reply(f'{{"results":[{APPLE}]}}'), reply(NOTHING)) as (one, _):
         found = await one.find(["AAPL", "ZZZZZ", "VOD.L"])
