@@ -295,6 +295,13 @@ async def test_a_next_page_without_an_address_is_a_bad_payload():
             await one.bars("AAPL", first=date(2026, 11, 2), last=date(2026, 11, 19))
 
 
+@pytest.mark.parametrize("results", ['{"t":1}', "[null]", '[{"c":1,"t":1794978000}]'])
+async def test_results_in_another_form_or_unit_of_time_are_a_bad_payload(results):
+    async with connected(reply(f'{{"results":{results},"status":"OK"}}')) as (one, _):
+        with pytest.raises(BadPayloadError):
+            await one.bars("AAPL", first=date(2026, 11, 2), last=date(2026, 11, 19))
+
+
 async def test_a_window_that_the_plan_refuses_says_nothing_about_other_windows():
     async with connected(reply(REFUSED, status=403)) as (one, _):
         with pytest.raises(InvalidRequestError, match="these days"):
