@@ -30,9 +30,11 @@ from datasources.errors import (
 )
 from datasources.pacing import Budget, Limit
 from datasources.protocols import Clock
-from datasources.symbols import Names
+from datasources.symbols import Dialect, Names
 
 T = TypeVar("T")
+
+Client = httpx.AsyncClient
 
 CALL_TIME = timedelta(seconds=10)
 """The longest that one exchange may take, whoever waits for it."""
@@ -147,11 +149,6 @@ class Vendor:
     headers: Mapping[str, str] = field(default_factory=dict)
     hosts: Mapping[str, str] = field(default_factory=dict)
 
-    @property
-    def needs_key(self) -> bool:
-        """Tell whether the vendor answers nothing without a key."""
-        return self.key_header is not None or self.key_parameter is not None
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Question:
@@ -172,7 +169,7 @@ class Upstream:
         self,
         vendor: Vendor,
         *,
-        client: httpx.AsyncClient,
+        client: Client,
         budget: Budget,
         clock: Clock,
         key: SecretStr | None = None,
@@ -188,11 +185,6 @@ class Upstream:
         self._hosts = {name: url or address for name, address in vendor.hosts.items()}
         self._sleep = sleep
         self.calls = 0
-
-    @property
-    def has_key(self) -> bool:
-        """Tell whether a key is set, or none is needed."""
-        return bool(self._key.get_secret_value()) or not self.vendor.needs_key
 
     async def get(
         self,
@@ -316,7 +308,7 @@ def _cookies(lines: list[str]) -> dict[str, str]:
     return {name.strip(): value.strip() for name, sign, value in pairs if sign and name.strip()}
 
 
-def open_client() -> httpx.AsyncClient:
+def open_client() -> Client:
     """Open the client that all vendors share: no redirects, so that a key goes to nobody else.
 
     Nor does it keep cookies: whoever needs some sends them along.
@@ -333,6 +325,7 @@ class Remote:
     """Parent of providers that ask a vendor's service."""
 
     vendor: ClassVar[Vendor]
+    dialect: ClassVar[Dialect] = Dialect()
     batch: ClassVar[Mapping[str, int]] = {}
 
     def __init__(self, upstream: Upstream, *, names: Names, clock: Clock) -> None:

@@ -7,8 +7,10 @@ from datetime import timedelta
 from typing import Any
 
 from datasources.chain import Answers, Line, Question, ask_chain
+from datasources.policies import SETTLED
 from datasources.protocols import Clock, LastKnown
 from datasources.sanity import agree, disagreement, doubt_of
+from datasources.sessions import last_close, local_day
 from datasources.symbols import venue_of
 from models.market import Attempt, PriceDoubt, Quote, QuoteQuality
 
@@ -83,6 +85,11 @@ class Quoting:
         """Return how the last question for a symbol went here, provider by provider."""
         return self._attempts.get(symbol, ())
 
+    def forget(self, symbols: Collection[str]) -> None:
+        """Forget what was believed, so that the next price is judged by nothing."""
+        for symbol in symbols:
+            self._believed.pop(symbol, None)
+
     def outdated(self, quote: Quote) -> Quote:
         """Mark a quote as stale, with the attempts that brought nothing newer."""
         return replace(stale(quote), attempts=self.attempts(quote.symbol) or quote.attempts)
@@ -110,13 +117,14 @@ class Quoting:
         for symbol, quote in answers.found.items():
             if quote.doubt is None:
                 _keep(self._believed, symbol, quote)
+            answers.found[symbol] = _aged(quote)
         return answers
 
     async def _references(self, symbols: Collection[str]) -> dict[str, Quote]:
         """Return the last believed quotes; after a restart they come from the lasting memory."""
         known = {symbol: self._believed[symbol] for symbol in symbols if symbol in self._believed}
         missing = [symbol for symbol in symbols if symbol not in known]
-        if missing and self._memory is not None and any(_vendor(line) for line in self._lines):
+        if missing and self._memory is not None and any(line.remote for line in self._lines):
             known |= await self._memory.quotes(missing)
         return known
 
@@ -145,13 +153,18 @@ class Quoting:
                     answers.found[symbol] = replace(answers.found[symbol], doubt=doubt)
 
 
+def _aged(quote: Quote) -> Quote:
+    """Mark a quote as stale whose market has closed since, and whose vendor should know better."""
+    if quote.quality not in {QuoteQuality.FRESH, QuoteQuality.DELAYED}:
+        return quote
+    closed = last_close(quote.symbol, quote.received_at - SETTLED)
+    old = local_day(quote.symbol, quote.as_of) < local_day(quote.symbol, closed)
+    return stale(quote) if old else quote
+
+
 async def _ask(provider: Any, symbols: list[str]) -> dict[str, Quote]:
     found: dict[str, Quote] = await provider.quotes(symbols)
     return found
-
-
-def _vendor(line: Line) -> bool:
-    return hasattr(line.provider, "upstream")
 
 
 def _keep(kept: "OrderedDict[str, Any]", symbol: str, value: object) -> None:

@@ -96,8 +96,8 @@ def venue_of(symbol: str) -> Venue:
     return UNITED_STATES if suffix is None else VENUES[suffix]
 
 
-_PAIR = re.compile(r"([A-Z]{3})([A-Z]{3})=X")
-_COIN = re.compile(r"([A-Z0-9]{2,10})-(USD|EUR|GBP|JPY|BTC)")
+PAIR = re.compile(r"([A-Z]{3})([A-Z]{3})=X")
+COIN = re.compile(r"([A-Z0-9]{2,10})-(USD|EUR|GBP|JPY|BTC)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,9 +120,9 @@ class Dialect:
 
     def outward(self, symbol: str) -> str | None:
         """Return the vendor's form of a canonical symbol; null if it does not serve the venue."""
-        if pair := _PAIR.fullmatch(symbol):
+        if pair := PAIR.fullmatch(symbol):
             return self.pair and self.pair.format(*pair.groups())
-        if coin := _COIN.fullmatch(symbol):
+        if coin := COIN.fullmatch(symbol):
             return self.coin and self.coin.format(*coin.groups())
         if symbol.startswith("^"):
             return symbol if self.indices else None

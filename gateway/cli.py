@@ -278,13 +278,14 @@ async def verify(rebuild: bool) -> None:
 
 
 @main.command()
+@click.option("--providers", is_flag=True, help="Ask each vendor once, under its key.")
 @asynchronous
-async def doctor() -> None:
+async def doctor(providers: bool) -> None:
     """Tell which settings, services and providers are usable, and why not."""
     from gateway.doctor import examine
 
     healthy = True
-    for finding in await examine(settings_or_exit(demo=False)):
+    for finding in await examine(settings_or_exit(demo=False), vendors=providers):
         click.echo(f"{'ok  ' if finding.usable else 'FAIL'}  {finding.what}: {finding.how}")
         healthy = healthy and finding.usable
     if not healthy:

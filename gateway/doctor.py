@@ -2,13 +2,22 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
 
-from datasources.cache import probe
-from gateway.resources import chains_of, utc_now
+from datasources.errors import ProviderError
+from datasources.http import Remote, open_client
+from datasources.protocols import Provider
+from datasources.shared import probe
+from gateway.resources import utc_now
 from gateway.settings import Settings, SettingsError
+from gateway.sources import Sources
 from models.database import Database
-from models.market import RateQuestion
+from models.market import KINDS, Quote, RateQuestion
 from models.migrate import head, revision
+
+ASKED = "AAPL"
+"""What every vendor of prices knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,13 +29,16 @@ class Finding:
     how: str
 
 
-async def examine(settings: Settings) -> list[Finding]:
-    """Examine everything, each on its own, so that one failure hides no other."""
+async def examine(settings: Settings, *, vendors: bool = False) -> list[Finding]:
+    """Examine everything, each on its own, so that one failure hides no other.
+
+    With ``vendors`` each vendor is asked once under its key.
+    """
     return [
         _secret(settings),
         await _database(settings),
         await _cache(settings),
-        *[finding async for finding in _providers(settings)],
+        *[finding async for finding in _providers(settings, vendors=vendors)],
     ]
 
 
@@ -63,25 +75,50 @@ async def _cache(settings: Settings) -> Finding:
     return Finding("cache", usable=True, how="shared, can be written and read")
 
 
-async def _providers(settings: Settings) -> AsyncIterator[Finding]:
-    chains = chains_of(settings, clock=utc_now)
-    for provider in chains.search:
-        what = f"provider {provider.name}"
-        try:
-            matches = await provider.search("A", limit=1)
-        except Exception as error:  # noqa: BLE001  # any reason is the answer
-            yield Finding(what, usable=False, how=str(error))
-        else:
-            yield Finding(
-                what, usable=True, how=f"answers, such as {matches[0].symbol if matches else None}"
-            )
-    question = RateQuestion(base="USD", target="EUR", day=utc_now().date())
-    for rates in chains.rates:
-        what = f"provider {rates.name}"
-        try:
-            found = await rates.rates([question])
-        except Exception as error:  # noqa: BLE001  # any reason is the answer
-            yield Finding(what, usable=False, how=str(error))
-        else:
-            newest = found[question].day if question in found else None
-            yield Finding(what, usable=newest is not None, how=f"newest rate of {newest}")
+async def _providers(settings: Settings, *, vendors: bool) -> AsyncIterator[Finding]:
+    """Ask each provider one question; vendors, whose calls are counted, only if wanted."""
+    async with open_client() as client:
+        chains = Sources(settings, clock=utc_now, client=client).chains()
+        kinds: dict[str, list[str]] = {}
+        providers: dict[str, Provider] = {}
+        for kind in KINDS:
+            for provider in getattr(chains, kind):
+                providers[provider.name] = provider
+                kinds.setdefault(provider.name, []).append(kind)
+        for name, provider in providers.items():
+            serves = ", ".join(kinds[name])
+            if isinstance(provider, Remote) and not vendors:
+                how = f"set up for {serves}; `folioql doctor --providers` asks it"
+                yield Finding(f"provider {name}", usable=True, how=how)
+                continue
+            yield await _provider(provider, kinds[name])
+
+
+async def _provider(provider: Provider, kinds: list[str]) -> Finding:
+    what = f"provider {provider.name}"
+    started = perf_counter()
+    try:
+        answer = await _question(provider, kinds)
+    except ProviderError as error:
+        return Finding(what, usable=False, how=f"{error.code}: {error}")
+    except Exception as error:  # noqa: BLE001  # any reason is the answer
+        return Finding(what, usable=False, how=type(error).__name__)
+    spent = round((perf_counter() - started) * 1000)
+    how = f"{answer}, in {spent} ms; set up for {', '.join(kinds)}"
+    return Finding(what, usable=True, how=how)
+
+
+async def _question(provider: Any, kinds: list[str]) -> str:
+    """Ask for something that every provider of a kind should know."""
+    if "rates" in kinds:
+        question = RateQuestion(base="USD", target="EUR", day=utc_now().date())
+        rates = await provider.rates([question])
+        return f"newest rate of {rates[question].day if question in rates else None}"
+    if not hasattr(provider, "upstream"):
+        matches = await provider.search("A", limit=1)
+        return f"knows {matches[0].symbol if matches else 'no symbol'}"
+    quotes: dict[str, Quote] = await provider.quotes([ASKED])
+    quote = quotes.get(ASKED)
+    if quote is None:
+        return f"does not know {ASKED}"
+    return f"{ASKED} at {quote.price:f} {quote.currency} as of {quote.as_of:%Y-%m-%d %H:%M} UTC"

@@ -8,44 +8,27 @@ from zlib import crc32
 
 from datasources.cache import Cache
 from datasources.feed import Feed
-from datasources.market import Chains, Market
+from datasources.http import open_client
+from datasources.market import Market
 from datasources.protocols import Clock
-from datasources.providers.ecb import PACKAGED, Ecb
-from datasources.providers.files import Files
-from datasources.providers.simulated import Simulated
+from datasources.providers.ecb import PACKAGED
+from datasources.shared import SharedServer
 from gateway.settings import Settings
+from gateway.sources import Sources
 from models.database import Database
+from models.market import KINDS
 from resolvers.context import Services
 from services.last_known import StoredMarket
 from services.passwords import Passwords
 from services.tokens import Tokens
 
-SOURCES = {"providers", "price_files_currency", "simulation_seed"}
-"""The settings that decide what providers answer, beside the files they read."""
+SOURCES = {"price_files_currency", "simulation_seed", "provider_urls", "cross_check"}
+"""The settings that decide what providers answer, beside their order and the files they read."""
 
 
 def utc_now() -> datetime:
     """Return the time of the machine."""
     return datetime.now(UTC)
-
-
-def chains_of(settings: Settings, *, clock: Clock) -> Chains:
-    """Build the provider chains that the settings ask for."""
-    providers: list[Files | Simulated] = []
-    for name in settings.providers:
-        if name == "simulated":
-            providers.append(Simulated(clock=clock, seed=settings.simulation_seed))
-        elif settings.price_files:
-            providers.append(
-                Files(settings.price_files, clock=clock, currency=settings.price_files_currency)
-            )
-    return Chains(
-        quotes=tuple(providers),
-        profiles=tuple(one for one in providers if isinstance(one, Simulated)),
-        bars=tuple(providers),
-        rates=(Ecb(settings.rate_file or PACKAGED),),
-        search=tuple(providers),
-    )
 
 
 def _content(file: Path) -> int | None:
@@ -58,7 +41,9 @@ def _content(file: Path) -> int | None:
 def sources_of(settings: Settings) -> str:
     """Describe what answers are made from: only replicas that agree on it share cached ones."""
     files = (*settings.price_files, settings.rate_file or PACKAGED)
-    return settings.model_dump_json(include=SOURCES) + repr([_content(file) for file in files])
+    order = {kind: settings.providers_of(kind) for kind in KINDS}
+    contents = [_content(file) for file in files]
+    return settings.model_dump_json(include=SOURCES) + repr((order, contents))
 
 
 @asynccontextmanager
@@ -67,15 +52,19 @@ async def open_services(settings: Settings, *, clock: Clock = utc_now) -> AsyncI
     async with AsyncExitStack() as stack:
         database = Database(settings.database_url)
         stack.push_async_callback(database.close)
+        url = settings.cache_url.get_secret_value()
+        server = SharedServer(url, clock=clock) if url else None
+        if server is not None:
+            stack.push_async_callback(server.close)
+        client = await stack.enter_async_context(open_client())
+        sources = Sources(settings, clock=clock, client=client, server=server)
         market = Market(
-            chains=chains_of(settings, clock=clock),
-            cache=Cache(
-                clock=clock,
-                url=settings.cache_url.get_secret_value(),
-                sources=sources_of(settings),
-            ),
+            chains=sources.chains(),
+            cache=Cache(clock=clock, server=server, sources=sources_of(settings)),
             clock=clock,
             last_known=StoredMarket(database),
+            deadline=settings.provider_deadline,
+            cross_check=settings.cross_check,
         )
         await stack.enter_async_context(market)
         feed = Feed(market, interval=settings.feed_interval)

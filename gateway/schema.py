@@ -11,13 +11,14 @@ from resolvers.corrections import CorrectionMutations
 from resolvers.instruments import InstrumentQueries
 from resolvers.live import LiveSubscriptions
 from resolvers.portfolio_changes import PortfolioMutations
+from resolvers.providers import ProviderQueries
 from resolvers.scalars import SCALARS
 from resolvers.transactions import ENTRY_TYPES
 from resolvers.viewer import ViewerQueries
 
 
 @strawberry.type(description="Everything that can be read. All of it needs a signed-in user.")
-class Query(ViewerQueries, InstrumentQueries):
+class Query(ViewerQueries, InstrumentQueries, ProviderQueries):
     """Everything that can be read."""
 
 

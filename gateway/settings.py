@@ -10,19 +10,42 @@ import secrets
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from models.currencies import is_currency
 from models.database import database_url
+from models.market import KINDS
 
 PREFIX = "FOLIOQL_"
 PLAIN = {"DATABASE_URL": "database_url", "PORT": "port"}
 MIN_SECRET = 32
-QUOTE_PROVIDERS = ("files", "simulated")
+VENDORS = ("finnhub", "massive", "twelve_data", "alpha_vantage", "yahoo")
+"""Vendors of prices, as settings name them."""
+
+PriceProvider = Literal[
+    "files", "simulated", "finnhub", "massive", "twelve_data", "alpha_vantage", "yahoo"
+]
+RateProvider = Literal["ecb", "frankfurter", "file"]
+REMOTE = {*VENDORS, "ecb", "frankfurter"}
+WINDOWS = {
+    "second": timedelta(seconds=1),
+    "minute": timedelta(minutes=1),
+    "hour": timedelta(hours=1),
+    "day": timedelta(days=1),
+}
+LIMIT = re.compile(r"([1-9][0-9]{0,6})/(second|minute|hour|day)")
 
 
 class SettingsError(Exception):
@@ -54,9 +77,47 @@ class Settings(BaseModel):
         int, Field(ge=1, le=365, description="How long a refresh token works.")
     ] = 30
     providers: Annotated[
-        tuple[Literal["files", "simulated"], ...],
-        Field(description="Providers of prices and profiles in the order they are asked."),
+        tuple[PriceProvider, ...],
+        Field(description="Providers of all kinds but rates, in the order they are asked."),
     ] = ("files", "simulated")
+    quote_providers: Annotated[
+        tuple[PriceProvider, ...] | None, Field(description="Another order for quotes.")
+    ] = None
+    profile_providers: Annotated[
+        tuple[PriceProvider, ...] | None, Field(description="Another order for profiles.")
+    ] = None
+    bar_providers: Annotated[
+        tuple[PriceProvider, ...] | None, Field(description="Another order for history.")
+    ] = None
+    action_providers: Annotated[
+        tuple[PriceProvider, ...] | None,
+        Field(description="Another order for splits and dividends."),
+    ] = None
+    search_providers: Annotated[
+        tuple[PriceProvider, ...] | None, Field(description="Another order for searches.")
+    ] = None
+    rate_providers: Annotated[
+        tuple[RateProvider, ...],
+        Field(description="Providers of exchange rates in the order they are asked."),
+    ] = ("file",)
+    finnhub_key: Annotated[SecretStr, Field(description="Key of Finnhub.")] = SecretStr("")
+    massive_key: Annotated[SecretStr, Field(description="Key of Massive.")] = SecretStr("")
+    twelve_data_key: Annotated[SecretStr, Field(description="Key of Twelve Data.")] = SecretStr("")
+    alpha_vantage_key: Annotated[SecretStr, Field(description="Key of Alpha Vantage.")] = SecretStr(
+        ""
+    )
+    provider_urls: Annotated[
+        dict[str, str], Field(description="Other addresses of vendors: name=URL, …")
+    ] = {}  # pydantic copies it
+    provider_limits: Annotated[
+        dict[str, str], Field(description="What plans allow: name=60/minute+30/second, …")
+    ] = {}
+    provider_deadline_ms: Annotated[
+        int, Field(ge=50, le=30_000, description="How long an answer may wait for vendors.")
+    ] = 2000
+    cross_check: Annotated[
+        bool, Field(description="Compare each price with a second provider's.")
+    ] = False
     price_files: Annotated[
         tuple[Path, ...], Field(description="CSV files with price history.")
     ] = ()
@@ -71,6 +132,10 @@ class Settings(BaseModel):
     feed_interval_ms: Annotated[
         int, Field(ge=50, le=60_000, description="How often live prices are looked at.")
     ] = 1000
+    refresh_seconds: Annotated[
+        int, Field(ge=0, le=86_400, description="How often held prices are renewed; 0: never.")
+    ] = 60
+    metrics: Annotated[bool, Field(description="Serve metrics for Prometheus at /metrics.")] = False
     explorer: Annotated[bool, Field(description="Serve GraphiQL at /graphql.")] = True
     introspection: Annotated[bool, Field(description="Answer questions about the schema.")] = True
     max_body_bytes: Annotated[
@@ -87,11 +152,64 @@ class Settings(BaseModel):
     ] = "info"
     demo: Annotated[bool, Field(description="Set by `folioql demo`; never by hand.")] = False
 
-    @field_validator("providers", "price_files", mode="before")
+    @field_validator(
+        "providers",
+        "quote_providers",
+        "profile_providers",
+        "bar_providers",
+        "action_providers",
+        "search_providers",
+        "rate_providers",
+        "price_files",
+        mode="before",
+    )
     @classmethod
     def _split(cls, value: Any) -> Any:
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("provider_urls", "provider_limits", mode="before")
+    @classmethod
+    def _pairs(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        pairs = [part.partition("=") for part in value.split(",") if part.strip()]
+        if not all(sign for _, sign, _ in pairs):
+            raise ValueError("not of the form name=value, name=value")
+        named = {name.strip(): text.strip() for name, _, text in pairs}
+        if unknown := sorted(named.keys() - REMOTE):
+            raise ValueError(f"{unknown[0]} is none of {', '.join(sorted(REMOTE))}")
+        return named
+
+    @field_validator(
+        "providers", "quote_providers", "profile_providers", "bar_providers", "search_providers"
+    )
+    @classmethod
+    def _sensible_order(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        if value is None:
+            return None
+        if len(set(value)) < len(value):
+            raise ValueError("names a provider twice")
+        if "yahoo" in value and set(value[value.index("yahoo") + 1 :]) - {"simulated"}:
+            raise ValueError("yahoo is best effort and comes last, before simulated at most")
+        return value
+
+    @field_validator("provider_urls")
+    @classmethod
+    def _usable_urls(cls, value: dict[str, str]) -> dict[str, str]:
+        for name, text in value.items():
+            url = urlsplit(text)
+            if url.scheme not in {"http", "https"} or not url.hostname or url.query or url.username:
+                raise ValueError(f"{name}: not of the form https://host/path")
+        return value
+
+    @field_validator("provider_limits")
+    @classmethod
+    def _usable_limits(cls, value: dict[str, str]) -> dict[str, str]:
+        for name, text in value.items():
+            if not all(LIMIT.fullmatch(part) for part in text.split("+")):
+                raise ValueError(f"{name}: not of the form 60/minute+30/second")
         return value
 
     @field_validator("database_url")
@@ -136,6 +254,15 @@ class Settings(BaseModel):
             raise ValueError(f"needs at least {MIN_SECRET} characters")
         return value
 
+    @model_validator(mode="after")
+    def _no_vendor_without_its_key(self) -> Self:
+        named = {name for kind in KINDS for name in self.providers_of(kind)}
+        for name in VENDORS:
+            key: SecretStr | None = getattr(self, f"{name}_key", None)
+            if name in named and key is not None and not key.get_secret_value():
+                raise ValueError(f"{name} is among the providers, but {name.upper()}_KEY is empty")
+        return self
+
     @property
     def access_lifetime(self) -> timedelta:
         """Return how long an access token works."""
@@ -150,6 +277,21 @@ class Settings(BaseModel):
     def feed_interval(self) -> timedelta:
         """Return how often live prices are looked at."""
         return timedelta(milliseconds=self.feed_interval_ms)
+
+    @property
+    def provider_deadline(self) -> timedelta:
+        """Return how long an answer may wait for vendors."""
+        return timedelta(milliseconds=self.provider_deadline_ms)
+
+    def providers_of(self, kind: str) -> tuple[str, ...]:
+        """Return the providers of quotes, profiles, bars, actions, rates or search, in order."""
+        chosen: tuple[str, ...] | None = getattr(self, f"{kind.removesuffix('s')}_providers")
+        return self.providers if chosen is None else chosen
+
+    def limits_of(self, vendor: str) -> list[tuple[int, timedelta]]:
+        """Return the limits set for a vendor: calls and within which time; empty if none are."""
+        text = self.provider_limits.get(vendor, "")
+        return [(int(calls), WINDOWS[window]) for calls, window in LIMIT.findall(text)]
 
     def signing_secret(self) -> str:
         """Return the secret; outside demo mode there has to be one."""

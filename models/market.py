@@ -9,6 +9,9 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
 
+KINDS = ("quotes", "profiles", "bars", "actions", "rates", "search")
+"""What providers are asked for: the names of their methods and of their chains."""
+
 
 class QuoteQuality(Enum):
     """How far a price can be trusted to be the market's price of now."""

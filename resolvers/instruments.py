@@ -12,6 +12,7 @@ from resolvers.batching import batched
 from resolvers.companies import CompanyProfile, profile_of
 from resolvers.context import Context
 from resolvers.ids import encode_id
+from resolvers.providers import ProviderAttempt, attempts_of
 from resolvers.quotes import Quote, quote_of
 from resolvers.scalars import CurrencyCode, Symbol
 from resolvers.values import Node, bad_input
@@ -48,6 +49,19 @@ async def profiles_of_instruments(
     return [None if value is None else profile_of(value) for value in found]
 
 
+async def attempts_of_instruments(
+    parents: "list[Instrument]", info: Info[Context, None]
+) -> list[list[ProviderAttempt]]:
+    """Tell how the last question for the prices of a level of instruments went."""
+    symbols = [parent.symbol for parent in parents]
+    quotes = await info.context.loaders.quotes.load_many(symbols)
+    market = info.context.services.market
+    return [
+        attempts_of(market.attempts(symbol) if quote is None else quote.attempts)
+        for symbol, quote in zip(symbols, quotes, strict=True)
+    ]
+
+
 @strawberry.type(description="A share, fund or other thing that can be held and priced.")
 class Instrument(Node):
     """A share, fund or other thing that can be held and priced."""
@@ -60,6 +74,11 @@ class Instrument(Node):
     isin: str | None = strawberry.field(description="International number (ISIN), if known.")
     quote: Quote | None = batched(
         quotes_of_instruments, description="Current price; null when no source has one."
+    )
+    quote_attempts: list[ProviderAttempt] = batched(
+        attempts_of_instruments,
+        description="Which providers were asked for the price, in order, and how each answered: "
+        "why `quote` is null, or old.",
     )
     profile: CompanyProfile | None = batched(
         profiles_of_instruments, description="The company behind it; null when no source knows."

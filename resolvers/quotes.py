@@ -8,6 +8,7 @@ import strawberry
 
 from analytics.money import exact, ratio
 from models import market as values
+from resolvers.providers import PriceDoubt, ProviderAttempt, attempts_of, doubt_of
 from resolvers.scalars import CurrencyCode, Ratio, Symbol
 from resolvers.values import fraction
 
@@ -55,6 +56,18 @@ class Quote:
     received_at: datetime = strawberry.field(description="When FolioQL got it.")
     source: str = strawberry.field(description="Which provider it comes from.")
     quality: QuoteQuality = strawberry.field(description="How far to trust it as of now.")
+    doubt: PriceDoubt | None = strawberry.field(
+        description="Another price that does not go with this one; null when nothing is odd."
+    )
+    made_in: strawberry.Private[tuple[values.Attempt, ...]] = ()
+
+    @strawberry.field(
+        description="Which providers were asked for it, in order, and how each answered; empty "
+        "for past closes and after a restart."
+    )
+    def attempts(self) -> list[ProviderAttempt]:
+        """Tell how the question for it went."""
+        return attempts_of(self.made_in)
 
 
 @exact
@@ -80,4 +93,6 @@ def quote_of(value: values.Quote) -> Quote:
         received_at=value.received_at,
         source=value.source,
         quality=QuoteQuality(value.quality.value),
+        doubt=doubt_of(value.doubt),
+        made_in=value.attempts,
     )

@@ -23,12 +23,7 @@ LONDON = {
 
 # The documented example.
 VODAFONE = chart(
-    {
-        **LONDON,
-        "currentTradingPeriod": {
-            "regular": {"timezone": "GMT", "start": 1795075200, "end": 1795105800, "gmtoffset": 0}
-        },
-    },
+    LONDON,
     stamps=[1794988800, 1795075200],
     events={"dividends": {"1795075200": {"amount": 2.25, "date": 1795075200}}},
     open=[71.0, 71.5],
@@ -45,12 +40,12 @@ def wire(payload):
     return Answer(status=200, headers={}, body=body, received_at=NOW).json(dict)
 
 
-def bars_of(payload, symbol="AAPL", now=NOW, **days):
-    return parse_bars(wire(payload), symbol=symbol, now=now, **(ALL | days))
+def bars_of(payload, symbol="AAPL", **days):
+    return parse_bars(wire(payload), symbol=symbol, **(ALL | days))
 
 
-def closes_of(payload, symbol="AAPL", now=NOW, **days):
-    return {str(bar.day): bar.close for bar in bars_of(payload, symbol, now, **days)}
+def closes_of(payload, symbol="AAPL", **days):
+    return {str(bar.day): bar.close for bar in bars_of(payload, symbol, **days)}
 
 
 def daily(closes, meta=None, first=9, **more):
@@ -167,29 +162,6 @@ def test_without_a_zone_the_offset_counts_and_without_that_utc():
         ({}, 18),
     ):
         assert moment.astimezone(zone_of(meta)).day == day
-
-
-def regular(begin, end):
-    return {"currentTradingPeriod": {"regular": {"start": at(begin), "end": at(end)}}}
-
-
-@pytest.mark.parametrize(
-    ("meta", "now", "last"),
-    [
-        # New York, 14:30 to 21:00 UTC; the last row is the live price.
-        (regular("2026-11-20T14:30", "2026-11-20T21:00"), "2026-11-20T18:00", 19),
-        (regular("2026-11-20T14:30", "2026-11-20T21:00"), "2026-11-20T21:59", 19),
-        (regular("2026-11-20T14:30", "2026-11-20T21:00"), "2026-11-20T22:00", 20),
-        # The next session is announced: yesterday's is over.
-        (regular("2026-11-20T14:30", "2026-11-20T21:00"), "2026-11-20T09:00", 19),
-        ({}, "2026-11-20T23:30", 19),
-        ({}, "2026-11-21T12:00", 20),
-    ],
-)
-def test_the_row_of_a_session_that_may_still_run_is_no_close(meta, now, last):
-    payload = daily([230, 231, 232], meta, first=18)
-    moment = datetime.fromisoformat(now).replace(tzinfo=UTC)
-    assert max(closes_of(payload, now=moment)) == f"2026-11-{last}"
 
 
 def test_only_the_days_asked_for_are_given():

@@ -224,6 +224,24 @@ async def test_days_are_asked_for_with_a_day_more_on_either_side(clock):
     assert actions.query["period2"] == "1795305600"  # 2026-11-22
 
 
+@pytest.mark.parametrize(
+    ("now", "last"),
+    # The session ends at 21:00 UTC, and the bar is final some hours later.
+    [("2026-11-19T18:00", 18), ("2026-11-19T21:30", 18), ("2026-11-20T09:00", 19)],
+)
+async def test_the_row_of_a_day_that_is_not_over_is_no_close(clock, now, last):
+    async with connected(clock) as (yahoo, _):
+        clock.now = datetime.fromisoformat(now).replace(tzinfo=UTC)
+        bars = await yahoo.bars("AAPL", first=date(2026, 11, 1), last=date(2026, 11, 30))
+    assert bars[-1].day == date(2026, 11, last)
+
+
+async def test_a_day_that_is_still_to_end_is_not_asked_for(clock):
+    async with connected(clock) as (yahoo, server):
+        assert await yahoo.bars("AAPL", first=NOW.date(), last=NOW.date()) == []
+    assert server.requests == []
+
+
 def test_search_gives_what_can_be_quoted_in_the_currency_of_its_venue():
     rows = [
         *SEARCH["quotes"],  # Apple, and a private company without a symbol
