@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
+from datetime import UTC, date, timedelta, timezone, tzinfo
 from decimal import Context, Decimal
 from itertools import pairwise
 from typing import Any
@@ -15,9 +15,6 @@ from datasources.symbols import MINOR_UNITS, major_unit, suffix_of, venue_of
 from models.market import Actions, Bar, DividendEvent, SplitEvent
 
 SOURCE = "yahoo"
-
-SURELY_OVER = timedelta(hours=1)
-"""How long after a session's end its last price is its close: delays are up to 20 minutes."""
 
 NOISY = 9
 """More digits than a price has: the rest of a binary fraction."""
@@ -93,10 +90,8 @@ def zone_of(meta: Payload) -> tzinfo:
         return timezone(timedelta(seconds=offset)) if isinstance(offset, int) else UTC
 
 
-def parse_bars(
-    payload: Payload, *, symbol: str, first: date, last: date, now: datetime
-) -> list[Bar]:
-    """Return the days that are over, adjusted for splits; every repair needs its own proof."""
+def parse_bars(payload: Payload, *, symbol: str, first: date, last: date) -> list[Bar]:
+    """Return the days from first to last, adjusted for splits; every repair needs its own proof."""
     chart = chart_of(payload)
     if chart is None:
         return []
@@ -110,8 +105,7 @@ def parse_bars(
     bars = _rows(chart, symbol=symbol, unit=unit, zone=zone)
     bars = _with_splits(bars, _splits(chart, symbol=symbol, zone=zone))
     bars = _in_one_unit(bars, PARTS.get(unit[0]))
-    done = _last_day(meta, zone=zone, now=now)
-    return [bar for bar in bars if first <= bar.day <= min(last, done)]
+    return [bar for bar in bars if first <= bar.day <= last]
 
 
 def _rows(chart: Payload, *, symbol: str, unit: tuple[str, Decimal], zone: tzinfo) -> list[Bar]:
@@ -141,17 +135,6 @@ def _rows(chart: Payload, *, symbol: str, unit: tuple[str, Decimal], zone: tzinf
                 adjusted=True,
             )
     return list(by_day.values())
-
-
-def _last_day(meta: Payload, *, zone: tzinfo, now: datetime) -> date:
-    """Return the last day whose session is surely over; without word of it, yesterday."""
-    today = now.astimezone(zone).date()
-    regular = (meta.get("currentTradingPeriod") or {}).get("regular") or {}
-    if "end" in regular and now >= seconds(regular["end"]) + SURELY_OVER:
-        # Until the next session is announced this one is the current one, even on the next day.
-        day = seconds(regular["start"]).astimezone(zone).date()
-        return max(day, today - timedelta(days=1))
-    return today - timedelta(days=1)
 
 
 def _scaled(bar: Bar, factor: Decimal) -> Bar:

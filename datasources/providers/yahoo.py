@@ -6,7 +6,6 @@ the days, splits and dividends.
 """
 
 import asyncio
-import re
 from collections.abc import Collection, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, ClassVar
@@ -16,7 +15,8 @@ from datasources.errors import AuthExpiredError, InvalidRequestError, ProviderEr
 from datasources.http import Answer, Remote, Upstream, Vendor, price, seconds, word
 from datasources.pacing import Limit
 from datasources.protocols import Clock
-from datasources.symbols import VENUES, Dialect, Names, venue_of
+from datasources.sessions import last_finished_day
+from datasources.symbols import COIN, PAIR, VENUES, Dialect, Names, venue_of
 from datasources.yahoo_chart import (
     SOURCE,
     amount,
@@ -59,9 +59,6 @@ KINDS = {
 }
 """What is worth finding; futures and options are not."""
 
-_PAIR = re.compile(r"[A-Z]{3}([A-Z]{3})=X")
-_COIN = re.compile(r"[A-Z0-9]+-([A-Z]{3})")
-
 
 def _whatever(_: Answer) -> None:
     """Leave every answer to who reads it: what one means depends on what was asked."""
@@ -84,6 +81,7 @@ class Yahoo(Remote):
             "Accept": "*/*",
         },
     )
+    dialect = DIALECT
     batch: ClassVar[Mapping[str, int]] = {"quotes": BATCH, "find": BATCH, "profiles": 1}
 
     def __init__(self, upstream: Upstream, *, names: Names, clock: Clock) -> None:
@@ -163,13 +161,13 @@ class Yahoo(Remote):
 
     async def bars(self, symbol: str, *, first: date, last: date) -> list[Bar]:
         """Return the trading days that are over, adjusted for splits and not for dividends."""
-        for text in self._names.outward([symbol]):
+        # The last row may be the price of now: a day that is not over has no close.
+        done = min(last, last_finished_day(symbol, self._clock()))
+        for text in self._names.outward([symbol]) if first <= done else ():
             return await self._session.get(
                 _chart_path(text),
-                _days(first, last),
-                read=lambda payload, at: parse_bars(
-                    payload, symbol=symbol, first=first, last=last, now=at
-                ),
+                _days(first, done),
+                read=lambda payload, _: parse_bars(payload, symbol=symbol, first=first, last=done),
             )
         return []
 
@@ -305,10 +303,10 @@ def parse_search(payload: Payload, *, names: Names) -> list[InstrumentMatch]:
 
 def _currency_of(symbol: str, kind: AssetClass) -> str | None:
     """Return what a symbol is quoted in; null for indices, whose symbols do not tell."""
-    form = {AssetClass.CURRENCY: _PAIR, AssetClass.CRYPTO: _COIN}.get(kind)
+    form = {AssetClass.CURRENCY: PAIR, AssetClass.CRYPTO: COIN}.get(kind)
     if form is not None:
         match = form.fullmatch(symbol)
-        return match and match[1]
+        return match and match[2]
     return None if kind is AssetClass.OTHER else venue_of(symbol).currency
 
 
