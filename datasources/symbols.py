@@ -100,6 +100,15 @@ _PAIR = re.compile(r"([A-Z]{3})([A-Z]{3})=X")
 _COIN = re.compile(r"([A-Z0-9]{2,10})-(USD|EUR|GBP|JPY|BTC)")
 
 
+def class_of(symbol: str) -> str | None:
+    """Name what trades on no exchange of its own: a currency pair, a coin, an index."""
+    if _PAIR.fullmatch(symbol):
+        return "pair"
+    if _COIN.fullmatch(symbol):
+        return "coin"
+    return "index" if symbol.startswith("^") else None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dialect:
     """How a vendor writes symbols.
