@@ -7,13 +7,12 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from datasources.errors import QuotaExhaustedError, RateLimitedError
 from datasources.pacing import Budget, Limit, background
-from tests.conftest import NOW, Clock, missing
+from tests.conftest import NOW, missing
 from tests.integration.test_shared_cache import REDIS, OwnServer
+from tests.replicas import Server, hammer, takes
 
 pytestmark = pytest.mark.redis
 
@@ -21,22 +20,9 @@ MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
 LIMITS = (Limit(20, MINUTE), Limit(30, DAY, resets_in=ZoneInfo("America/New_York")))
 
 
-class Server:
-    """Evaluates scripts on Redis; null while it cannot."""
-
-    def __init__(self, url=REDIS):
-        self.redis = Redis.from_url(url)
-
-    async def evaluate(self, script, keys, arguments):
-        try:
-            return await self.redis.eval(script, len(keys), *keys, *arguments)
-        except RedisError:
-            return None
-
-
 @pytest.fixture
 async def server():
-    opened = Server()
+    opened = Server(REDIS)
     if await opened.evaluate("return 1", [], []) is None:
         missing("Redis")
     yield opened
@@ -53,18 +39,6 @@ async def _tidy(server, name):
     yield
     for key in [key async for key in server.redis.scan_iter(f"{name}:*")]:
         await server.redis.delete(key)
-
-
-async def takes(budget, times, cost=1):
-    """Take one after the other and return how often there was room."""
-    done = 0
-    for _ in range(times):
-        try:
-            await budget.take(cost)
-        except RateLimitedError:
-            continue
-        done += 1
-    return done
 
 
 async def test_replicas_with_one_name_share_one_budget(server, name, clock):
@@ -129,23 +103,12 @@ async def test_a_vendors_word_to_one_replica_holds_for_all(server, name, clock):
     assert await takes(two, 1) == 1
 
 
-def hammer(name, results):
-    """Be a replica: many tasks at once, each insisting."""
-
-    async def run():
-        server, clock = Server(), Clock()
-        budget = Budget(LIMITS, name=name, clock=clock, server=server)
-        done = sum(await asyncio.gather(*(takes(budget, 5) for _ in range(8))))
-        await server.redis.aclose()
-        return done
-
-    results.put(asyncio.run(run()))
-
-
 async def test_eight_processes_that_hammer_never_overrun(name):
     context = multiprocessing.get_context("spawn")
     results = context.Queue()
-    replicas = [context.Process(target=hammer, args=(name, results)) for _ in range(8)]
+    replicas = [
+        context.Process(target=hammer, args=(REDIS, name, LIMITS, results)) for _ in range(8)
+    ]
     for replica in replicas:
         replica.start()
     done = [await asyncio.to_thread(results.get, timeout=60) for _ in replicas]
