@@ -1,78 +1,57 @@
-"""The cache: aiocache behind what it lacks. The only module that knows aiocache.
+"""The cache: aiocache behind what it lacks. The only module that knows aiocache's memory.
 
-Single flight per key and batch, negative entries, freshness judged by an injected clock, a value
-past its time when loading fails, and a bound on memory. Behind the memory there may be a Redis or
-Valkey server, where replicas find what others have loaded.
+Single flight per key in the process and across replicas, negative entries, freshness judged by an
+injected clock, values past their time while they are loaded anew or cannot be, and a bound on
+memory. Behind the memory there may be a server, where replicas find what others have loaded.
 """
 
 import asyncio
-import json
-from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Collection
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from collections import Counter, OrderedDict
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
-from functools import cache, partial
-from typing import Any, Generic, TypeVar, cast
-from zlib import crc32
+from random import uniform
+from typing import Any, TypeVar, cast
+from uuid import uuid4
 
 import structlog
 from aiocache import SimpleMemoryCache
-from aiocache.backends.redis import RedisCache
-from aiocache.serializers import NullSerializer
-from pydantic import AwareDatetime, TypeAdapter, ValidationError
-from redis.asyncio import BlockingConnectionPool
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 
+from datasources.entries import Entry, SharedEntries
 from datasources.errors import ProviderError
+from datasources.loaded import Loaded
+from datasources.orders import Held, Load, Order
+from datasources.policies import Policy
+from datasources.protocols import Clock
+from datasources.shared import SharedServer
 
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
-FORMAT = 1
-"""Grows when a value's meaning changes and its shape does not: older entries are then not read."""
+LEASE = timedelta(seconds=30)
+"""How long a replica may take to load what others wait for: longer than a request may last."""
 
-CALL_SECONDS = 0.25
-"""How long the server may take: asking a provider anew must not be the quicker way."""
+WAIT_FOR_OTHERS = 2.0
+"""How many seconds a replica waits for another one's load before it loads itself."""
 
-BACK_OFF = timedelta(seconds=5)
-"""How long a server that failed is left alone."""
-
-MAX_CONNECTIONS = 20
+HOT_READS = 10
+"""How often a value is read before it is worth loading anew while it is still fresh."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
-    """How long a kind of value is fresh, how long absence is, and how old it may ever be used."""
-
-    ttl: timedelta
-    negative_ttl: timedelta
-    stale_limit: timedelta
-
-    @property
-    def keep(self) -> timedelta:
-        """Return the age at which a value is of no more use."""
-        return max(self.ttl, self.negative_ttl, self.stale_limit)
+_Flight = asyncio.Task[dict[str, Entry[Any]]]
 
 
-@dataclass(frozen=True, slots=True)
-class Entry(Generic[T]):
-    """A cached value; null stands for something the source does not know."""
+class _Memory(SimpleMemoryCache):  # type: ignore[misc]
+    """aiocache's memory with the least recently used entries dropped beyond a number.
 
-    value: T | None
-    stored_at: AwareDatetime
-    stale: bool = False
-
-
-class _BoundedMemory(SimpleMemoryCache):  # type: ignore[misc]
-    """aiocache's memory with the least recently used entries dropped beyond a number."""
+    Entries know their own end, so that none needs a timer of the loop.
+    """
 
     def __init__(self, *, max_entries: int) -> None:
         # No time-outs: nothing here waits, and wait_for would cost more than the look-up.
-        super().__init__(timeout=None)
-        self._cache: OrderedDict[str, Any] = OrderedDict()
+        super().__init__(timeout=None, key_builder=lambda key, namespace: key)  # noqa: ARG005
+        self._cache: OrderedDict[str, Held] = OrderedDict()
         self._max_entries = max_entries
 
     async def _clear(self, *_args: Any, **_kwargs: Any) -> bool:
@@ -80,10 +59,12 @@ class _BoundedMemory(SimpleMemoryCache):  # type: ignore[misc]
         self._cache.clear()
         return True
 
-    async def _get(self, key: str, **kwargs: Any) -> Any:
-        if key in self._cache:
-            self._cache.move_to_end(key)
-        return await super()._get(key, **kwargs)
+    async def _multi_get(self, keys: Sequence[str], **_kwargs: Any) -> list[Held | None]:
+        found = [self._cache.get(key) for key in keys]
+        for key, held in zip(keys, found, strict=True):
+            if held is not None:
+                self._cache.move_to_end(key)
+        return found
 
     async def _set(self, key: str, value: Any, **kwargs: Any) -> Any:
         done = await super()._set(key, value, **kwargs)
@@ -93,130 +74,32 @@ class _BoundedMemory(SimpleMemoryCache):  # type: ignore[misc]
         return done
 
 
-class _Server(RedisCache):  # type: ignore[misc]
-    """aiocache's Redis, with the address as a URL and bytes left as they are."""
-
-    def __init__(self, url: str, *, namespace: str) -> None:
-        super().__init__(
-            # Callers beyond the last connection wait for one instead of failing.
-            connection_pool_class=partial(BlockingConnectionPool.from_url, url),
-            pool_max_size=MAX_CONNECTIONS,
-            # A connection that the server has closed meanwhile is no failure of the server.
-            connection_pool_kwargs={"retry": Retry(NoBackoff(), retries=1)},
-            namespace=namespace,
-            serializer=NullSerializer(encoding=None),
-            timeout=CALL_SECONDS,
-        )
-
-    async def _close(self, *_args: Any, **_kwargs: Any) -> None:
-        # aiocache would call a name that the client has deprecated.
-        await self.client.aclose()
-
-
-async def probe(url: str) -> None:
-    """Write to a server and read from it as the cache does; raises whatever is in the way."""
-    server = _Server(url, namespace="folioql")
-    try:
-        await server.multi_set([("probe", b"")], ttl=1.0)
-        await server.multi_get(["probe"])
-    finally:
-        with suppress(Exception):
-            await server.close()
-
-
-def _digest(text: str) -> str:
-    return f"{crc32(text.encode()):08x}"
-
-
-@cache
-def _form(of: Any) -> tuple[TypeAdapter[Entry[Any]], str]:
-    """Return what turns entries of a type to JSON and back, and a digest of the type's shape."""
-    adapter: TypeAdapter[Entry[Any]] = TypeAdapter(Entry[of])
-    return adapter, _digest(json.dumps(adapter.json_schema(), sort_keys=True))
-
-
-class _Shared:
-    """Entries on a server that replicas share; while it fails it is as good as empty.
-
-    The names of entries hold the shape of the value and what it is made from, so that replicas
-    with other code or other providers never read them.
-    """
-
-    def __init__(self, url: str, *, sources: str, clock: Callable[[], datetime]) -> None:
-        self._server = _Server(url, namespace=f"folioql:{FORMAT}:{_digest(sources)}")
-        self._clock = clock
-        self._failed_at: datetime | None = None
-
-    async def get(self, kind: str, keys: Collection[str], *, of: Any) -> dict[str, Entry[Any]]:
-        """Return the entries that are there and can be read."""
-        adapter, shape = _form(of)
-        answers = await self._call(
-            self._server.multi_get, [f"{shape}:{kind}:{key}" for key in keys]
-        )
-        found: dict[str, Entry[Any]] = {}
-        for key, answer in zip(keys, answers or (), strict=False):
-            if answer is not None:
-                with suppress(ValidationError):
-                    found[key] = adapter.validate_json(answer)
-        return found
-
-    async def set(
-        self, kind: str, entries: dict[str, Entry[Any]], *, of: Any, ttl: timedelta
-    ) -> None:
-        """Offer entries to other replicas."""
-        adapter, shape = _form(of)
-        await self._call(
-            self._server.multi_set,
-            [(f"{shape}:{kind}:{key}", adapter.dump_json(entry)) for key, entry in entries.items()],
-            ttl=ttl.total_seconds(),
-        )
-
-    async def _call(
-        self, command: Callable[..., Awaitable[Any]], *arguments: Any, **options: Any
-    ) -> Any:
-        """Ask the server; null when it fails or has failed a moment ago."""
-        now = self._clock()
-        if self._failed_at is not None and abs(now - self._failed_at) < BACK_OFF:
-            return None
-        try:
-            answer = await command(*arguments, **options)
-        except Exception as error:  # noqa: BLE001  # whatever it is, it costs freshness only
-            if self._failed_at is None:
-                # Only the kind of error: a server's words may repeat a password.
-                log.warning("shared_cache_failed", error=type(error).__name__)
-            self._failed_at = now
-            return None
-        if self._failed_at is not None:
-            log.info("shared_cache_back")
-            self._failed_at = None
-        return answer
-
-    async def close(self) -> None:
-        """Close the connections."""
-        with suppress(Exception):
-            await self._server.close()
-
-
 class Cache:
     """Caches values by kind and key; loads what is missing in one go.
 
-    With the ``url`` of a Redis or Valkey server, what is missing here is looked up there first;
-    ``sources`` describes what values are made from, and only caches that agree on it share them.
+    With a ``server`` what is missing here is looked up there first; ``sources`` describes what
+    values are made from, and only caches that agree on it share them. ``sleep`` waits between two
+    looks at what another replica is loading.
     """
 
     def __init__(
         self,
         *,
-        clock: Callable[[], datetime],
+        clock: Clock,
         max_entries: int = 10_000,
-        url: str = "",
+        server: SharedServer | None = None,
         sources: str = "",
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._clock = clock
-        self._store = _BoundedMemory(max_entries=max_entries)
-        self._shared = _Shared(url, sources=sources, clock=clock) if url else None
-        self._flights: dict[str, asyncio.Future[Entry[Any] | None]] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._store = _Memory(max_entries=max_entries)
+        self._shared = SharedEntries(server, sources=sources) if server else None
+        self._sleep = sleep
+        self._flights: dict[str, _Flight] = {}
+        self._tasks: set[_Flight] = set()
+        self._failed_at: dict[str, datetime] = {}
+        self.looks: Counter[tuple[str, str]] = Counter()
+        """How often keys of a kind were there (hit), past their time (old), or not (miss)."""
 
     async def get_many(
         self,
@@ -224,167 +107,228 @@ class Cache:
         keys: Collection[str],
         *,
         of: type[T],
-        load: Callable[[list[str]], Awaitable[dict[str, T]]],
+        load: Load[T],
         policy: Policy,
         max_age: timedelta | None = None,
+        patience: timedelta | None = None,
     ) -> dict[str, Entry[T]]:
         """Return entries of a type by key, loading those missing or too old in one call.
 
         A caller that comes while a key is being loaded waits for that load. When loading raises
-        ProviderError, values within the stale limit come back marked stale and the rest is absent;
-        any other error reaches every caller. Values must be immutable: all callers share them.
+        ProviderError, and for a few seconds after, values within the stale limit come back marked
+        stale and the rest is absent; any other error reaches every caller. So it goes for what is
+        still being loaded when ``patience`` ends: the load goes on and is kept for the next one.
+        Without ``max_age`` a value just past its time answers at once, and is loaded anew behind.
+        Values must be immutable: all callers share them.
         """
-        found: dict[str, Entry[T]] = {}
-        waits: dict[str, asyncio.Future[Entry[T] | None]] = {}
-        missing: list[str] = []
+        order = Order(kind=kind, of=of, load=load, policy=policy, max_age=max_age)
+        return await self._get(order, list(dict.fromkeys(keys)), patience=patience)
+
+    async def _get(
+        self, order: Order[T], keys: list[str], *, patience: timedelta | None
+    ) -> dict[str, Entry[T]]:
         now = self._clock()
-        for key in dict.fromkeys(keys):
-            entry = await self._known(kind, key)
-            if entry is not None and self._fresh(entry, now, policy=policy, max_age=max_age):
-                found[key] = entry
-            elif f"{kind}:{key}" in self._flights:
-                waits[key] = self._flights[f"{kind}:{key}"]
+        found: dict[str, Entry[T]] = {}
+        missing: list[str] = []
+        behind: list[str] = []
+        old = 0
+        for key, held in zip(keys, await self._held(order, keys), strict=True):
+            if held is not None and order.accepts(held, now):
+                held.reads += 1
+                found[key] = held.entry
+                if held.reads > HOT_READS and now >= held.hot_from:
+                    behind.append(key)
+            elif held is not None and order.spares(held, now) and not self._failing(order, key):
+                found[key] = held.entry
+                behind.append(key)
+                old += 1
             else:
                 missing.append(key)
-        joined = set(waits)
+        self.looks[order.kind, "hit"] += len(found) - old
+        self.looks[order.kind, "old"] += old
+        self.looks[order.kind, "miss"] += len(missing)
+        behind = [
+            key
+            for key in behind
+            if order.name(key) not in self._flights and not self._failing(order, key)
+        ]
+        if behind:
+            self._launch(order, behind).add_done_callback(_tell)
         if missing:
-            loop = asyncio.get_running_loop()
-            for key in missing:
-                waits[key] = self._flights[f"{kind}:{key}"] = loop.create_future()
-            task = loop.create_task(
-                self._fly(kind, missing, of=of, load=load, policy=policy, max_age=max_age)
-            )
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            found |= await self._wait_for(order, missing, patience=patience)
+        return found
+
+    async def _wait_for(
+        self, order: Order[T], keys: list[str], *, patience: timedelta | None
+    ) -> dict[str, Entry[T]]:
+        """Return what is loaded of keys, by this caller or another, while patience lasts."""
+        now = self._clock()
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        joined = {
+            key: self._flights[name] for key in keys if (name := order.name(key)) in self._flights
+        }
+        unanswered: list[str] = []
+        own: list[str] = []
+        for key in keys:
+            if key not in joined:
+                (unanswered if self._failing(order, key) else own).append(key)
+        waits = joined | (dict.fromkeys(own, self._launch(order, own)) if own else {})
+        if waits:
+            # Whoever gives up here takes the flight from nobody.
+            seconds = None if patience is None else patience.total_seconds()
+            await asyncio.wait(set(waits.values()), timeout=seconds)
+        found: dict[str, Entry[T]] = {}
         for key, flight in waits.items():
-            # Shielded: a caller that gives up must not take the flight from the others.
-            entry = await asyncio.shield(flight)
-            if entry is not None:
+            if not flight.done():
+                unanswered.append(key)
+            elif (entry := flight.result().get(key)) is not None:
                 found[key] = entry
+        found |= await self._stale(order, unanswered)
         # Others may have been content with a shared entry that is too old for this caller.
         outdated = [
             key
-            for key in joined & set(found)
-            if found[key].stored_at < now
-            and not found[key].stale
-            and not self._fresh(found[key], now, policy=policy, max_age=max_age)
+            for key in joined
+            if (entry := found.get(key)) is not None
+            and entry.stored_at < now
+            and not entry.stale
+            and not order.accepts(order.hold(key, entry), now)
         ]
         if outdated:
-            found |= await self.get_many(
-                kind, outdated, of=of, load=load, policy=policy, max_age=max_age
-            )
+            if patience is not None:
+                spent = timedelta(seconds=loop.time() - started)
+                patience = max(patience - spent, timedelta(0))
+            found |= await self._get(order, outdated, patience=patience)
         return found
 
-    async def _known(self, kind: str, key: str) -> Entry[Any] | None:
-        return cast("Entry[Any] | None", await self._store.get(f"{kind}:{key}"))
+    async def _held(self, order: Order[Any], keys: Sequence[str]) -> list[Held | None]:
+        held = await self._store.multi_get([order.name(key) for key in keys])
+        # Nothing at all is what aiocache says when it is disabled.
+        return cast("list[Held | None]", held or [None] * len(keys))
 
-    async def _keep(self, kind: str, key: str, entry: Entry[Any], *, ttl: timedelta) -> None:
-        await self._store.set(f"{kind}:{key}", entry, ttl=ttl.total_seconds())
+    async def _keep(self, order: Order[Any], entries: dict[str, Held]) -> None:
+        await self._store.multi_set([(order.name(key), held) for key, held in entries.items()])
 
-    @staticmethod
-    def _fresh(
-        entry: Entry[Any], now: datetime, *, policy: Policy, max_age: timedelta | None
-    ) -> bool:
-        ttl = policy.negative_ttl if entry.value is None else policy.ttl
-        if max_age is not None:
-            ttl = min(ttl, max_age)
-        return now - entry.stored_at < ttl
+    def _failing(self, order: Order[Any], key: str) -> bool:
+        """Tell whether a load of the key has failed a moment ago."""
+        failed_at = self._failed_at.get(order.name(key))
+        return failed_at is not None and abs(self._clock() - failed_at) < order.policy.failure_ttl
 
-    async def _fly(
-        self,
-        kind: str,
-        keys: list[str],
-        *,
-        of: type[T],
-        load: Callable[[list[str]], Awaitable[dict[str, T]]],
-        policy: Policy,
-        max_age: timedelta | None,
-    ) -> None:
-        landed: dict[str, Entry[T] | None] = {}
-        missing = keys
-        failure: BaseException | None = None
-        try:
-            landed |= await self._recall(kind, keys, of=of, policy=policy, max_age=max_age)
-            missing = [key for key in keys if key not in landed]
-            if missing:
-                landed |= await self._load(kind, missing, of=of, load=load, policy=policy)
-        except ProviderError:
-            landed |= {key: await self._stale(kind, key, policy=policy) for key in missing}
-        except BaseException as error:  # handed on to every caller
-            failure = error
-            if isinstance(error, asyncio.CancelledError):
-                raise
-        finally:
-            for key in keys:
-                flight = self._flights.pop(f"{kind}:{key}")
-                if flight.done():
-                    continue
-                if isinstance(failure, Exception):
-                    flight.set_exception(failure)
-                    flight.exception()  # read once, so that nobody waiting is no warning
-                elif failure is not None:
-                    flight.cancel()
-                else:
-                    flight.set_result(landed.get(key))
+    def _launch(self, order: Order[T], keys: list[str]) -> _Flight:
+        """Begin to load keys that nobody is loading."""
+        flight = asyncio.get_running_loop().create_task(self._fly(order, keys))
+        self._tasks.add(flight)
+        names = [order.name(key) for key in keys]
+        self._flights |= dict.fromkeys(names, flight)
+
+        def landed(_: _Flight) -> None:
+            self._tasks.discard(flight)
+            for name in names:
+                del self._flights[name]
+            if not flight.cancelled():
+                flight.exception()  # read once, so that nobody waiting is no warning
+
+        flight.add_done_callback(landed)
+        return flight
+
+    async def _fly(self, order: Order[T], keys: list[str]) -> dict[str, Entry[T]]:
+        """Get keys from the server or the source; what others are loading, wait for a while."""
+        if self._shared is None:
+            return await self._load(order, keys)
+        began = self._clock()
+        landed = await self._recall(order, keys)
+        missing = [key for key in keys if key not in landed]
+        holder, waited = uuid4().hex, 0.0
+        while missing:
+            locked = await self._shared.lock(order.kind, missing, holder=holder, lease=LEASE)
+            mine = locked if waited < WAIT_FOR_OTHERS else missing
+            try:
+                if mine:
+                    # The one who had the lock before may just have loaded it.
+                    landed |= await self._recall(order, mine, since=began)
+                    if unknown := [key for key in mine if key not in landed]:
+                        landed |= await self._load(order, unknown)
+            finally:
+                if locked:
+                    await self._shared.unlock(order.kind, locked, holder=holder)
+            if missing := [key for key in missing if key not in mine]:
+                pause = uniform(0.02, 0.1)  # noqa: S311  # spreads replicas, guards nothing
+                await self._sleep(pause)
+                waited += pause
+                landed |= await self._recall(order, missing, since=began)
+                missing = [key for key in missing if key not in landed]
+        return landed
 
     async def _recall(
-        self,
-        kind: str,
-        keys: list[str],
-        *,
-        of: type[T],
-        policy: Policy,
-        max_age: timedelta | None,
+        self, order: Order[T], keys: list[str], *, since: datetime | None = None
     ) -> dict[str, Entry[T]]:
-        """Take newer entries from the server, each with the age it has; return the fresh ones."""
+        """Take newer entries from the server, each with the age it has; return the fresh ones.
+
+        What was stored ``since`` the caller asked is fresh to everybody.
+        """
         if self._shared is None:
             return {}
-        found = await self._shared.get(kind, keys, of=of)
+        found = await self._shared.get(order.kind, keys, of=order.of)
         now = self._clock()
-        newer: dict[str, Entry[T]] = {}
-        for key, entry in found.items():
-            known = await self._known(kind, key)
-            age = now - entry.stored_at
+        newer: dict[str, Held] = {}
+        for key, known in zip(keys, await self._held(order, keys), strict=True):
+            entry = found.get(key)
             # What comes from the future has no age to judge it by.
-            usable = timedelta(0) <= age < policy.keep
-            if usable and (known is None or known.stored_at < entry.stored_at):
-                await self._keep(kind, key, entry, ttl=policy.keep - age)
-                newer[key] = entry
+            if entry is None or not entry.stored_at <= now:
+                continue
+            held = order.hold(key, entry)
+            usable = now < held.kept_until
+            if usable and (known is None or known.entry.stored_at < entry.stored_at):
+                newer[key] = held
+        await self._keep(order, newer)
         return {
-            key: entry
-            for key, entry in newer.items()
-            if self._fresh(entry, now, policy=policy, max_age=max_age)
+            key: held.entry
+            for key, held in newer.items()
+            if order.accepts(held, now) or (since is not None and held.entry.stored_at >= since)
         }
 
-    async def _load(
-        self,
-        kind: str,
-        keys: list[str],
-        *,
-        of: type[T],
-        load: Callable[[list[str]], Awaitable[dict[str, T]]],
-        policy: Policy,
-    ) -> dict[str, Entry[T]]:
-        """Load keys, and keep what is found here and on the server."""
-        values = await load(keys)
+    async def _load(self, order: Order[T], keys: list[str]) -> dict[str, Entry[T]]:
+        """Load keys, and keep what is found here and on the server; stale values for the rest."""
+        try:
+            values = await order.load(keys)
+        except ProviderError:
+            values = Loaded({}, failed=keys)
         now = self._clock()
-        loaded = {key: Entry(values.get(key), now) for key in keys}
-        for key, entry in loaded.items():
-            await self._keep(kind, key, entry, ttl=policy.keep)
-        if self._shared is not None:
-            await self._shared.set(kind, loaded, of=of, ttl=policy.keep)
-        return loaded
+        unknown = values.failed if isinstance(values, Loaded) else frozenset()
+        failed = [key for key in keys if key in unknown]
+        loaded = {
+            key: order.hold(key, Entry(values.get(key), now)) for key in keys if key not in unknown
+        }
+        self._remember_failures(order, failed, now)
+        entries = {key: held.entry for key, held in loaded.items()}
+        if loaded:
+            await self._keep(order, loaded)
+            if self._shared is not None:
+                ttl = max(held.kept_until for held in loaded.values()) - now
+                await self._shared.set(order.kind, entries, of=order.of, ttl=ttl)
+        return entries | await self._stale(order, failed)
 
-    async def _stale(self, kind: str, key: str, *, policy: Policy) -> Entry[Any] | None:
-        entry = await self._known(kind, key)
-        if entry is None or entry.value is None:
-            return None
-        if self._clock() - entry.stored_at > policy.stale_limit:
-            return None
-        return replace(entry, stale=True)
+    def _remember_failures(self, order: Order[Any], keys: list[str], now: datetime) -> None:
+        for name in [order.name(key) for key in keys]:
+            self._failed_at.pop(name, None)
+            self._failed_at[name] = now
+        for name, failed_at in list(self._failed_at.items()):
+            if abs(now - failed_at) < order.policy.failure_ttl:
+                break  # these are in the order of time
+            del self._failed_at[name]
+
+    async def _stale(self, order: Order[T], keys: list[str]) -> dict[str, Entry[T]]:
+        """Return the values of keys that are not older than the stale limit."""
+        oldest = self._clock() - order.policy.stale_limit
+        return {
+            key: replace(held.entry, stale=True)
+            for key, held in zip(keys, await self._held(order, keys), strict=True)
+            if held is not None and held.entry.value is not None and held.entry.stored_at >= oldest
+        }
 
     async def forget(self) -> None:
         """Drop all entries of this process; loads under way go on."""
+        self._failed_at.clear()
         await self._store.clear()
 
     async def close(self) -> None:
@@ -392,6 +336,10 @@ class Cache:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._store.clear()
-        if self._shared is not None:
-            await self._shared.close()
+        await self.forget()
+
+
+def _tell(flight: _Flight) -> None:
+    """Log the defect of a load that nobody waits for."""
+    if not flight.cancelled() and (error := flight.exception()) is not None:
+        log.error("refresh_broken", exc_info=error)

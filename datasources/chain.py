@@ -56,6 +56,8 @@ class Line:
         self.last_error_at: datetime | None = None
         self.last_success_at: datetime | None = None
         self.milliseconds: float | None = None
+        self.seconds = 0.0
+        self.answered = 0
         self._clock = clock
         self._off_until: datetime | None = None
         self._barred: dict[tuple[str, str], datetime] = {}
@@ -65,6 +67,11 @@ class Line:
     def name(self) -> str:
         """Return the provider's name."""
         return self.provider.name
+
+    @property
+    def remote(self) -> bool:
+        """Tell whether the provider asks a vendor's service."""
+        return hasattr(self.provider, "upstream")
 
     def off(self) -> ProviderError | None:
         """Return why nothing may be asked now, if so."""
@@ -113,8 +120,11 @@ class Line:
             raise self._failed(kind, ProviderError(type(error).__name__)) from None
         finally:
             self.breaker.settle(admission, faulty=faulty)
-        spent = (perf_counter() - started) * 1000
-        self.milliseconds = spent if self.milliseconds is None else self._mean(spent)
+        spent = perf_counter() - started
+        self.seconds += spent
+        self.answered += 1
+        before = spent * 1000 if self.milliseconds is None else self.milliseconds
+        self.milliseconds = 0.8 * before + 0.2 * spent * 1000
         self.last_success_at = self._clock()
         for key in found:
             self._refused.pop((kind, venue_of(key)), None)
@@ -140,9 +150,6 @@ class Line:
             milliseconds=self.milliseconds,
             calls=self.calls.total(),
         )
-
-    def _mean(self, spent: float) -> float:
-        return 0.8 * (self.milliseconds or 0.0) + 0.2 * spent
 
     def _learn(
         self, kind: str, error: ProviderError, keys: list[K], venue_of: Callable[[K], str]

@@ -7,8 +7,10 @@ from datetime import timedelta
 from typing import Any
 
 from datasources.chain import Answers, Line, Question, ask_chain
+from datasources.policies import SETTLED
 from datasources.protocols import Clock, LastKnown
 from datasources.sanity import agree, disagreement, doubt_of
+from datasources.sessions import last_close, local_day
 from datasources.symbols import class_of, venue_of
 from models.market import Attempt, PriceDoubt, Quote, QuoteQuality
 
@@ -131,12 +133,18 @@ class Quoting:
         self._memory = memory
         self._learn = learn
         self._cross_check = cross_check
-        self._believed: OrderedDict[str, Quote] = OrderedDict()
+        # Null for what was forgotten: nor does the lasting memory know better.
+        self._believed: OrderedDict[str, Quote | None] = OrderedDict()
         self._attempts: OrderedDict[str, tuple[Attempt, ...]] = OrderedDict()
 
     def attempts(self, symbol: str) -> tuple[Attempt, ...]:
         """Return how the last question for a symbol went here, provider by provider."""
         return self._attempts.get(symbol, ())
+
+    def forget(self, symbols: Collection[str]) -> None:
+        """Forget what was believed, so that the next price is judged by nothing."""
+        for symbol in symbols:
+            _keep(self._believed, symbol, None)
 
     def outdated(self, quote: Quote) -> Quote:
         """Mark a quote as stale, with the attempts that brought nothing newer."""
@@ -173,13 +181,15 @@ class Quoting:
         for quote in lasting:
             _keep(self._believed, quote.symbol, quote)
         self._learn(lasting)
+        answers.found = {symbol: _aged(quote) for symbol, quote in answers.found.items()}
         return answers
 
     async def _references(self, symbols: Collection[str]) -> dict[str, Quote]:
         """Return the last believed quotes; after a restart they come from the lasting memory."""
-        known = {symbol: self._believed[symbol] for symbol in symbols if symbol in self._believed}
-        missing = [symbol for symbol in symbols if symbol not in known]
-        if missing and self._memory is not None and any(_vendor(line) for line in self._lines):
+        believed = {symbol: self._believed.get(symbol) for symbol in symbols}
+        known = {symbol: quote for symbol, quote in believed.items() if quote is not None}
+        missing = [symbol for symbol in symbols if symbol not in self._believed]
+        if missing and self._memory is not None and any(line.remote for line in self._lines):
             known |= await self._memory.quotes(missing)
         return known
 
@@ -209,13 +219,18 @@ class Quoting:
                     answers.found[symbol] = replace(answers.found[symbol], doubt=doubt)
 
 
+def _aged(quote: Quote) -> Quote:
+    """Mark a quote as stale whose market has closed since, and whose vendor should know better."""
+    if quote.quality not in {QuoteQuality.FRESH, QuoteQuality.DELAYED}:
+        return quote
+    closed = last_close(quote.symbol, quote.received_at - SETTLED)
+    old = local_day(quote.symbol, quote.as_of) < local_day(quote.symbol, closed)
+    return stale(quote) if old else quote
+
+
 async def _ask(provider: Any, symbols: list[str]) -> dict[str, Quote]:
     found: dict[str, Quote] = await provider.quotes(symbols)
     return found
-
-
-def _vendor(line: Line) -> bool:
-    return hasattr(line.provider, "upstream")
 
 
 def _keep(kept: "OrderedDict[str, Any]", symbol: str, value: object) -> None:

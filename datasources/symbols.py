@@ -96,15 +96,15 @@ def venue_of(symbol: str) -> Venue:
     return UNITED_STATES if suffix is None else VENUES[suffix]
 
 
-_PAIR = re.compile(r"([A-Z]{3})([A-Z]{3})=X")
-_COIN = re.compile(r"([A-Z0-9]{2,10})-(USD|EUR|GBP|JPY|BTC)")
+PAIR = re.compile(r"([A-Z]{3})([A-Z]{3})=X")
+COIN = re.compile(r"([A-Z0-9]{2,10})-(USD|EUR|GBP|JPY|BTC)")
 
 
 def class_of(symbol: str) -> str | None:
     """Name what trades on no exchange of its own: a currency pair, a coin, an index."""
-    if _PAIR.fullmatch(symbol):
+    if PAIR.fullmatch(symbol):
         return "pair"
-    if _COIN.fullmatch(symbol):
+    if COIN.fullmatch(symbol):
         return "coin"
     return "index" if symbol.startswith("^") else None
 
@@ -129,9 +129,9 @@ class Dialect:
 
     def outward(self, symbol: str) -> str | None:
         """Return the vendor's form of a canonical symbol; null if it does not serve the venue."""
-        if pair := _PAIR.fullmatch(symbol):
+        if pair := PAIR.fullmatch(symbol):
             return self.pair and self.pair.format(*pair.groups())
-        if coin := _COIN.fullmatch(symbol):
+        if coin := COIN.fullmatch(symbol):
             return self.coin and self.coin.format(*coin.groups())
         if symbol.startswith("^"):
             return symbol if self.indices else None

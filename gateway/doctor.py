@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
-from datasources.cache import probe
 from datasources.errors import ProviderError
 from datasources.http import Remote, open_client
 from datasources.protocols import Provider
+from datasources.shared import probe
 from gateway.resources import utc_now
 from gateway.settings import Settings, SettingsError
 from gateway.sources import Sources

@@ -12,6 +12,7 @@ from datasources.http import open_client
 from datasources.market import Market
 from datasources.protocols import Clock
 from datasources.providers.ecb import PACKAGED
+from datasources.shared import SharedServer
 from gateway.settings import Settings
 from gateway.sources import Sources
 from models.database import Database
@@ -51,15 +52,15 @@ async def open_services(settings: Settings, *, clock: Clock = utc_now) -> AsyncI
     async with AsyncExitStack() as stack:
         database = Database(settings.database_url)
         stack.push_async_callback(database.close)
+        url = settings.cache_url.get_secret_value()
+        server = SharedServer(url, clock=clock) if url else None
+        if server is not None:
+            stack.push_async_callback(server.close)
         client = await stack.enter_async_context(open_client())
-        sources = Sources(settings, clock=clock, client=client)
+        sources = Sources(settings, clock=clock, client=client, server=server)
         market = Market(
             chains=sources.chains(),
-            cache=Cache(
-                clock=clock,
-                url=settings.cache_url.get_secret_value(),
-                sources=sources_of(settings),
-            ),
+            cache=Cache(clock=clock, server=server, sources=sources_of(settings)),
             clock=clock,
             last_known=StoredMarket(database),
             deadline=settings.provider_deadline,

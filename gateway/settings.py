@@ -132,6 +132,10 @@ class Settings(BaseModel):
     feed_interval_ms: Annotated[
         int, Field(ge=50, le=60_000, description="How often live prices are looked at.")
     ] = 1000
+    refresh_seconds: Annotated[
+        int, Field(ge=0, le=86_400, description="How often held prices are renewed; 0: never.")
+    ] = 60
+    metrics: Annotated[bool, Field(description="Serve metrics for Prometheus at /metrics.")] = False
     explorer: Annotated[bool, Field(description="Serve GraphiQL at /graphql.")] = True
     introspection: Annotated[bool, Field(description="Answer questions about the schema.")] = True
     max_body_bytes: Annotated[

@@ -17,12 +17,14 @@ from redis import Redis
 from redis.exceptions import RedisError
 from structlog.testing import capture_logs
 
-from datasources import cache as cache_module
-from datasources.cache import CALL_SECONDS, Cache, Policy
+from datasources import shared as shared_module
+from datasources.cache import Cache
 from datasources.errors import UnavailableError
 from datasources.market import Chains, Market
+from datasources.policies import Policy
 from datasources.providers.ecb import Ecb
 from datasources.providers.simulated import Simulated
+from datasources.shared import CALL_SECONDS, SharedServer
 from gateway.doctor import examine
 from gateway.resources import open_services
 from gateway.settings import Settings
@@ -42,7 +44,7 @@ POLICY = Policy(
 @pytest.fixture(autouse=True)
 def _patience(monkeypatch):
     """Give the server time: on a busy machine a quarter of a second may pass with nothing wrong."""
-    monkeypatch.setattr(cache_module, "CALL_SECONDS", 20)
+    monkeypatch.setattr(shared_module, "CALL_SECONDS", 20)
 
 
 @pytest.fixture
@@ -64,7 +66,8 @@ async def replica(server, clock):
     sources = uuid.uuid4().hex
 
     def make(url=REDIS, sources=sources):
-        made.append(Cache(clock=clock, url=url, sources=sources))
+        server = SharedServer(url, clock=clock)
+        made.append(Cache(clock=clock, server=server, sources=sources))
         return made[-1]
 
     yield make
@@ -72,18 +75,22 @@ async def replica(server, clock):
         for name in names(server, one):
             server.delete(name)
         await one.close()
+        await one._shared._server.close()
 
 
 class Source:
-    """Answers from a table, counts what it is asked, and fails on demand."""
+    """Answers from a table, counts what it is asked, and fails or waits on demand."""
 
     def __init__(self, **known):
         self.known = known
         self.asked = []
         self.failure = None
+        self.gate = None
 
     async def __call__(self, keys):
         self.asked.append(sorted(keys))
+        if self.gate is not None:
+            await self.gate.wait()
         if self.failure is not None:
             raise self.failure
         return {key: self.known[key] for key in keys if key in self.known}
@@ -96,7 +103,7 @@ async def ask(cache, source, *keys, of=int, **more):
 
 def names(server, cache):
     """Return the names of a cache's entries."""
-    return list(server.scan_iter(f"{cache._shared._server.namespace}:*"))
+    return list(server.scan_iter(f"folioql:{cache._shared.prefix}:*"))
 
 
 async def test_what_one_replica_has_loaded_the_others_need_not_ask_for(replica):
@@ -128,20 +135,24 @@ async def test_processes_share(replica, tmp_path):
     code = f"""
 import asyncio
 from datetime import timedelta
-import datasources.cache
-from datasources.cache import Cache, Policy
+import datasources.shared
+from datasources.cache import Cache
+from datasources.policies import Policy
+from datasources.shared import SharedServer
 from tests.conftest import Clock
 
 async def load(keys):
     return dict.fromkeys(keys, 7)
 
 async def main():
-    datasources.cache.CALL_SECONDS = 20
-    cache = Cache(clock=Clock(), url={REDIS!r}, sources={sources!r})
+    datasources.shared.CALL_SECONDS = 20
+    server = SharedServer({REDIS!r}, clock=Clock())
+    cache = Cache(clock=Clock(), server=server, sources={sources!r})
     hour = timedelta(hours=1)
     policy = Policy(ttl=hour, negative_ttl=hour, stale_limit=hour)
     await cache.get_many("kind", ["a"], of=int, load=load, policy=policy)
     await cache.close()
+    await server.close()
 
 asyncio.run(main())
 """
@@ -204,15 +215,17 @@ async def test_a_shared_value_never_takes_the_place_of_a_newer_one(replica, serv
     assert await ask(cache, source, "a") == {"a": (1, True)}
 
 
-async def test_memory_keeps_a_shared_value_no_longer_than_the_server_does(replica, clock):
+async def test_memory_serves_a_shared_value_no_longer_than_the_server_does(replica, clock):
     source = Source(a=1)
     await ask(replica(), source, "a")
     source.failure = UnavailableError("down")
     clock.now += timedelta(minutes=59)
     two = replica()
     await ask(two, source, "a")
-    left = two._store._handlers["kind:a"].when() - asyncio.get_running_loop().time()
-    assert 0 < left <= 60
+    clock.now += timedelta(minutes=1)
+    assert await ask(two, source, "a") == {"a": (1, True)}
+    clock.now += timedelta(seconds=1)
+    assert await ask(two, source, "a") == {}
 
 
 async def test_entries_end_on_the_server_when_they_are_of_no_more_use(replica, server):
@@ -316,6 +329,146 @@ async def test_applications_share_when_their_settings_agree(server, clock, tmp_p
     assert server.delete(*used) == 2
 
 
+REPLICA = """
+import asyncio
+import sys
+from datetime import timedelta
+from redis import Redis
+import datasources.cache
+import datasources.shared
+from datasources.cache import Cache
+from datasources.policies import Policy
+from datasources.shared import SharedServer
+from tests.conftest import Clock
+
+sources, callers, until = sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+client = Redis.from_url(sys.argv[1])
+
+async def load(keys):
+    client.incr("test:loads:" + sources)
+    while int(client.get("test:arrived:" + sources)) < until:
+        await asyncio.sleep(0.01)
+    return dict.fromkeys(keys, 7)
+
+async def main():
+    datasources.shared.CALL_SECONDS = 20
+    datasources.cache.WAIT_FOR_OTHERS = 60  # a busy machine may start the last process late
+    server = SharedServer(sys.argv[1], clock=Clock())
+    cache = Cache(clock=Clock(), server=server, sources=sources)
+    hour = timedelta(hours=1)
+    policy = Policy(ttl=hour, negative_ttl=hour, stale_limit=hour)
+    client.incr("test:arrived:" + sources)
+    answers = await asyncio.gather(
+        *(cache.get_many("kind", ["a"], of=int, load=load, policy=policy) for _ in range(callers))
+    )
+    assert [entries["a"].value for entries in answers] == [7] * callers
+    await cache.close()
+    await server.close()
+    client.close()
+
+asyncio.run(main())
+"""
+
+
+def processes(sources, *, count, callers, until):
+    """Start replicas that ask for the same key; a load lasts until so many have come."""
+    command = [sys.executable, "-W", "error", "-c", REPLICA, REDIS, sources]
+    return [subprocess.Popen([*command, str(callers), str(until)]) for _ in range(count)]
+
+
+@pytest.fixture
+def counted(server):
+    """A name for caches of several processes, whose counts go with it."""
+    name = uuid.uuid4().hex
+    yield name
+    server.delete(f"test:loads:{name}", f"test:arrived:{name}")
+
+
+async def test_eighty_callers_in_four_processes_are_one_load(replica, server, counted):
+    replica(sources=counted)
+    started = processes(counted, count=4, callers=20, until=4)
+    assert [await asyncio.to_thread(one.wait, 60) for one in started] == [0] * 4
+    assert server.get(f"test:loads:{counted}") == b"1"
+
+
+async def test_a_replica_that_is_killed_while_it_loads_holds_the_others_up_for_seconds_only(
+    server, clock, counted
+):
+    (holder,) = processes(counted, count=1, callers=1, until=2)
+    while server.get(f"test:loads:{counted}") is None:
+        await asyncio.sleep(0.01)
+    holder.kill()
+    holder.wait(20)
+    pauses = []
+
+    async def sleep(seconds):
+        pauses.append(seconds)
+
+    shared = SharedServer(REDIS, clock=clock)
+    cache = Cache(clock=clock, server=shared, sources=counted, sleep=sleep)
+    (lock,) = names(server, cache)
+    assert 0 < server.pttl(lock) <= 30_000
+    source = Source(a=1)
+    assert await ask(cache, source, "a") == {"a": (1, False)}
+    assert 2 <= sum(pauses) < 2.1
+    assert source.asked == [["a"]]
+    for name in names(server, cache):
+        server.delete(name)
+    await cache.close()
+    await shared.close()
+
+
+async def test_keys_that_another_replica_is_loading_are_taken_from_it_when_they_are_there(replica):
+    one, two = replica(), replica()
+    slow, quick = Source(a=1, b=2), Source(b=3, c=4)
+    slow.gate, looked = asyncio.Event(), asyncio.Event()
+
+    async def sleep(_):
+        looked.set()
+        await slow_caller
+
+    two._sleep = sleep
+    slow_caller = asyncio.create_task(ask(one, slow, "a", "b"))
+    while not slow.asked:
+        await asyncio.sleep(0)
+    caller = asyncio.create_task(ask(two, quick, "b", "c"))
+    await looked.wait()
+    slow.gate.set()
+    assert await caller == {"b": (2, False), "c": (4, False)}
+    assert await slow_caller == {"a": (1, False), "b": (2, False)}
+    assert (slow.asked, quick.asked) == ([["a", "b"]], [["c"]])
+
+
+async def test_a_load_of_another_replica_is_recent_enough_for_any_wanted_age(replica):
+    one, two = replica(), replica()
+    slow, quick = Source(a=1), Source(a=2)
+    slow.gate, looked = asyncio.Event(), asyncio.Event()
+
+    async def sleep(_):
+        looked.set()
+        await slow_caller
+
+    two._sleep = sleep
+    slow_caller = asyncio.create_task(ask(one, slow, "a"))
+    while not slow.asked:
+        await asyncio.sleep(0)
+    caller = asyncio.create_task(ask(two, quick, "a", max_age=timedelta(0)))
+    await looked.wait()
+    slow.gate.set()
+    assert await caller == {"a": (1, False)}
+    assert quick.asked == []
+
+
+async def test_a_load_that_fails_gives_the_next_replica_its_turn(replica, server):
+    one, two = replica(), replica()
+    failing, source = Source(), Source(a=1)
+    failing.failure = UnavailableError("down")
+    assert await ask(one, failing, "a") == {}
+    assert names(server, one) == []
+    assert await ask(two, source, "a") == {"a": (1, False)}
+    assert source.asked == [["a"]]
+
+
 class OwnServer:
     """A Redis server of a test's own, with a password, to be stopped and started."""
 
@@ -364,7 +517,8 @@ async def test_many_callers_of_a_cold_key_are_one_look_up_and_one_load(replica, 
     assert answers == [{"a": (1, False)}] * 1000
     assert source.asked == [["a"]]
     with Redis.from_url(own_server.url) as client:
-        assert client.info("commandstats")["cmdstat_mget"]["calls"] == 1
+        # Once more after the lock was taken: whoever had it before may have loaded the value.
+        assert client.info("commandstats")["cmdstat_mget"]["calls"] == 2
 
 
 async def test_a_start_without_the_server_works_and_its_coming_is_noticed(
@@ -416,13 +570,13 @@ async def test_a_server_that_hangs_costs_a_quarter_of_a_second_and_mixes_up_noth
     await ask(replica(own_server.url), source, "b")
     clock.now += timedelta(seconds=30)
     own_server.process.send_signal(signal.SIGSTOP)
-    cache._shared._server.timeout = CALL_SECONDS
+    cache._shared._server._connection.timeout = CALL_SECONDS
     started = time.monotonic()
     assert await ask(cache, source, "c") == {"c": (None, False)}
     assert 0.25 <= time.monotonic() - started < 10
     assert await ask(cache, source, "d") == {"d": (None, False)}
     own_server.process.send_signal(signal.SIGCONT)
-    cache._shared._server.timeout = 20
+    cache._shared._server._connection.timeout = 20
     clock.now += timedelta(seconds=5)
     assert await ask(cache, source, "b") == {"b": (2, False)}
     assert source.asked == [["a"], ["b"], ["c"], ["d"]]

@@ -318,6 +318,14 @@ async def test_a_cross_check_does_not_wait_for_a_second_source_that_hangs(world)
         assert await two.shown("100", "100") == ("100", "one", None)
 
 
+async def test_what_is_forgotten_judges_nothing_even_from_the_lasting_memory(world):
+    alone = world("one")
+    await alone.load("0.685")
+    alone.quoting.forget(["VOD.L"])
+    assert await alone.shown("68.5") == ("68.5", "one", None)
+    assert await alone.shown("0.685") == ("68.5", "one", (PENCE, True, "0.685", "68.5"))
+
+
 async def test_the_last_attempts_are_kept_whatever_came_of_them(world):
     two = world("one", "two")
     assert await two.load(None, None) is None
