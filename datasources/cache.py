@@ -6,12 +6,12 @@ memory. Behind the memory there may be a server, where replicas find what others
 """
 
 import asyncio
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from random import uniform
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, TypeVar, cast
 from uuid import uuid4
 
 import structlog
@@ -20,6 +20,7 @@ from aiocache import SimpleMemoryCache
 from datasources.entries import Entry, SharedEntries
 from datasources.errors import ProviderError
 from datasources.loaded import Loaded
+from datasources.orders import Held, Load, Order
 from datasources.policies import Policy
 from datasources.protocols import Clock
 from datasources.shared import SharedServer
@@ -27,9 +28,6 @@ from datasources.shared import SharedServer
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
-
-Load = Callable[[list[str]], Awaitable[dict[str, T]]]
-"""Asks a source for keys: what is left out is not known, unless ``Loaded`` says that it failed."""
 
 LEASE = timedelta(seconds=30)
 """How long a replica may take to load what others wait for: longer than a request may last."""
@@ -39,57 +37,6 @@ WAIT_FOR_OTHERS = 2.0
 
 HOT_READS = 10
 """How often a value is read before it is worth loading anew while it is still fresh."""
-
-
-@dataclass(slots=True)
-class _Held:
-    """An entry in memory, and until when it is what: times are judged at every look."""
-
-    entry: Entry[Any]
-    hot_from: datetime
-    fresh_until: datetime
-    grace_until: datetime
-    kept_until: datetime
-    reads: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Order(Generic[T]):
-    """What a caller wants, whatever the keys."""
-
-    kind: str
-    of: type[T]
-    load: Load[T]
-    policy: Policy
-    max_age: timedelta | None
-
-    def name(self, key: str) -> str:
-        """Return what memory calls a key."""
-        return f"{self.kind}:{key}"
-
-    def hold(self, key: str, entry: Entry[T]) -> _Held:
-        """Work out the times of an entry."""
-        policy, stored_at = self.policy, entry.stored_at
-        life = policy.fresh_for(key, entry.value, stored_at)
-        fresh_until = stored_at + life
-        return _Held(
-            entry=entry,
-            # A market's opening is foreseen: nothing new comes in the hours before.
-            hot_from=fresh_until - min(life, policy.ttl) / 5,
-            fresh_until=fresh_until,
-            grace_until=fresh_until + (policy.grace if entry.value is not None else timedelta(0)),
-            kept_until=stored_at + policy.kept_for(life),
-        )
-
-    def accepts(self, held: _Held, now: datetime) -> bool:
-        """Tell whether an entry is fresh enough for the caller."""
-        return now < held.fresh_until and (
-            self.max_age is None or now - held.entry.stored_at < self.max_age
-        )
-
-    def spares(self, held: _Held, now: datetime) -> bool:
-        """Tell whether the caller need not wait for what takes the place of an entry."""
-        return self.max_age is None and now < held.grace_until
 
 
 _Flight = asyncio.Task[dict[str, Entry[Any]]]
@@ -104,7 +51,7 @@ class _Memory(SimpleMemoryCache):  # type: ignore[misc]
     def __init__(self, *, max_entries: int) -> None:
         # No time-outs: nothing here waits, and wait_for would cost more than the look-up.
         super().__init__(timeout=None, key_builder=lambda key, namespace: key)  # noqa: ARG005
-        self._cache: OrderedDict[str, _Held] = OrderedDict()
+        self._cache: OrderedDict[str, Held] = OrderedDict()
         self._max_entries = max_entries
 
     async def _clear(self, *_args: Any, **_kwargs: Any) -> bool:
@@ -112,7 +59,7 @@ class _Memory(SimpleMemoryCache):  # type: ignore[misc]
         self._cache.clear()
         return True
 
-    async def _multi_get(self, keys: Sequence[str], **_kwargs: Any) -> list[_Held | None]:
+    async def _multi_get(self, keys: Sequence[str], **_kwargs: Any) -> list[Held | None]:
         found = [self._cache.get(key) for key in keys]
         for key, held in zip(keys, found, strict=True):
             if held is not None:
@@ -151,6 +98,8 @@ class Cache:
         self._flights: dict[str, _Flight] = {}
         self._tasks: set[_Flight] = set()
         self._failed_at: dict[str, datetime] = {}
+        self.looks: Counter[tuple[str, str]] = Counter()
+        """How often keys of a kind were there (hit), past their time (old), or not (miss)."""
 
     async def get_many(
         self,
@@ -172,16 +121,17 @@ class Cache:
         Without ``max_age`` a value just past its time answers at once, and is loaded anew behind.
         Values must be immutable: all callers share them.
         """
-        order = _Order(kind=kind, of=of, load=load, policy=policy, max_age=max_age)
+        order = Order(kind=kind, of=of, load=load, policy=policy, max_age=max_age)
         return await self._get(order, list(dict.fromkeys(keys)), patience=patience)
 
     async def _get(
-        self, order: _Order[T], keys: list[str], *, patience: timedelta | None
+        self, order: Order[T], keys: list[str], *, patience: timedelta | None
     ) -> dict[str, Entry[T]]:
         now = self._clock()
         found: dict[str, Entry[T]] = {}
         missing: list[str] = []
         behind: list[str] = []
+        old = 0
         for key, held in zip(keys, await self._held(order, keys), strict=True):
             if held is not None and order.accepts(held, now):
                 held.reads += 1
@@ -191,8 +141,12 @@ class Cache:
             elif held is not None and order.spares(held, now) and not self._failing(order, key):
                 found[key] = held.entry
                 behind.append(key)
+                old += 1
             else:
                 missing.append(key)
+        self.looks[order.kind, "hit"] += len(found) - old
+        self.looks[order.kind, "old"] += old
+        self.looks[order.kind, "miss"] += len(missing)
         behind = [
             key
             for key in behind
@@ -205,7 +159,7 @@ class Cache:
         return found
 
     async def _wait_for(
-        self, order: _Order[T], keys: list[str], *, patience: timedelta | None
+        self, order: Order[T], keys: list[str], *, patience: timedelta | None
     ) -> dict[str, Entry[T]]:
         """Return what is loaded of keys, by this caller or another, while patience lasts."""
         now = self._clock()
@@ -214,8 +168,11 @@ class Cache:
         joined = {
             key: self._flights[name] for key in keys if (name := order.name(key)) in self._flights
         }
-        unanswered = [key for key in keys if key not in joined and self._failing(order, key)]
-        own = [key for key in keys if key not in joined and key not in unanswered]
+        unanswered: list[str] = []
+        own: list[str] = []
+        for key in keys:
+            if key not in joined:
+                (unanswered if self._failing(order, key) else own).append(key)
         waits = joined | (dict.fromkeys(own, self._launch(order, own)) if own else {})
         if waits:
             # Whoever gives up here takes the flight from nobody.
@@ -244,20 +201,20 @@ class Cache:
             found |= await self._get(order, outdated, patience=patience)
         return found
 
-    async def _held(self, order: _Order[Any], keys: Sequence[str]) -> list[_Held | None]:
+    async def _held(self, order: Order[Any], keys: Sequence[str]) -> list[Held | None]:
         held = await self._store.multi_get([order.name(key) for key in keys])
         # Nothing at all is what aiocache says when it is disabled.
-        return cast("list[_Held | None]", held or [None] * len(keys))
+        return cast("list[Held | None]", held or [None] * len(keys))
 
-    async def _keep(self, order: _Order[Any], entries: dict[str, _Held]) -> None:
+    async def _keep(self, order: Order[Any], entries: dict[str, Held]) -> None:
         await self._store.multi_set([(order.name(key), held) for key, held in entries.items()])
 
-    def _failing(self, order: _Order[Any], key: str) -> bool:
+    def _failing(self, order: Order[Any], key: str) -> bool:
         """Tell whether a load of the key has failed a moment ago."""
         failed_at = self._failed_at.get(order.name(key))
-        return failed_at is not None and (abs(self._clock() - failed_at) < order.policy.failure_ttl)
+        return failed_at is not None and abs(self._clock() - failed_at) < order.policy.failure_ttl
 
-    def _launch(self, order: _Order[T], keys: list[str]) -> _Flight:
+    def _launch(self, order: Order[T], keys: list[str]) -> _Flight:
         """Begin to load keys that nobody is loading."""
         flight = asyncio.get_running_loop().create_task(self._fly(order, keys))
         self._tasks.add(flight)
@@ -274,7 +231,7 @@ class Cache:
         flight.add_done_callback(landed)
         return flight
 
-    async def _fly(self, order: _Order[T], keys: list[str]) -> dict[str, Entry[T]]:
+    async def _fly(self, order: Order[T], keys: list[str]) -> dict[str, Entry[T]]:
         """Get keys from the server or the source; what others are loading, wait for a while."""
         if self._shared is None:
             return await self._load(order, keys)
@@ -303,7 +260,7 @@ class Cache:
         return landed
 
     async def _recall(
-        self, order: _Order[T], keys: list[str], *, since: datetime | None = None
+        self, order: Order[T], keys: list[str], *, since: datetime | None = None
     ) -> dict[str, Entry[T]]:
         """Take newer entries from the server, each with the age it has; return the fresh ones.
 
@@ -313,7 +270,7 @@ class Cache:
             return {}
         found = await self._shared.get(order.kind, keys, of=order.of)
         now = self._clock()
-        newer: dict[str, _Held] = {}
+        newer: dict[str, Held] = {}
         for key, known in zip(keys, await self._held(order, keys), strict=True):
             entry = found.get(key)
             # What comes from the future has no age to judge it by.
@@ -330,7 +287,7 @@ class Cache:
             if order.accepts(held, now) or (since is not None and held.entry.stored_at >= since)
         }
 
-    async def _load(self, order: _Order[T], keys: list[str]) -> dict[str, Entry[T]]:
+    async def _load(self, order: Order[T], keys: list[str]) -> dict[str, Entry[T]]:
         """Load keys, and keep what is found here and on the server; stale values for the rest."""
         try:
             values = await order.load(keys)
@@ -351,7 +308,7 @@ class Cache:
                 await self._shared.set(order.kind, entries, of=order.of, ttl=ttl)
         return entries | await self._stale(order, failed)
 
-    def _remember_failures(self, order: _Order[Any], keys: list[str], now: datetime) -> None:
+    def _remember_failures(self, order: Order[Any], keys: list[str], now: datetime) -> None:
         for name in [order.name(key) for key in keys]:
             self._failed_at.pop(name, None)
             self._failed_at[name] = now
@@ -360,7 +317,7 @@ class Cache:
                 break  # these are in the order of time
             del self._failed_at[name]
 
-    async def _stale(self, order: _Order[T], keys: list[str]) -> dict[str, Entry[T]]:
+    async def _stale(self, order: Order[T], keys: list[str]) -> dict[str, Entry[T]]:
         """Return the values of keys that are not older than the stale limit."""
         oldest = self._clock() - order.policy.stale_limit
         return {

@@ -48,6 +48,10 @@ from models.market import (
     RateQuestion,
 )
 
+MAX_LISTINGS = 20
+LISTINGS_PATIENCE = timedelta(seconds=10)
+"""How long an import waits for vendors to tell what its ISINs are."""
+
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
@@ -112,17 +116,25 @@ class Market:
             clock=clock,
             deadline=deadline,
             memory=last_known,
+            learn=lambda quotes: self._learner.learn(quotes=quotes),
             cross_check=cross_check,
         )
+
+    def lines(self) -> list[Line]:
+        """Return each provider in use once, in the order of the chains."""
+        return list({line.name: line for lines in self._lines.values() for line in lines}.values())
+
+    def cache_looks(self) -> Counter[tuple[str, str]]:
+        """Return how often the cache had what was asked for, by kind and hit, old or miss."""
+        return self._cache.looks
 
     @property
     def calls(self) -> Counter[tuple[str, str]]:
         """Return how often providers were asked, by provider and kind."""
-        lines = {line.name: line for lines in self._lines.values() for line in lines}
         return Counter(
             {
                 (line.name, kind): count
-                for line in lines.values()
+                for line in self.lines()
                 for kind, count in line.calls.items()
             }
         )
@@ -152,12 +164,16 @@ class Market:
         """Return the quotes of symbols, none older than ``max_age`` if that can be had."""
 
         async def load(missing: list[str]) -> dict[str, Quote]:
-            answers = loaded(await self._quoting.load(missing))
-            self._learner.learn(quotes=answers.values())
-            return answers
+            return loaded(await self._quoting.load(missing))
 
         entries = await self._cache.get_many(
-            "quotes", symbols, of=Quote, load=load, policy=POLICIES["quotes"], max_age=max_age
+            "quotes",
+            symbols,
+            of=Quote,
+            load=load,
+            policy=POLICIES["quotes"],
+            max_age=max_age,
+            patience=self._deadline,
         )
         found = {
             symbol: self._quoting.outdated(entry.value) if entry.stale else entry.value
@@ -185,7 +201,12 @@ class Market:
             return found
 
         entries = await self._cache.get_many(
-            "profiles", symbols, of=CompanyProfile, load=load, policy=POLICIES["profiles"]
+            "profiles",
+            symbols,
+            of=CompanyProfile,
+            load=load,
+            policy=POLICIES["profiles"],
+            patience=self._deadline,
         )
         found = {key: entry.value for key, entry in entries.items() if entry.value is not None}
         missing = [symbol for symbol in symbols if symbol not in found]
@@ -196,7 +217,7 @@ class Market:
     async def closes(self, questions: Collection[CloseQuestion]) -> dict[CloseQuestion, Bar]:
         """Return the last close on or before each day."""
 
-        async def load(missing: list[CloseQuestion]) -> dict[CloseQuestion, Bar]:
+        async def load(missing: list[CloseQuestion]) -> Loaded[CloseQuestion, Bar]:
             return loaded(await self._past.closes(missing))
 
         found = await self._by_day("closes", questions, of=Bar, load=load)
@@ -219,7 +240,7 @@ class Market:
             if question.base == question.target
         }
 
-        async def load(missing: list[RateQuestion]) -> dict[RateQuestion, Rate]:
+        async def load(missing: list[RateQuestion]) -> Loaded[RateQuestion, Rate]:
             rates = await self._ask(
                 "rates",
                 missing,
@@ -242,7 +263,7 @@ class Market:
         questions: Collection[Any],
         *,
         of: type[V],
-        load: Callable[[list[Any]], Awaitable[dict[Any, V]]],
+        load: Callable[[list[Any]], Awaitable[Loaded[Any, V]]],
     ) -> dict[Any, V]:
         """Answer questions about days through the cache; a past day's answer lasts longer.
 
@@ -250,9 +271,12 @@ class Market:
         """
         by_key = {repr(question): question for question in questions}
 
-        async def load_keys(keys: list[str]) -> dict[str, V]:
+        async def load_keys(keys: list[str]) -> Loaded[str, V]:
             answers = await load([by_key[key] for key in keys])
-            return {key: answers[by_key[key]] for key in keys if by_key[key] in answers}
+            return Loaded(
+                {key: answers[by_key[key]] for key in keys if by_key[key] in answers},
+                failed=[key for key in keys if by_key[key] in answers.failed],
+            )
 
         now = self._clock().date()
         keys: dict[str, list[str]] = {"today": [], "past": []}
@@ -261,7 +285,12 @@ class Market:
         groups = await asyncio.gather(
             *(
                 self._cache.get_many(
-                    f"{kind}:{age}", group, of=of, load=load_keys, policy=POLICIES[age]
+                    f"{kind}:{age}",
+                    group,
+                    of=of,
+                    load=load_keys,
+                    policy=POLICIES[age],
+                    patience=self._deadline,
                 )
                 for age, group in keys.items()
                 if group
@@ -316,9 +345,61 @@ class Market:
             )
 
         entries = await self._cache.get_many(
-            "find", symbols, of=InstrumentMatch, load=load, policy=POLICIES["find"]
+            "find",
+            symbols,
+            of=InstrumentMatch,
+            load=load,
+            policy=POLICIES["find"],
+            patience=self._deadline,
         )
         return {key: entry.value for key, entry in entries.items() if entry.value is not None}
+
+    async def listings(self, isins: Collection[str]) -> dict[str, tuple[InstrumentMatch, ...]]:
+        """Return what vendors list under each ISIN, absent where they list nothing."""
+        vendors = [line for line in self._lines["search"] if line.remote]
+
+        async def ask(
+            provider: SearchProvider, keys: list[str]
+        ) -> dict[str, tuple[InstrumentMatch, ...]]:
+            (isin,) = keys
+            found = await provider.search(isin, limit=MAX_LISTINGS)
+            return {isin: tuple(found)} if found else {}
+
+        async def load(missing: list[str]) -> dict[str, tuple[InstrumentMatch, ...]]:
+            # One ISIN a question, whatever a vendor's batches are.
+            found = await asyncio.gather(
+                *(
+                    ask_chain(
+                        Question(kind="listings", ask=ask),
+                        [isin],
+                        lines=vendors,
+                        clock=self._clock,
+                        seconds=self._deadline.total_seconds(),
+                    )
+                    for isin in missing
+                )
+            )
+            return Loaded(
+                {isin: matches for one in found for isin, matches in one.found.items()},
+                failed={isin for one in found for isin in one.failed},
+            )
+
+        if not vendors:
+            return {}
+        entries = await self._cache.get_many(
+            "listings",
+            isins,
+            of=tuple[InstrumentMatch, ...],
+            load=load,
+            policy=POLICIES["profiles"],
+            patience=LISTINGS_PATIENCE,
+        )
+        return {key: entry.value for key, entry in entries.items() if entry.value is not None}
+
+    async def disbelieve(self, symbols: Collection[str]) -> None:
+        """Forget what was believed of prices, because symbols turn out to mean something else."""
+        self._quoting.forget(symbols)
+        await self._cache.forget()
 
     async def forget(self) -> None:
         """Drop what this process has cached, so that the next question goes further."""
@@ -328,15 +409,17 @@ class Market:
         """Return how this process's last question for a price went, provider by provider."""
         return self._quoting.attempts(symbol)
 
+    @property
+    def has_vendors(self) -> bool:
+        """Tell whether any price comes from a vendor's service."""
+        return any(line.remote for line in self._lines["quotes"])
+
     def statuses(self) -> list[ProviderState]:
         """Tell what each provider serves and what went wrong last."""
-        kinds: dict[str, list[str]] = {}
-        lines: dict[str, Line] = {}
-        for kind, serving in self._lines.items():
-            for line in serving:
-                lines[line.name] = line
-                kinds.setdefault(line.name, []).append(kind)
-        return [line.state(kinds[name]) for name, line in lines.items()]
+        return [
+            line.state([kind for kind, lines in self._lines.items() if line in lines])
+            for line in self.lines()
+        ]
 
     async def flush(self) -> None:
         """Write what was learnt since the last time to the lasting memory."""
@@ -360,6 +443,6 @@ class Market:
 
 def loaded(answers: Answers[K, V]) -> Loaded[K, V]:
     """Hand answers to the cache; raises UnavailableError if nobody could tell anything."""
-    if answers.failed and not answers.found:
+    if answers.failed and answers.failed == answers.attempts.keys():
         raise UnavailableError("no provider could answer")
     return Loaded(answers.found, failed=answers.failed)

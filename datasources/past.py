@@ -195,5 +195,7 @@ def _joined(parts: Iterable[Answers[K, V]]) -> Answers[K, V]:
     for part in parts:
         whole.found |= part.found
         whole.failed |= part.failed
+        for key, attempts in part.attempts.items():
+            whole.attempts.setdefault(key, []).extend(attempts)
     whole.failed -= whole.found.keys()
     return whole

@@ -8,6 +8,7 @@ from fastapi.responses import JSONResponse, RedirectResponse
 
 from datasources.protocols import Clock
 from gateway.documents import Documents
+from gateway.metrics import CONTENT_TYPE, metrics_of
 from gateway.resources import open_services, utc_now
 from gateway.schema import schema
 from gateway.settings import Settings
@@ -90,6 +91,12 @@ def create_app(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
         if not migrated:
             return JSONResponse({"status": "the database is not migrated"}, status_code=503)
         return JSONResponse({"status": "ready"})
+
+    if settings.metrics:
+
+        @application.get("/metrics")
+        async def metrics(request: Request) -> Response:
+            return Response(metrics_of(request.app.state.services.market), media_type=CONTENT_TYPE)
 
     @application.get("/")
     async def home() -> Response:

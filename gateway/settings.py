@@ -37,7 +37,7 @@ VENDORS = ("finnhub", "massive", "twelve_data", "alpha_vantage", "yahoo")
 PriceProvider = Literal[
     "files", "simulated", "finnhub", "massive", "twelve_data", "alpha_vantage", "yahoo"
 ]
-RateProvider = Literal["ecb", "frankfurter", "file"]
+RateProvider = Literal["ecb", "frankfurter", "alpha_vantage", "ecb_file"]
 REMOTE = {*VENDORS, "ecb", "frankfurter"}
 WINDOWS = {
     "second": timedelta(seconds=1),
@@ -99,7 +99,7 @@ class Settings(BaseModel):
     rate_providers: Annotated[
         tuple[RateProvider, ...],
         Field(description="Providers of exchange rates in the order they are asked."),
-    ] = ("file",)
+    ] = ("ecb_file",)
     finnhub_key: Annotated[SecretStr, Field(description="Key of Finnhub.")] = SecretStr("")
     massive_key: Annotated[SecretStr, Field(description="Key of Massive.")] = SecretStr("")
     twelve_data_key: Annotated[SecretStr, Field(description="Key of Twelve Data.")] = SecretStr("")
@@ -132,6 +132,10 @@ class Settings(BaseModel):
     feed_interval_ms: Annotated[
         int, Field(ge=50, le=60_000, description="How often live prices are looked at.")
     ] = 1000
+    refresh_seconds: Annotated[
+        int, Field(ge=0, le=86_400, description="How often held prices are renewed; 0: never.")
+    ] = 60
+    metrics: Annotated[bool, Field(description="Serve metrics for Prometheus at /metrics.")] = False
     explorer: Annotated[bool, Field(description="Serve GraphiQL at /graphql.")] = True
     introspection: Annotated[bool, Field(description="Answer questions about the schema.")] = True
     max_body_bytes: Annotated[

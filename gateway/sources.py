@@ -11,14 +11,28 @@ from datasources.http import Client, Remote, Upstream
 from datasources.market import Chains
 from datasources.pacing import Budget, Limit, Server
 from datasources.protocols import Clock
-from datasources.providers.ecb import PACKAGED, Ecb
+from datasources.providers.alpha_vantage import AlphaVantage
+from datasources.providers.ecb import PACKAGED, Ecb, EcbOnline
 from datasources.providers.files import Files
+from datasources.providers.finnhub import Finnhub
+from datasources.providers.frankfurter import Frankfurter
+from datasources.providers.massive import Massive
 from datasources.providers.simulated import Simulated
+from datasources.providers.twelve_data import TwelveData
+from datasources.providers.yahoo import Yahoo
 from datasources.symbols import Names
 from gateway.settings import Settings
 from models.market import KINDS
 
-REMOTE: dict[str, type[Remote]] = {}
+REMOTE: dict[str, type[Remote]] = {
+    "finnhub": Finnhub,
+    "massive": Massive,
+    "twelve_data": TwelveData,
+    "alpha_vantage": AlphaVantage,
+    "yahoo": Yahoo,
+    "ecb": EcbOnline,
+    "frankfurter": Frankfurter,
+}
 """Providers that ask a vendor's service, by the name that settings use."""
 
 
@@ -38,6 +52,8 @@ class Sources:
         self._client = client
         self._server = server
         self._built: dict[str, Any] = {}
+        self.names: dict[str, Names] = {}
+        """The names that each vendor in use has for instruments."""
 
     def chains(self) -> Chains:
         """Return the providers of each kind in the order they are asked.
@@ -70,12 +86,13 @@ class Sources:
                 if settings.price_files
                 else None
             ),
-            "file": lambda: Ecb(settings.rate_file or PACKAGED),
+            "ecb_file": lambda: Ecb(settings.rate_file or PACKAGED),
         }
         if name in local:
             return local[name]()
         kind = REMOTE[name]
-        return kind(self._upstream(name, kind), names=Names(kind.dialect), clock=clock)
+        names = self.names[name] = Names(kind.dialect)
+        return kind(self._upstream(name, kind), names=names, clock=clock)
 
     def _upstream(self, name: str, kind: type[Remote]) -> Upstream:
         key: SecretStr = getattr(self._settings, f"{name}_key", SecretStr(""))

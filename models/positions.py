@@ -98,6 +98,16 @@ LotRow = tuple[Any, ...]
 """A lot as ``LOT_COLUMNS``; the first two, position and moment of opening, are its place."""
 
 
+def held_symbols() -> Select[str]:
+    """Select the symbols that any portfolio holds, each once."""
+    return (
+        select(col(Instrument.symbol))
+        .join(Position, col(Position.instrument_id) == col(Instrument.id))
+        .where(col(Position.opened_at).is_not(None))
+        .distinct()
+    )
+
+
 def positions_by_portfolio(portfolio_ids: list[int]) -> Select[Position, Instrument]:
     """Select the positions of portfolios with their instruments, by symbol."""
     return (

@@ -9,8 +9,6 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from analytics.money import ONE, ZERO, plain, total
 from datasources.market import Market
 from models.database import Database
@@ -19,7 +17,7 @@ from models.instruments import Instrument
 from models.market import InstrumentMatch, Rate, RateQuestion
 from models.transactions import Kind, RateSource
 from services.errors import Mistake, MistakeCode
-from services.instruments import find_missing, known_instruments, symbols_of_isins
+from services.instruments import find_isins, find_missing, known_instruments, symbols_of_isins
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,11 +125,12 @@ async def prepare(
     database: Database, market: Market, *, base_currency: str, drafts: Sequence[Draft]
 ) -> Prepared:
     """Find the instruments and market rates that drafts need: one look each, for all of them."""
+    drafts, by_isin = await _with_symbols(database, market, drafts)
+    symbols = symbols_of(drafts)
     async with database.reading() as session:
-        drafts = await _with_symbols(session, drafts)
-        symbols = symbols_of(drafts)
         known = await known_instruments(session, symbols)
-    matches = await find_missing(market, symbols, known=known)
+    listed = {match.symbol: match for match in by_isin.values() if match.symbol not in known}
+    matches = await find_missing(market, symbols - listed.keys(), known=known) | listed
     currencies = {symbol: row.currency for symbol, row in known.items()}
     currencies |= {symbol: match.currency for symbol, match in matches.items()}
 
@@ -178,14 +177,28 @@ async def prepare(
     )
 
 
-async def _with_symbols(session: AsyncSession, drafts: Sequence[Draft]) -> list[Draft]:
-    """Give drafts that name an ISIN alone the symbol of the instrument we know by it."""
-    isins = {draft.isin for draft in drafts if draft.isin is not None and draft.symbol is None}
-    symbols = await symbols_of_isins(session, isins)
-    return [
+async def _with_symbols(
+    database: Database, market: Market, drafts: Sequence[Draft]
+) -> tuple[Sequence[Draft], dict[str, InstrumentMatch]]:
+    """Give drafts that name an ISIN alone a symbol: of an instrument of ours, or as listed."""
+    wanted: dict[str, set[str]] = {}
+    for draft in drafts:
+        if draft.isin is not None and draft.symbol is None:
+            booked = wanted.setdefault(draft.isin, set())
+            if draft.currency is not None:
+                booked.add(draft.currency)
+    if not wanted:
+        return drafts, {}
+    async with database.reading() as session:
+        symbols = await symbols_of_isins(session, wanted.keys())
+    unknown = {isin: currencies for isin, currencies in wanted.items() if isin not in symbols}
+    listed = await find_isins(market, unknown)
+    symbols |= {isin: match.symbol for isin, match in listed.items()}
+    named = [
         replace(draft, symbol=symbols.get(draft.isin or "")) if draft.symbol is None else draft
         for draft in drafts
     ]
+    return named, listed
 
 
 def _unknown(draft: Draft, currencies: Mapping[str, str]) -> list[Mistake]:

@@ -79,15 +79,18 @@ async def replica(server, clock):
 
 
 class Source:
-    """Answers from a table, counts what it is asked, and fails on demand."""
+    """Answers from a table, counts what it is asked, and fails or waits on demand."""
 
     def __init__(self, **known):
         self.known = known
         self.asked = []
         self.failure = None
+        self.gate = None
 
     async def __call__(self, keys):
         self.asked.append(sorted(keys))
+        if self.gate is not None:
+            await self.gate.wait()
         if self.failure is not None:
             raise self.failure
         return {key: self.known[key] for key in keys if key in self.known}
@@ -324,6 +327,146 @@ async def test_applications_share_when_their_settings_agree(server, clock, tmp_p
     assert await calls("two", simulation_seed=seed) == {}
     assert await calls("three", simulation_seed=seed + 1) == asked
     assert server.delete(*used) == 2
+
+
+REPLICA = """
+import asyncio
+import sys
+from datetime import timedelta
+from redis import Redis
+import datasources.cache
+import datasources.shared
+from datasources.cache import Cache
+from datasources.policies import Policy
+from datasources.shared import SharedServer
+from tests.conftest import Clock
+
+sources, callers, until = sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+client = Redis.from_url(sys.argv[1])
+
+async def load(keys):
+    client.incr("test:loads:" + sources)
+    while int(client.get("test:arrived:" + sources)) < until:
+        await asyncio.sleep(0.01)
+    return dict.fromkeys(keys, 7)
+
+async def main():
+    datasources.shared.CALL_SECONDS = 20
+    datasources.cache.WAIT_FOR_OTHERS = 60  # a busy machine may start the last process late
+    server = SharedServer(sys.argv[1], clock=Clock())
+    cache = Cache(clock=Clock(), server=server, sources=sources)
+    hour = timedelta(hours=1)
+    policy = Policy(ttl=hour, negative_ttl=hour, stale_limit=hour)
+    client.incr("test:arrived:" + sources)
+    answers = await asyncio.gather(
+        *(cache.get_many("kind", ["a"], of=int, load=load, policy=policy) for _ in range(callers))
+    )
+    assert [entries["a"].value for entries in answers] == [7] * callers
+    await cache.close()
+    await server.close()
+    client.close()
+
+asyncio.run(main())
+"""
+
+
+def processes(sources, *, count, callers, until):
+    """Start replicas that ask for the same key; a load lasts until so many have come."""
+    command = [sys.executable, "-W", "error", "-c", REPLICA, REDIS, sources]
+    return [subprocess.Popen([*command, str(callers), str(until)]) for _ in range(count)]
+
+
+@pytest.fixture
+def counted(server):
+    """A name for caches of several processes, whose counts go with it."""
+    name = uuid.uuid4().hex
+    yield name
+    server.delete(f"test:loads:{name}", f"test:arrived:{name}")
+
+
+async def test_eighty_callers_in_four_processes_are_one_load(replica, server, counted):
+    replica(sources=counted)
+    started = processes(counted, count=4, callers=20, until=4)
+    assert [await asyncio.to_thread(one.wait, 60) for one in started] == [0] * 4
+    assert server.get(f"test:loads:{counted}") == b"1"
+
+
+async def test_a_replica_that_is_killed_while_it_loads_holds_the_others_up_for_seconds_only(
+    server, clock, counted
+):
+    (holder,) = processes(counted, count=1, callers=1, until=2)
+    while server.get(f"test:loads:{counted}") is None:
+        await asyncio.sleep(0.01)
+    holder.kill()
+    holder.wait(20)
+    pauses = []
+
+    async def sleep(seconds):
+        pauses.append(seconds)
+
+    shared = SharedServer(REDIS, clock=clock)
+    cache = Cache(clock=clock, server=shared, sources=counted, sleep=sleep)
+    (lock,) = names(server, cache)
+    assert 0 < server.pttl(lock) <= 30_000
+    source = Source(a=1)
+    assert await ask(cache, source, "a") == {"a": (1, False)}
+    assert 2 <= sum(pauses) < 2.1
+    assert source.asked == [["a"]]
+    for name in names(server, cache):
+        server.delete(name)
+    await cache.close()
+    await shared.close()
+
+
+async def test_keys_that_another_replica_is_loading_are_taken_from_it_when_they_are_there(replica):
+    one, two = replica(), replica()
+    slow, quick = Source(a=1, b=2), Source(b=3, c=4)
+    slow.gate, looked = asyncio.Event(), asyncio.Event()
+
+    async def sleep(_):
+        looked.set()
+        await slow_caller
+
+    two._sleep = sleep
+    slow_caller = asyncio.create_task(ask(one, slow, "a", "b"))
+    while not slow.asked:
+        await asyncio.sleep(0)
+    caller = asyncio.create_task(ask(two, quick, "b", "c"))
+    await looked.wait()
+    slow.gate.set()
+    assert await caller == {"b": (2, False), "c": (4, False)}
+    assert await slow_caller == {"a": (1, False), "b": (2, False)}
+    assert (slow.asked, quick.asked) == ([["a", "b"]], [["c"]])
+
+
+async def test_a_load_of_another_replica_is_recent_enough_for_any_wanted_age(replica):
+    one, two = replica(), replica()
+    slow, quick = Source(a=1), Source(a=2)
+    slow.gate, looked = asyncio.Event(), asyncio.Event()
+
+    async def sleep(_):
+        looked.set()
+        await slow_caller
+
+    two._sleep = sleep
+    slow_caller = asyncio.create_task(ask(one, slow, "a"))
+    while not slow.asked:
+        await asyncio.sleep(0)
+    caller = asyncio.create_task(ask(two, quick, "a", max_age=timedelta(0)))
+    await looked.wait()
+    slow.gate.set()
+    assert await caller == {"a": (1, False)}
+    assert quick.asked == []
+
+
+async def test_a_load_that_fails_gives_the_next_replica_its_turn(replica, server):
+    one, two = replica(), replica()
+    failing, source = Source(), Source(a=1)
+    failing.failure = UnavailableError("down")
+    assert await ask(one, failing, "a") == {}
+    assert names(server, one) == []
+    assert await ask(two, source, "a") == {"a": (1, False)}
+    assert source.asked == [["a"]]
 
 
 class OwnServer:

@@ -1,0 +1,70 @@
+"""Metrics for Prometheus: read off what the parts count anyway, when somebody asks for them."""
+
+from collections.abc import Iterator
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    Metric,
+    SummaryMetricFamily,
+)
+from prometheus_client.registry import Collector
+
+from datasources.market import Market
+from models.market import BreakerState
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class MarketCollector(Collector):
+    """Tells how providers and the cache fare; labels are names of ours, never symbols or keys."""
+
+    def __init__(self, market: Market) -> None:
+        self._market = market
+
+    def collect(self) -> Iterator[Metric]:
+        """Read all figures."""
+        calls = CounterMetricFamily(
+            "folioql_provider_calls",
+            "Questions put to providers, by how they were answered.",
+            labels=("provider", "kind", "outcome"),
+        )
+        spent = SummaryMetricFamily(
+            "folioql_provider_seconds", "Time that providers took to answer.", labels=("provider",)
+        )
+        state = GaugeMetricFamily(
+            "folioql_provider_breaker",
+            "Whether a provider is asked: 1 yes, 0.5 on trial, 0 no.",
+            labels=("provider",),
+        )
+        left = GaugeMetricFamily(
+            "folioql_provider_calls_left",
+            "Calls left of each limit of a plan.",
+            labels=("provider", "window_seconds"),
+        )
+        asked = {BreakerState.CLOSED: 1.0, BreakerState.HALF_OPEN: 0.5, BreakerState.OPEN: 0.0}
+        for line in self._market.lines():
+            for (kind, outcome), count in line.outcomes.items():
+                calls.add_metric([line.name, kind, outcome.value.lower()], count)
+            spent.add_metric([line.name], count_value=line.answered, sum_value=line.seconds)
+            status = line.state(())
+            state.add_metric([line.name], asked[status.breaker])
+            for budget in status.budgets:
+                window = f"{budget.window.total_seconds():g}"
+                left.add_metric([line.name, window], budget.left)
+        looks = CounterMetricFamily(
+            "folioql_cache_looks",
+            "Looks at the cache of market data, by what was there.",
+            labels=("kind", "result"),
+        )
+        for (kind, result), count in self._market.cache_looks().items():
+            looks.add_metric([kind, result], count)
+        yield from (calls, spent, state, left, looks)
+
+
+def metrics_of(market: Market) -> bytes:
+    """Write all metrics in Prometheus' text form."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(MarketCollector(market))
+    return generate_latest(registry)
