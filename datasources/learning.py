@@ -24,8 +24,9 @@ class Learner:
     A batch that cannot be written is tried again with the next one.
     """
 
-    def __init__(self, memory: LastKnown | None) -> None:
+    def __init__(self, memory: LastKnown | None, *, interval: timedelta = INTERVAL) -> None:
         self._memory = memory
+        self._interval = interval
         self._flusher: asyncio.Task[None] | None = None
         self._quotes: dict[str, Quote] = {}
         self._profiles: dict[str, CompanyProfile] = {}
@@ -79,7 +80,7 @@ class Learner:
 
     async def _keep_flushing(self) -> None:
         while True:
-            await asyncio.sleep(INTERVAL.total_seconds())
+            await asyncio.sleep(self._interval.total_seconds())
             await self._try_to_flush()
 
     async def __aenter__(self) -> Self:

@@ -80,6 +80,7 @@ class Instrument(Node):
     currency: CurrencyCode = strawberry.field(description="What it trades in.")
     exchange: str | None = strawberry.field(description="Where it trades, if known.")
     isin: str | None = strawberry.field(description="International number (ISIN), if known.")
+    figi: str | None = strawberry.field(description="OpenFIGI's identifier (FIGI), if known.")
     quote: Quote | None = batched(
         quotes_of_instruments, description="Current price; null when no source has one."
     )
@@ -118,6 +119,7 @@ def instrument_of(row: instruments.Instrument) -> Instrument:
         currency=CurrencyCode(row.currency),
         exchange=row.exchange,
         isin=row.isin,
+        figi=row.figi,
     )
 
 
@@ -130,6 +132,7 @@ class InstrumentMatch:
     currency: CurrencyCode = strawberry.field(description="What it trades in.")
     exchange: str | None = strawberry.field(description="Where it trades, if known.")
     isin: str | None = strawberry.field(description="International number (ISIN), if known.")
+    figi: str | None = strawberry.field(description="OpenFIGI's identifier (FIGI), if known.")
     asset_class: AssetClass = strawberry.field(description="What kind of thing it is.")
     source: str = strawberry.field(description="Which provider found it.")
 
@@ -142,6 +145,7 @@ def match_of(match: Match) -> InstrumentMatch:
         currency=CurrencyCode(match.currency),
         exchange=match.exchange,
         isin=match.isin,
+        figi=match.figi,
         asset_class=AssetClass(match.asset_class.value),
         source=match.source,
     )
