@@ -16,8 +16,9 @@ import structlog
 from datasources.errors import ProviderError
 from datasources.fetching import Fetchers, LastClose, TradingDays
 from datasources.known_actions import ActionHistory
+from datasources.loaded import Loaded
 from datasources.protocols import Clock, HistoryStore
-from datasources.series import restate, was_restated
+from datasources.series import ASK_AGAIN, restate, settle_gaps, was_restated
 from datasources.turns import Turns, Unknown
 from models.market import (
     Actions,
@@ -87,7 +88,7 @@ class History:
         Splits are applied or taken back as asked, as far as the series' source tells of them;
         each bar says what it is.
         """
-        chosen = await self._filled({question: question for question in questions})
+        chosen, _ = await self._filled({question: question for question in questions})
         ranges = {
             question: BarRange(key=series.key, first=question.first, last=question.last)
             for question, series in chosen.items()
@@ -116,16 +117,26 @@ class History:
         question = HistoryQuestion(symbol=symbol, first=first, last=last, adjusted=adjusted)
         return (await self.bars_of([question])).get(question, [])
 
-    async def closes(self, questions: Collection[CloseQuestion]) -> dict[CloseQuestion, Bar]:
-        """Return the last close on or before each day, as traded where the splits are known."""
-        chosen = await self._filled(
+    async def closes(
+        self, questions: Collection[CloseQuestion], *, ask: bool = True
+    ) -> Loaded[CloseQuestion, Bar]:
+        """Return the last close on or before each day, as traded where the splits are known.
+
+        What a provider failed to tell is left out as failed; without ``ask`` none is asked, and
+        the newest close that is stored answers.
+        """
+        chosen, failed = await self._filled(
             {
                 question: HistoryQuestion(
                     symbol=question.symbol, first=question.day - CARRY, last=question.day
                 )
                 for question in questions
-            }
+            },
+            ask=ask,
         )
+        chosen = {
+            question: series for question, series in chosen.items() if question.symbol not in failed
+        }
         pairs = {question: (series.key, question.day) for question, series in chosen.items()}
         bars = await self._store.closes(set(pairs.values())) if pairs else {}
         found = {question: bars[pair] for question, pair in pairs.items() if pair in bars}
@@ -136,7 +147,7 @@ class History:
             if bar.adjusted and pairs[question][0] in splits:
                 known = splits[pairs[question][0]]
                 (found[question],) = restate([bar], known, adjusted=False)
-        return found
+        return Loaded(found, failed=[one for one in questions if one.symbol in failed])
 
     async def actions_of(
         self, questions: Collection[HistoryQuestion]
@@ -161,8 +172,13 @@ class History:
             }
         )
 
-    async def _filled(self, wanted: Mapping[Q, HistoryQuestion]) -> dict[Q, Series]:
-        """Fill the store for questions, and choose the series that answers each."""
+    async def _filled(
+        self, wanted: Mapping[Q, HistoryQuestion], *, ask: bool = True
+    ) -> tuple[dict[Q, Series], set[str]]:
+        """Fill the store for questions, and choose the series that answers each.
+
+        With them come the symbols that providers failed to tell about.
+        """
         today = self._clock().date()
         spans: dict[tuple[str, bool], _Span] = {}
         for one in wanted.values():
@@ -177,17 +193,18 @@ class History:
         lacking = [
             self._fill(symbol, span, adjusted=adjusted)
             for (symbol, adjusted), span in spans.items()
-            if self._lacks(symbol, stored.get(symbol, ()), span, adjusted=adjusted)
+            if ask and self._lacks(symbol, stored.get(symbol, ()), span, adjusted=adjusted)
         ]
+        failed: set[str] = set()
         if lacking:
-            await asyncio.gather(*lacking)
+            failed = {symbol for symbol in await asyncio.gather(*lacking) if symbol is not None}
             stored = await self._store.series(symbols)
         found: dict[Q, Series] = {}
         for question, one in wanted.items():
             span = spans.get((one.symbol, one.adjusted))
             if span is not None and one.symbol in stored:
                 found[question] = self._choose(stored[one.symbol], span, adjusted=one.adjusted)
-        return found
+        return found, failed
 
     def _choose(self, known: Sequence[Series], span: _Span, *, adjusted: bool) -> Series:
         """Return the series that answers best: it has all days, is as asked, and is not aside."""
@@ -257,7 +274,7 @@ class History:
         due = [
             day
             for day, asked in series.gaps.items()
-            if span.first <= day <= span.last and now - asked >= DAY
+            if span.first <= day <= span.last and now - asked >= ASK_AGAIN
         ]
         if due and not any(part.first <= min(due) and max(due) <= part.last for part in parts):
             parts.append(_Span(min(due), max(due)))
@@ -271,12 +288,15 @@ class History:
         days = self._days(series, max(series.first, series.last - TAIL_REACH), series.last)
         return days[-TAIL:][0] if days else series.last
 
-    async def _fill(self, symbol: str, span: _Span, *, adjusted: bool) -> None:
-        """Ask for what is missing of a symbol; a failure leaves what is stored as it is."""
+    async def _fill(self, symbol: str, span: _Span, *, adjusted: bool) -> str | None:
+        """Ask for what is missing of a symbol; a failure leaves what is stored as it is.
+
+        Returns the symbol if that was so.
+        """
         async with self._turns.of(symbol):
             known = (await self._store.series([symbol])).get(symbol, [])
             if not self._lacks(symbol, known, span, adjusted=adjusted):
-                return
+                return None
             home = self._home(known)
             try:
                 if home is None:
@@ -285,6 +305,8 @@ class History:
                     await self._extend(home, span)
             except ProviderError as error:
                 log.warning("history_not_fetched", symbol=symbol, error=str(error))
+                return symbol
+        return None
 
     async def _begin(self, symbol: str, span: _Span) -> None:
         """Start a series with what the first provider has that knows the symbol."""
@@ -353,14 +375,13 @@ class History:
         first = span.first if series.first < span.first else min(days, default=date.max)
         last = span.last if span.last < series.last else max(days, default=date.min)
         empty = [day for day in self._days(series, first, last) if day not in days]
-        confirmed = {day for day in empty if day in series.gaps and now - series.gaps[day] >= DAY}
-        gaps = dict.fromkeys(empty, now) | dict(series.gaps)
+        confirmed, gaps = settle_gaps(series.gaps, empty=empty, days=days, now=now)
         series = replace(
             series,
             first=min(series.first, span.first),
             last=max(series.last, span.last),
             checked_at=now if span.last >= series.last else series.checked_at,
-            gaps={day: at for day, at in gaps.items() if day not in days | confirmed},
+            gaps=gaps,
         )
         await self._store.keep(series, own, confirmed=confirmed, anew=anew)
         return series
