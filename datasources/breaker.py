@@ -35,7 +35,8 @@ class Breaker:
         """Tell whether calls are let through; half-open lets one through."""
         if self._opened_at is None:
             return BreakerState.CLOSED
-        waited = self._clock() - self._opened_at
+        # A clock that was put back must not keep it open.
+        waited = abs(self._clock() - self._opened_at)
         return BreakerState.OPEN if waited < self._pause else BreakerState.HALF_OPEN
 
     @property

@@ -5,7 +5,7 @@ could not tell: the class of the error decides whether it is asked again soon.
 """
 
 import asyncio
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -22,7 +22,7 @@ from datasources.errors import (
     ProviderError,
     UnavailableError,
 )
-from datasources.pacing import Budget
+from datasources.pacing import Budget, time_left
 from datasources.protocols import Clock, Provider
 from models.market import Attempt, BreakerState, Outcome, ProviderState
 
@@ -33,6 +33,9 @@ V = TypeVar("V")
 
 BARRED_FOR = timedelta(days=1)
 """How long a plan's refusal of a kind and venue is believed: plans change seldom."""
+
+REFUSALS = 3
+"""So many different keys refused, none answered in between: it is the venue, not an odd symbol."""
 
 OFF_FOR = timedelta(minutes=15)
 """How long a provider with a wrong key is left alone."""
@@ -58,6 +61,7 @@ class Line:
         self._clock = clock
         self._off_until: datetime | None = None
         self._barred: dict[tuple[str, str], datetime] = {}
+        self._refused: defaultdict[tuple[str, str], set[Hashable]] = defaultdict(set)
 
     @property
     def name(self) -> str:
@@ -86,7 +90,7 @@ class Line:
         keys: list[K],
         *,
         ask: Callable[[Any, list[K]], Awaitable[dict[K, V]]],
-        venues: set[str],
+        venue_of: Callable[[K], str],
         seconds: float,
     ) -> dict[K, V]:
         """Ask for one batch; raises ProviderError, whatever went wrong."""
@@ -96,6 +100,7 @@ class Line:
         self.calls[kind] += 1
         started = perf_counter()
         faulty: bool | None = None
+        time_left.set(timedelta(seconds=seconds))
         try:
             async with asyncio.timeout(seconds):
                 found = await ask(self.provider, keys)
@@ -106,7 +111,7 @@ class Line:
         except ProviderError as error:
             # A refusal says nothing about a provider's health.
             faulty = True if error.faulty else None
-            self._learn(kind, error, venues)
+            self._learn(kind, error, keys, venue_of)
             raise self._failed(kind, error) from None
         except Exception as error:
             # A provider's defect is no reason to fail the graph, but must be seen.
@@ -121,6 +126,8 @@ class Line:
         before = spent * 1000 if self.milliseconds is None else self.milliseconds
         self.milliseconds = 0.8 * before + 0.2 * spent * 1000
         self.last_success_at = self._clock()
+        for key in found:
+            self._refused.pop((kind, venue_of(key)), None)
         return found
 
     def state(self, kinds: Sequence[str]) -> ProviderState:
@@ -144,13 +151,20 @@ class Line:
             calls=self.calls.total(),
         )
 
-    def _learn(self, kind: str, error: ProviderError, venues: set[str]) -> None:
+    def _learn(
+        self, kind: str, error: ProviderError, keys: list[K], venue_of: Callable[[K], str]
+    ) -> None:
         now = self._clock()
+        venues = {venue_of(key) for key in keys}
         if isinstance(error, InvalidCredentialsError):
             self._off_until = now + OFF_FOR
-        elif isinstance(error, NotEntitledError):
-            for venue in venues:
-                self._barred[kind, venue] = now + BARRED_FOR
+        elif isinstance(error, NotEntitledError) and len(venues) == 1:
+            # The refusal of a mixed batch does not tell which venue it is about.
+            of_venue = (kind, venues.pop())
+            self._refused[of_venue].update(keys)
+            if len(self._refused[of_venue]) >= REFUSALS:
+                del self._refused[of_venue]
+                self._barred[of_venue] = now + BARRED_FOR
 
     def _failed(self, kind: str, error: ProviderError) -> ProviderError:
         self.last_error, self.last_error_at = str(error), self._clock()
@@ -162,9 +176,9 @@ class Line:
 
 @dataclass(slots=True)
 class Answers(Generic[K, V]):
-    """What the chain found; ``failed`` are keys that some provider could not tell about.
+    """What the chain found; ``failed`` are keys that some provider could not tell about now.
 
-    A key neither found nor failed is unknown to every provider.
+    A key neither found nor failed is unknown to every provider that may be asked for it.
     """
 
     found: dict[K, V] = field(default_factory=dict)
@@ -201,6 +215,7 @@ async def ask_chain(
     lines: Sequence[Line],
     clock: Clock,
     seconds: float,
+    last_seconds: float = LAST_TIME,
 ) -> Answers[K, V]:
     """Ask providers in order; each but the last gets an even share of what is left of the time."""
     answers: Answers[K, V] = Answers()
@@ -211,61 +226,106 @@ async def ask_chain(
         if not missing:
             break
         left = len(lines) - place
-        share = LAST_TIME if left == 1 else max(ends - loop.time(), seconds / len(lines)) / left
-        await _ask_line(question, missing, line=line, clock=clock, seconds=share, answers=answers)
+        share = last_seconds if left == 1 else max(ends - loop.time(), seconds / len(lines)) / left
+        await _Turn(question, line, clock=clock, ends=loop.time() + share, answers=answers).ask(
+            missing
+        )
     answers.failed -= answers.found.keys()
     return answers
 
 
-async def _ask_line(
-    question: Question[K, V],
-    missing: list[K],
-    *,
-    line: Line,
-    clock: Clock,
-    seconds: float,
-    answers: Answers[K, V],
-) -> None:
-    """Ask one provider batch by batch and all batches at once; note how each key fared."""
-    refusal = line.off()
-    open_to: list[K] = []
-    for key in missing:
-        barred = line.barred(question.kind, question.venue_of(key))
-        why = refusal or (NotEntitledError("the plan does not include this") if barred else None)
-        if why is None:
-            open_to.append(key)
-        else:
-            _note(answers, line, key, _outcome(why), at=clock(), since=None, detail=str(why))
+class _Turn(Generic[K, V]):
+    """One provider's turn within a question; notes how each key fared."""
 
-    async def one(batch: list[K]) -> None:
-        at, since = clock(), perf_counter()
+    def __init__(
+        self,
+        question: Question[K, V],
+        line: Line,
+        *,
+        clock: Clock,
+        ends: float,
+        answers: Answers[K, V],
+    ) -> None:
+        self._question = question
+        self._line = line
+        self._clock = clock
+        self._ends = ends
+        self._answers = answers
+
+    async def ask(self, missing: list[K]) -> None:
+        """Ask for what may be asked, all batches at once."""
+        kind = self._question.kind
+        open_to: list[K] = []
+        off = self._line.off()
+        for key in missing:
+            if off is not None:
+                self._refuse([key], off)
+            elif self._line.barred(kind, self._question.venue_of(key)):
+                self._refuse([key], NotEntitledError("the plan does not include this"))
+            else:
+                open_to.append(key)
+        await self._ask_all(list(_batches(self._line.provider, kind, open_to)))
+
+    async def _ask_all(self, batches: list[list[K]]) -> None:
+        await asyncio.gather(*(self._ask_one(batch) for batch in batches))
+
+    async def _ask_one(self, batch: list[K]) -> None:
+        kind, venue_of, line = self._question.kind, self._question.venue_of, self._line
+        at, since = self._clock(), perf_counter()
         try:
             found = await line.call(
-                question.kind,
+                kind,
                 batch,
-                ask=question.ask,
-                venues={question.venue_of(key) for key in batch},
-                seconds=seconds,
+                ask=self._question.ask,
+                venue_of=venue_of,
+                seconds=self._ends - asyncio.get_running_loop().time(),
             )
         except ProviderError as error:
-            line.outcomes[question.kind, _outcome(error)] += 1
+            line.outcomes[kind, _outcome(error)] += 1
+            by_venue: defaultdict[str, list[K]] = defaultdict(list)
             for key in batch:
-                answers.failed.add(key)
-                _note(answers, line, key, _outcome(error), at=at, since=since, detail=str(error))
+                by_venue[venue_of(key)].append(key)
+            if isinstance(error, NotEntitledError) and len(by_venue) > 1:
+                # One venue's keys must not take the answer from the others.
+                await self._ask_all(list(by_venue.values()))
+            else:
+                self._refuse(batch, error, at=at, since=since)
             return
-        line.outcomes[question.kind, Outcome.ANSWERED] += 1
+        line.outcomes[kind, Outcome.ANSWERED] += 1
         for key in batch:
             outcome, detail = Outcome.UNKNOWN, None
             if key in found:
-                detail = question.reject(line, key, found[key])
+                detail = self._question.reject(line, key, found[key])
                 outcome = Outcome.REJECTED if detail else Outcome.ANSWERED
             if outcome is Outcome.ANSWERED:
-                answers.found[key] = found[key]
+                self._answers.found[key] = found[key]
             elif outcome is Outcome.REJECTED:
-                answers.failed.add(key)
-            _note(answers, line, key, outcome, at=at, since=since, detail=detail)
+                self._answers.failed.add(key)
+            self._note(key, outcome, detail, at=at, since=since)
 
-    await asyncio.gather(*(one(batch) for batch in _batches(line.provider, question.kind, open_to)))
+    def _refuse(
+        self,
+        keys: list[K],
+        error: ProviderError,
+        *,
+        at: datetime | None = None,
+        since: float | None = None,
+    ) -> None:
+        for key in keys:
+            # What a plan leaves out, this provider will not tell later either.
+            if not isinstance(error, NotEntitledError):
+                self._answers.failed.add(key)
+            self._note(key, _outcome(error), str(error), at=at or self._clock(), since=since)
+
+    def _note(
+        self, key: K, outcome: Outcome, detail: str | None, *, at: datetime, since: float | None
+    ) -> None:
+        spent = 0 if since is None else round((perf_counter() - since) * 1000)
+        self._answers.attempts.setdefault(key, []).append(
+            Attempt(
+                provider=self._line.name, outcome=outcome, at=at, milliseconds=spent, detail=detail
+            )
+        )
 
 
 def _batches(provider: Provider, kind: str, keys: list[K]) -> Iterator[list[K]]:
@@ -276,19 +336,3 @@ def _batches(provider: Provider, kind: str, keys: list[K]) -> Iterator[list[K]]:
 
 def _outcome(error: ProviderError) -> Outcome:
     return Outcome(error.code)
-
-
-def _note(
-    answers: Answers[K, Any],
-    line: Line,
-    key: K,
-    outcome: Outcome,
-    *,
-    at: datetime,
-    since: float | None,
-    detail: str | None,
-) -> None:
-    spent = 0 if since is None else round((perf_counter() - since) * 1000)
-    answers.attempts.setdefault(key, []).append(
-        Attempt(provider=line.name, outcome=outcome, at=at, milliseconds=spent, detail=detail)
-    )

@@ -69,13 +69,16 @@ class Learner:
             self._bars, self._rates = bars | self._bars, rates | self._rates
             raise
 
+    async def _try_to_flush(self) -> None:
+        try:
+            await self.flush()
+        except Exception:
+            log.exception("last_known_not_written")
+
     async def _keep_flushing(self) -> None:
         while True:
             await asyncio.sleep(self._interval.total_seconds())
-            try:
-                await self.flush()
-            except Exception:
-                log.exception("last_known_not_written")
+            await self._try_to_flush()
 
     async def __aenter__(self) -> Self:
         """Start writing in the background."""
@@ -93,4 +96,4 @@ class Learner:
             self._flusher.cancel()
             with suppress(asyncio.CancelledError):
                 await self._flusher
-        await self.flush()
+        await self._try_to_flush()

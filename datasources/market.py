@@ -103,6 +103,7 @@ class Market:
             clock=clock,
             deadline=deadline,
             memory=last_known,
+            learn=lambda quotes: self._learner.learn(quotes=quotes),
             cross_check=cross_check,
         )
 
@@ -150,9 +151,7 @@ class Market:
         """Return the quotes of symbols, none older than ``max_age`` if that can be had."""
 
         async def load(missing: list[str]) -> dict[str, Quote]:
-            answers = loaded(await self._quoting.load(missing))
-            self._learner.learn(quotes=answers.values())
-            return answers
+            return loaded(await self._quoting.load(missing))
 
         entries = await self._cache.get_many(
             "quotes",
@@ -205,7 +204,7 @@ class Market:
     async def closes(self, questions: Collection[CloseQuestion]) -> dict[CloseQuestion, Bar]:
         """Return the last close on or before each day."""
 
-        async def load(missing: list[CloseQuestion]) -> dict[CloseQuestion, Bar]:
+        async def load(missing: list[CloseQuestion]) -> Loaded[CloseQuestion, Bar]:
             found = await self._ask(
                 "closes",
                 missing,
@@ -236,7 +235,7 @@ class Market:
             if question.base == question.target
         }
 
-        async def load(missing: list[RateQuestion]) -> dict[RateQuestion, Rate]:
+        async def load(missing: list[RateQuestion]) -> Loaded[RateQuestion, Rate]:
             rates = await self._ask(
                 "rates",
                 missing,
@@ -259,7 +258,7 @@ class Market:
         questions: Collection[Any],
         *,
         of: type[V],
-        load: Callable[[list[Any]], Awaitable[dict[Any, V]]],
+        load: Callable[[list[Any]], Awaitable[Loaded[Any, V]]],
     ) -> dict[Any, V]:
         """Answer questions about days through the cache; a past day's answer lasts longer.
 
@@ -267,9 +266,12 @@ class Market:
         """
         by_key = {repr(question): question for question in questions}
 
-        async def load_keys(keys: list[str]) -> dict[str, V]:
+        async def load_keys(keys: list[str]) -> Loaded[str, V]:
             answers = await load([by_key[key] for key in keys])
-            return {key: answers[by_key[key]] for key in keys if by_key[key] in answers}
+            return Loaded(
+                {key: answers[by_key[key]] for key in keys if by_key[key] in answers},
+                failed=[key for key in keys if by_key[key] in answers.failed],
+            )
 
         now = self._clock().date()
         keys: dict[str, list[str]] = {"today": [], "past": []}
@@ -303,6 +305,7 @@ class Market:
             [symbol],
             of="bars",
             ask=lambda provider, _: _bars(provider, symbol, first=first, last=last),
+            venue_of=venue_code,
         )
         return found.get(symbol, [])
 
@@ -430,7 +433,7 @@ class Market:
 
 def loaded(answers: Answers[K, V]) -> Loaded[K, V]:
     """Hand answers to the cache; raises UnavailableError if nobody could tell anything."""
-    if answers.failed and not answers.found:
+    if answers.failed and answers.failed == answers.attempts.keys():
         raise UnavailableError("no provider could answer")
     return Loaded(answers.found, failed=answers.failed)
 

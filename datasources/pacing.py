@@ -23,11 +23,22 @@ from models.market import BudgetState
 LONG = timedelta(hours=1)
 """A window at least this long is a quota: nobody waits for it."""
 
+TICK = timedelta(milliseconds=1)
+"""How exactly times are told to the server."""
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
 BACKGROUND_SHARE = 0.5
 """The part of each limit that work without a waiting user may use up."""
 
 background: ContextVar[bool] = ContextVar("background", default=False)
 """Set while nobody waits for the answer: such calls leave room for those that somebody does."""
+
+time_left: ContextVar[timedelta] = ContextVar("time_left", default=timedelta.max)
+"""How long the caller goes on waiting; at most half of it is spent on waiting for room."""
+
+LONGEST_CLOSE = timedelta(days=1)
+"""How long a vendor's word is taken: a wrong header must not shut it out for good."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +50,10 @@ class Limit:
     resets_in: ZoneInfo | None = None
 
     def began(self, now: datetime) -> datetime:
-        """Return from when on calls count."""
+        """Return the last moment whose calls no longer count."""
         if self.resets_in is None:
             return now - self.window
-        return self._midnight(now)
+        return self._midnight(now) - TICK
 
     def resets(self, now: datetime, oldest: datetime) -> datetime:
         """Return when the oldest counted call stops counting."""
@@ -81,7 +92,8 @@ for i = 2, #KEYS do
 end
 for i = 2, #KEYS do
   for n = 1, cost do redis.call('ZADD', KEYS[i], now, kept .. ':' .. n) end
-  redis.call('PEXPIRE', KEYS[i], tonumber(ARGV[4 + (i - 2) * 3 + 2]))
+  -- Twice, because a day may have 25 hours.
+  redis.call('PEXPIRE', KEYS[i], 2 * tonumber(ARGV[4 + (i - 2) * 3 + 2]))
 end
 return {0, 0}
 """
@@ -97,7 +109,8 @@ return 1
 
 
 def _milliseconds(moment: datetime) -> int:
-    return round(moment.timestamp() * 1000)
+    """Round up, so that a call is forgotten too late rather than too early."""
+    return -((EPOCH - moment) // TICK)
 
 
 def _moment(milliseconds: float) -> datetime:
@@ -110,6 +123,9 @@ class _Window:
     calls: deque[datetime] = field(default_factory=deque)
 
     def trim(self, now: datetime) -> None:
+        if self.calls and self.calls[-1] > now:
+            # The clock was put back: what was to come is over, but still counts for a window.
+            self.calls = deque(min(call, now) for call in self.calls)
         began = self.limit.began(now)
         while self.calls and self.calls[0] <= began:
             self.calls.popleft()
@@ -140,62 +156,58 @@ class Budget:
         Raises RateLimitedError, or QuotaExhaustedError for a window that nobody can wait for; then
         nothing was counted.
         """
-        waited = timedelta(0)
-        while True:
-            refused = await self._count(cost)
-            if refused is None:
-                return
+        patience = min(patience, time_left.get() / 2)
+        while (refused := await self._count(cost)) is not None:
             until, long = refused
-            wait = max(until - self._clock(), timedelta(milliseconds=1))
+            wait = max(until - self._clock(), TICK)
             if long:
                 raise QuotaExhaustedError("the calls of this period are used up", until=until)
-            if waited + wait > patience:
+            if wait > patience:
                 raise RateLimitedError("too many calls for now", until=until)
             await self._sleep(wait.total_seconds())
-            waited += wait
+            patience -= wait
 
     async def _count(self, cost: int) -> tuple[datetime, bool] | None:
-        """Count calls; or return when there will be room and whether that is a long time."""
+        """Count calls; or return when there will be room and whether that is a long time.
+
+        What is full by this process's own calls is full, whatever the server has forgotten.
+        """
         now = self._clock()
-        for window in self._windows:
-            window.trim(now)
-        if self._closed_until is not None and self._closed_until > now:
-            return self._closed_until, self._closed_until - now >= LONG
-        if self._server is not None:
+        refused = self._full(cost, now=now)
+        if refused is None and self._server is not None:
             answer = await self._server.evaluate(
                 SCRIPT,
                 [f"{self._name}:closed", *self._keys()],
                 [_milliseconds(now), cost, uuid4().hex, *self._terms(now)],
             )
-            if answer is not None:
-                return self._judge(answer, now=now, cost=cost)
-        return self._count_here(cost, now=now)
+            now = self._clock()
+            # Without an answer, others may have counted here while it was waited for.
+            refused = self._full(cost, now=now) if answer is None else self._judge(answer, now=now)
+        if refused is None:
+            for window in self._windows:
+                window.calls.extend([now] * cost)
+        return refused
 
-    def _count_here(self, cost: int, *, now: datetime) -> tuple[datetime, bool] | None:
+    def _full(self, cost: int, *, now: datetime) -> tuple[datetime, bool] | None:
+        if self._closed_until is not None and self._closed_until > now:
+            return self._closed_until, self._closed_until - now >= LONG
         for window in self._windows:
+            window.trim(now)
             over = len(window.calls) + cost - self._allowed(window.limit)
             if over > 0:
                 oldest = window.calls[over - 1] if over <= len(window.calls) else now
                 return window.limit.resets(now, oldest), window.limit.window >= LONG
-        self._mirror(cost, now=now)
         return None
 
-    def _judge(
-        self, answer: Sequence[int], *, now: datetime, cost: int
-    ) -> tuple[datetime, bool] | None:
+    def _judge(self, answer: Sequence[int], *, now: datetime) -> tuple[datetime, bool] | None:
         which, since = answer
         if which == 0:
-            self._mirror(cost, now=now)
             return None
         if which < 0:
             self._closed_until = _moment(since)
             return self._closed_until, self._closed_until - now >= LONG
         limit = self._windows[which - 1].limit
         return limit.resets(now, _moment(since)), limit.window >= LONG
-
-    def _mirror(self, cost: int, *, now: datetime) -> None:
-        for window in self._windows:
-            window.calls.extend([now] * cost)
 
     @staticmethod
     def _allowed(limit: Limit) -> int:
@@ -204,19 +216,23 @@ class Budget:
         return max(1, int(limit.calls * BACKGROUND_SHARE))
 
     def _keys(self) -> list[str]:
-        return [f"{self._name}:{window.limit.window.total_seconds():g}" for window in self._windows]
+        return [
+            f"{self._name}:{window.limit.window // TICK}:{window.limit.resets_in or 'sliding'}"
+            for window in self._windows
+        ]
 
     def _terms(self, now: datetime) -> list[str | int]:
         terms: list[str | int] = []
         for window in self._windows:
-            length = round(window.limit.window.total_seconds() * 1000)
-            began = _milliseconds(window.limit.began(now))
+            length = window.limit.window // TICK
+            began = (window.limit.began(now) - EPOCH) // TICK
             terms += [self._allowed(window.limit), began, length]
         return terms
 
     async def close(self, until: datetime) -> None:
         """Allow no call before a time, because the vendor said so."""
         now = self._clock()
+        until = min(until, now + LONGEST_CLOSE)
         if until <= now or (self._closed_until is not None and self._closed_until >= until):
             return
         self._closed_until = until

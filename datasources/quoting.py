@@ -1,7 +1,7 @@
 """Current prices: asked, compared with what was believed before, and told with how it went."""
 
-from collections import OrderedDict
-from collections.abc import Collection, Mapping, Sequence
+from collections import OrderedDict, defaultdict
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -11,7 +11,7 @@ from datasources.policies import SETTLED
 from datasources.protocols import Clock, LastKnown
 from datasources.sanity import agree, disagreement, doubt_of
 from datasources.sessions import last_close, local_day
-from datasources.symbols import venue_of
+from datasources.symbols import class_of, venue_of
 from models.market import Attempt, PriceDoubt, Quote, QuoteQuality
 
 REMEMBERED = 20_000
@@ -20,7 +20,7 @@ REMEMBERED = 20_000
 
 def venue_code(symbol: str) -> str:
     """Return the market of a symbol: what a vendor's plan may leave out."""
-    return venue_of(symbol).mic
+    return class_of(symbol) or venue_of(symbol).mic
 
 
 def stale(quote: Quote) -> Quote:
@@ -34,35 +34,88 @@ class Judge:
     """Decides which quotes of one question are believed."""
 
     def __init__(self, references: Mapping[str, Quote]) -> None:
-        self._references = references
-        self.suspects: dict[str, tuple[Quote, PriceDoubt]] = {}
+        self._references = dict(references)
+        self._suspects: defaultdict[str, list[tuple[Quote, PriceDoubt]]] = defaultdict(list)
 
     def reject(self, _: Line, symbol: str, quote: Quote) -> str | None:
         """Return why a quote is not believed; a second source that agrees clears it."""
-        if quote.price <= 0:
+        if quote.symbol != symbol:
+            return "another symbol's price"
+        if not quote.price.is_finite() or quote.price <= 0:
             return "zero is not a price"
         doubt = doubt_of(quote, self._references.get(symbol))
         if doubt is None:
             return None
-        known = self.suspects.get(symbol)
-        if known is not None and known[0].source != quote.source:
-            confirmed = known[0].currency == quote.currency and agree(known[0].price, quote.price)
-            if confirmed:
-                return None
-        self.suspects.setdefault(symbol, (quote, doubt))
+        suspects = self._suspects[symbol]
+        if any(confirms(quote, other) for other, _ in suspects):
+            # Two sources against it: what was believed was wrong, or is over.
+            suspects.clear()
+            del self._references[symbol]
+            return None
+        suspects.append((quote, doubt))
         return f"{doubt.doubt.value}: {quote.price:f} after {doubt.against:f} {quote.currency}"
 
-    def verdict(self, symbol: str) -> Quote | None:
-        """Return what to show when nobody had a better price: the old one, or the new marked."""
-        if symbol not in self.suspects:
-            return None
-        quote, doubt = self.suspects[symbol]
-        shown = stale(self._references[symbol]) if doubt.rejected else quote
-        return replace(shown, doubt=doubt)
+    def verdict(self, symbol: str, found: Quote | None) -> Quote | None:
+        """Return what to show beside what was found: what a source doubted here is told.
+
+        Where nobody had a better price it is the old one, or the new one marked.
+        """
+        reference = self._references.get(symbol)
+        if found is not None and reference is not None and _newer(reference, found):
+            found = stale(reference)
+        if not self._suspects[symbol]:
+            return found
+        quote, doubt = self._suspects[symbol][0]
+        if not doubt.rejected and (found is None or found.as_of.date() < quote.as_of.date()):
+            # An answer of an earlier day knows nothing of a split since.
+            return replace(quote, doubt=doubt)
+        shown = stale(self._references[symbol]) if found is None else found
+        against = replace(
+            doubt,
+            rejected=True,
+            against=shown.price,
+            against_source=shown.source,
+            against_as_of=shown.as_of,
+        )
+        return replace(shown, doubt=against)
+
+
+def confirms(quote: Quote, other: Quote) -> bool:
+    """Tell whether two sources say the same."""
+    return (
+        quote.source != other.source
+        and quote.currency == other.currency
+        and agree(quote.price, other.price)
+    )
+
+
+def _newer(known: Quote, found: Quote) -> bool:
+    """Tell whether a price is the newer one though another one came after it.
+
+    A source that lags must not turn prices back; for a day at most, should a time be wrong.
+    """
+    return (
+        found.as_of < min(known.as_of, known.received_at)
+        and known.price != found.price
+        and known.currency == found.currency
+        and QuoteQuality.SIMULATED not in {known.quality, found.quality}
+        and found.received_at - known.received_at < timedelta(days=1)
+    )
+
+
+def _lasts(quote: Quote, *, shown: Quote, known: Quote | None) -> bool:
+    """Tell whether a quote may be kept as believed: shown as it came, and not made up over real."""
+    if shown.price != quote.price or (shown.doubt is not None and not shown.doubt.rejected):
+        return False
+    made_up = quote.quality is QuoteQuality.SIMULATED
+    return not made_up or known is None or known.quality is QuoteQuality.SIMULATED
 
 
 class Quoting:
-    """Loads quotes; keeps the last believed one of each symbol to judge the next by."""
+    """Loads quotes; keeps the last believed one of each symbol to judge the next by.
+
+    ``learn`` takes what is believed, for the lasting ``memory`` that is asked after a restart.
+    """
 
     def __init__(
         self,
@@ -71,14 +124,17 @@ class Quoting:
         clock: Clock,
         deadline: timedelta,
         memory: LastKnown | None,
+        learn: Callable[[list[Quote]], None],
         cross_check: bool = False,
     ) -> None:
         self._lines = lines
         self._clock = clock
         self._seconds = deadline.total_seconds()
         self._memory = memory
+        self._learn = learn
         self._cross_check = cross_check
-        self._believed: OrderedDict[str, Quote] = OrderedDict()
+        # Null for what was forgotten: nor does the lasting memory know better.
+        self._believed: OrderedDict[str, Quote | None] = OrderedDict()
         self._attempts: OrderedDict[str, tuple[Attempt, ...]] = OrderedDict()
 
     def attempts(self, symbol: str) -> tuple[Attempt, ...]:
@@ -88,7 +144,7 @@ class Quoting:
     def forget(self, symbols: Collection[str]) -> None:
         """Forget what was believed, so that the next price is judged by nothing."""
         for symbol in symbols:
-            self._believed.pop(symbol, None)
+            _keep(self._believed, symbol, None)
 
     def outdated(self, quote: Quote) -> Quote:
         """Mark a quote as stale, with the attempts that brought nothing newer."""
@@ -96,7 +152,8 @@ class Quoting:
 
     async def load(self, symbols: Collection[str]) -> Answers[str, Quote]:
         """Ask the providers; what none could give in a believable form is judged at the end."""
-        judge = Judge(await self._references(symbols))
+        references = await self._references(symbols)
+        judge = Judge(references)
         answers = await ask_chain(
             Question(kind="quotes", ask=_ask, venue_of=venue_code, reject=judge.reject),
             list(symbols),
@@ -104,8 +161,10 @@ class Quoting:
             clock=self._clock,
             seconds=self._seconds,
         )
+        believed = dict(answers.found)
         for symbol in symbols:
-            if symbol not in answers.found and (shown := judge.verdict(symbol)) is not None:
+            shown = judge.verdict(symbol, answers.found.get(symbol))
+            if shown is not None:
                 answers.found[symbol] = shown
                 answers.failed.discard(symbol)
         if self._cross_check:
@@ -114,16 +173,22 @@ class Quoting:
             _keep(self._attempts, symbol, tuple(attempts))
             if symbol in answers.found:
                 answers.found[symbol] = replace(answers.found[symbol], attempts=tuple(attempts))
-        for symbol, quote in answers.found.items():
-            if quote.doubt is None:
-                _keep(self._believed, symbol, quote)
-            answers.found[symbol] = _aged(quote)
+        lasting = [
+            quote
+            for symbol, quote in believed.items()
+            if _lasts(quote, shown=answers.found[symbol], known=references.get(symbol))
+        ]
+        for quote in lasting:
+            _keep(self._believed, quote.symbol, quote)
+        self._learn(lasting)
+        answers.found = {symbol: _aged(quote) for symbol, quote in answers.found.items()}
         return answers
 
     async def _references(self, symbols: Collection[str]) -> dict[str, Quote]:
         """Return the last believed quotes; after a restart they come from the lasting memory."""
-        known = {symbol: self._believed[symbol] for symbol in symbols if symbol in self._believed}
-        missing = [symbol for symbol in symbols if symbol not in known]
+        believed = {symbol: self._believed.get(symbol) for symbol in symbols}
+        known = {symbol: quote for symbol, quote in believed.items() if quote is not None}
+        missing = [symbol for symbol in symbols if symbol not in self._believed]
         if missing and self._memory is not None and any(line.remote for line in self._lines):
             known |= await self._memory.quotes(missing)
         return known
@@ -144,6 +209,7 @@ class Quoting:
                 lines=self._lines[place + 1 :],
                 clock=self._clock,
                 seconds=self._seconds,
+                last_seconds=self._seconds,
             )
             for symbol in mine:
                 answers.attempts[symbol] += others.attempts.get(symbol, [])

@@ -14,9 +14,6 @@ DIVISION = Context(prec=28)
 LARGEST_MOVE = Decimal(3)
 """Up to threefold, or down to a third, is a market's own business."""
 
-SPLIT_MOVE = Decimal("1.4")
-"""From here on a price at the ratio of a usual split may be one."""
-
 NEAR = Decimal("0.06")
 """How far from a ratio, as a part of it, a price may be and still be taken for it."""
 
@@ -24,18 +21,17 @@ AGREEMENT = Decimal("0.05")
 """How far two sources may be apart, as a part of the price, and still confirm each other."""
 
 HUNDREDFOLD = (Decimal(100), Decimal(1000))
-SPLITS = tuple(Decimal(ratio) for ratio in ("1.5", "2", "3", "4", "5", "6", "7", "8", "10"))
-MORE_SPLITS = tuple(Decimal(ratio) for ratio in ("12", "15", "20", "25", "30", "40", "50"))
+SPLITS = (Decimal("1.5"), *map(Decimal, (2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 20, 25, 30, 40, 50)))
 
 PATIENCE = {
-    Doubt.MINOR_UNIT: (timedelta(days=7), timedelta(days=14)),
+    Doubt.MINOR_UNIT: (timedelta(days=7), timedelta(days=90)),
     Doubt.SPLIT: (timedelta(0), timedelta(days=4)),
     Doubt.JUMP: (timedelta(days=1), timedelta(days=5)),
 }
 """How long the last believed price stands in for a doubted one, and how long the doubt is told.
 
 A market that really moved must win in the end, though no second source confirms it. A long weekend
-must not pass for confirmation.
+must not pass for confirmation, nor a month in which nobody looked for that of another unit.
 """
 
 
@@ -57,7 +53,7 @@ def _kind(ratio: Decimal) -> Doubt | None:
     # A day may move a price by a fifth beside the change of unit.
     if any(_near(ratio, usual, within=Decimal("0.2")) for usual in HUNDREDFOLD):
         return Doubt.MINOR_UNIT
-    if ratio >= SPLIT_MOVE and any(_near(ratio, usual) for usual in SPLITS + MORE_SPLITS):
+    if any(_near(ratio, usual) for usual in SPLITS):
         return Doubt.SPLIT
     return Doubt.JUMP if ratio > LARGEST_MOVE else None
 
@@ -76,7 +72,8 @@ def doubt_of(quote: Quote, reference: Quote | None) -> PriceDoubt | None:
     kind = _kind(ratio_of(quote.price, reference.price))
     if kind is None:
         return None
-    waited = quote.received_at - reference.received_at
+    # A clock that was put back must not make a reference wait for less than nothing.
+    waited = max(quote.received_at - reference.received_at, timedelta(0))
     rejected_for, told_for = PATIENCE[kind]
     if waited >= told_for:
         return None

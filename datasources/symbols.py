@@ -100,6 +100,15 @@ PAIR = re.compile(r"([A-Z]{3})([A-Z]{3})=X")
 COIN = re.compile(r"([A-Z0-9]{2,10})-(USD|EUR|GBP|JPY|BTC)")
 
 
+def class_of(symbol: str) -> str | None:
+    """Name what trades on no exchange of its own: a currency pair, a coin, an index."""
+    if PAIR.fullmatch(symbol):
+        return "pair"
+    if COIN.fullmatch(symbol):
+        return "coin"
+    return "index" if symbol.startswith("^") else None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dialect:
     """How a vendor writes symbols.

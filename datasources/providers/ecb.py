@@ -44,7 +44,7 @@ VALIDATORS = {"etag": "If-None-Match", "last-modified": "If-Modified-Since"}
 class Ecb:
     """Serves the rates of a history file; past its end its last day stands, and says so."""
 
-    name = "file"
+    name = "ecb_file"
     batch: ClassVar[dict[str, int]] = {}
 
     def __init__(self, path: Path = PACKAGED) -> None:

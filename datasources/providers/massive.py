@@ -6,6 +6,7 @@ that quotes are refused and the next provider is asked for them.
 
 import re
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from datetime import date, timedelta
 from functools import partial
 from typing import ClassVar, TypeVar
@@ -45,8 +46,10 @@ TICKERS = "/v3/reference/tickers"
 
 def check(answer: Answer) -> None:
     """Raise what an answer's status means; two more may mend, as the vendor's own client has it."""
-    if answer.status in {413, 499}:
-        raise UnavailableError(f"failed inside (HTTP {answer.status})")
+    # A page is from the edge, and says nothing of the key or the plan.
+    turned_away = answer.status in {401, 403} and answer.text().lstrip().startswith("<")
+    if turned_away or answer.status in {413, 499}:
+        raise UnavailableError(f"turned away at the edge (HTTP {answer.status})")
     check_status(answer)
 
 
@@ -63,6 +66,8 @@ _PREFERRED = re.compile(r"([A-Z]+)-P([A-Z]?)")
 _THEIR_PREFERRED = re.compile(r"([A-Z]+)p([A-Z]?)")
 _PAIR = re.compile(r"C:([A-Z]{3})([A-Z]{3})")
 _COIN = re.compile(r"X:([A-Z0-9]{2,10})(USD|EUR|GBP|JPY|BTC)")
+_AMERICAN_ISIN = re.compile(r"US([A-Z0-9]{9})[0-9]")
+"""With the CUSIP inside, which is what the vendor knows."""
 _SHARE = re.compile(r"[A-Z0-9]+(\.[A-Z]+)?")
 
 
@@ -93,7 +98,9 @@ DIALECT = Tickers(pair="C:{}{}", coin="X:{}{}")
 class Massive(Remote):
     """Serves quotes, profiles, bars, actions and the search for American instruments."""
 
+    dialect: ClassVar[Dialect] = DIALECT
     vendor = VENDOR
+    dialect = DIALECT
     batch: ClassVar[Mapping[str, int]] = {"quotes": 250, "profiles": 1, "find": 1}
 
     async def quotes(self, symbols: Collection[str]) -> dict[str, Quote]:
@@ -176,8 +183,14 @@ class Massive(Remote):
         )
 
     async def search(self, text: str, *, limit: int) -> list[InstrumentMatch]:
-        """Return instruments by ticker and name; the vendor sorts by ticker, we by how they fit."""
+        """Return instruments by ticker, name or American ISIN.
+
+        The vendor sorts by ticker; here it counts how they fit.
+        """
         wanted = text.strip().upper()
+        if isin := _AMERICAN_ISIN.fullmatch(wanted):
+            matches = await self.upstream.get(TICKERS, {"cusip": isin[1]}, read=self._matches)
+            return [replace(match, isin=wanted) for match in matches.values()][:limit]
         matches, more = await self.upstream.get(
             TICKERS,
             {"search": text.strip(), "active": "true", "limit": "1000"},

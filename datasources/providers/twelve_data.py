@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from typing import ClassVar
 from zoneinfo import ZoneInfo
 
-from datasources.errors import BadPayloadError
+from datasources.errors import BadPayloadError, UnavailableError
 from datasources.http import Answer, Remote, Vendor, check_status, next_minute
 from datasources.pacing import Limit
 from datasources.providers._twelve_data import (
@@ -42,6 +42,8 @@ def check(answer: Answer) -> None:
     try:
         body = answer.json(dict)
     except BadPayloadError:
+        if answer.status in {401, 403}:  # a page from the edge, which knows neither key nor plan
+            raise UnavailableError(f"turned away at the edge (HTTP {answer.status})") from None
         body = {}
     if body.get("status") != "error":
         check_status(answer)
@@ -97,7 +99,9 @@ DIALECT = Listings(suffixes=EXCHANGES, separator=":", pair="{}/{}", coin="{}/{}"
 class TwelveData(Remote):
     """Serves quotes, bars and the search."""
 
+    dialect: ClassVar[Dialect] = DIALECT
     vendor = VENDOR
+    dialect = DIALECT
     # Half a minute's credits: more would never fit into the share that background work may use.
     batch: ClassVar[Mapping[str, int]] = {"quotes": 4, "find": 1}
 

@@ -67,6 +67,7 @@ def _whatever(_: Answer) -> None:
 class Yahoo(Remote):
     """Serves quotes, profiles, days, splits, dividends and symbols of all exchanges."""
 
+    dialect: ClassVar[Dialect] = DIALECT
     vendor = Vendor(
         name=SOURCE,
         url="https://query1.finance.yahoo.com",

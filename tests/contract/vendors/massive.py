@@ -116,5 +116,9 @@ STAND_IN = StandIn(
             reply("<html>504 Gateway Time-out</html>", status=504, content_type="text/html"),
             UnavailableError,
         ),
+        "a page from the edge": (
+            reply("<html>Access denied</html>", status=403, content_type="text/html"),
+            UnavailableError,
+        ),
     },
 )

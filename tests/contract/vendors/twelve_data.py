@@ -171,5 +171,9 @@ STAND_IN = StandIn(
             InvalidRequestError,
         ),
         "a failure inside": (reply(error(500, "Internal server error.")), UnavailableError),
+        "a page from the edge": (
+            reply("<html>Access denied</html>", status=403, content_type="text/html"),
+            UnavailableError,
+        ),
     },
 )

@@ -295,6 +295,13 @@ async def test_a_next_page_without_an_address_is_a_bad_payload():
             await one.bars("AAPL", first=date(2026, 11, 2), last=date(2026, 11, 19))
 
 
+@pytest.mark.parametrize("results", ['{"t":1}', "[null]", '[{"c":1,"t":1794978000}]'])
+async def test_results_in_another_form_or_unit_of_time_are_a_bad_payload(results):
+    async with connected(reply(f'{{"results":{results},"status":"OK"}}')) as (one, _):
+        with pytest.raises(BadPayloadError):
+            await one.bars("AAPL", first=date(2026, 11, 2), last=date(2026, 11, 19))
+
+
 async def test_a_window_that_the_plan_refuses_says_nothing_about_other_windows():
     async with connected(reply(REFUSED, status=403)) as (one, _):
         with pytest.raises(InvalidRequestError, match="these days"):
@@ -475,6 +482,13 @@ async def test_a_ticker_beyond_the_first_page_of_a_search_is_asked_for_by_itself
         found = await one.search("T", limit=5)
     assert [match.symbol for match in found] == ["T", "AAPB"]
     assert server.requests[1].query == {"ticker": "T"}
+
+
+async def test_an_american_isin_is_searched_by_the_cusip_inside_it():
+    async with connected(reply(f'{{"results":[{APPLE}]}}')) as (one, server):
+        (match,) = await one.search("US0378331005", limit=5)
+    assert (match.symbol, match.isin) == ("AAPL", "US0378331005")
+    assert server.requests[0].query == {"cusip": "037833100"}
 
 
 async def test_an_instrument_is_found_under_exactly_its_symbol():
