@@ -56,7 +56,7 @@ class Vendors:
             return reply({"bestMatches": [match]})
         if request.query["function"] != "GLOBAL_QUOTE" or request.query["symbol"] != "AAPL":
             return reply({"Global Quote": {}} if "symbol" in request.query else {})
-        day = self.clock.now.date() - timedelta(days=1)
+        day = self.clock.now.date()
         return reply(
             {"Global Quote": {"01. symbol": "AAPL", "05. price": "212.0000", "07. latest trading day": f"{day}"}}
         )  # fmt: skip
