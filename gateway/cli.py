@@ -253,6 +253,46 @@ async def export(portfolio: str, user: str, written: str) -> None:
     click.echo(as_csv(drafts) if written == "csv" else as_json(drafts), nl=False)
 
 
+@main.command("load-bars")
+@click.argument(
+    "files",
+    nargs=-1,
+    required=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+)
+@click.option("--source", default="loaded", show_default=True, help="Where the prices are from.")
+@click.option("--currency", default="USD", show_default=True, help="What they are in.")
+@click.option(
+    "--adjusted/--raw",
+    default=None,
+    help="Whether splits are applied to them; told by the form of a file if left out.",
+)
+@asynchronous
+async def load_bars(
+    files: tuple[Path, ...], source: str, currency: str, adjusted: bool | None
+) -> None:
+    """Load price files into the stored history, all or nothing; loading again changes nothing."""
+    from datasources.errors import BadPayloadError
+    from gateway.resources import utc_now
+    from models.database import Database
+    from services.bar_files import Loading
+    from services.bar_files import load_bars as load
+
+    database = Database(settings_or_exit().database_url)
+    how = Loading(source=source, currency=currency, adjusted=adjusted)
+    try:
+        await migrated_or_exit(database)
+        report = await load(database, files, how=how, now=utc_now())
+    except BadPayloadError as error:
+        raise click.ClickException(str(error)) from error
+    finally:
+        await database.close()
+    click.echo(
+        f"{report.symbols} symbols: {report.added} bars added, {report.changed} changed, "
+        f"{report.unchanged} known."
+    )
+
+
 @main.command()
 @click.option("--rebuild", is_flag=True, help="Rebuild what differs from the ledger.")
 @asynchronous

@@ -20,6 +20,7 @@ from models.market import KINDS
 from resolvers.context import Services
 from services.last_known import StoredMarket
 from services.passwords import Passwords
+from services.stored_bars import StoredHistory
 from services.tokens import Tokens
 
 SOURCES = {"price_files_currency", "simulation_seed", "provider_urls", "cross_check"}
@@ -63,6 +64,7 @@ async def open_services(settings: Settings, *, clock: Clock = utc_now) -> AsyncI
             cache=Cache(clock=clock, server=server, sources=sources_of(settings)),
             clock=clock,
             last_known=StoredMarket(database),
+            history=StoredHistory(database),
             deadline=settings.provider_deadline,
             cross_check=settings.cross_check,
         )
