@@ -111,7 +111,9 @@ class Feed:
         while True:
             await self._sleep(self._interval.total_seconds())
             try:
-                quotes = await self._market.quotes(self.symbols, max_age=self._interval)
+                # What vendors allow is too little to ask every second: their prices live longer.
+                max_age = None if self._market.has_vendors else self._interval
+                quotes = await self._market.quotes(self.symbols, max_age=max_age)
             except Exception:
                 log.exception("feed_poll_failed")
                 continue

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import ClassVar, TypeVar
 from urllib.parse import urlsplit
 
@@ -61,6 +62,7 @@ class Answer:
     headers: Mapping[str, str]
     body: bytes = field(repr=False)
     received_at: datetime
+    cookies: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def text(self) -> str:
         """Return the body as text, whatever is not UTF-8 replaced."""
@@ -131,8 +133,9 @@ class Vendor:
     """What is fixed about one vendor's service.
 
     The key goes into ``key_header`` (after ``key_prefix``) or, where a vendor takes it nowhere
-    else, into ``key_parameter``. ``check`` raises for answers that are errors, whatever their
-    status; ``calls_left`` reads how many calls are left until when from an answer, if it tells.
+    else, into ``key_parameter``. ``hosts`` are further addresses by names of ours; with another
+    ``url`` than the vendor's own they are all there. ``check`` raises for answers that are errors,
+    whatever their status; ``calls_left`` reads how many calls are left until when, if it tells.
     """
 
     name: str
@@ -144,6 +147,19 @@ class Vendor:
     check: Callable[[Answer], None] = check_status
     calls_left: Callable[[Answer], tuple[int, datetime] | None] = no_headers
     headers: Mapping[str, str] = field(default_factory=dict)
+    hosts: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Question:
+    """One exchange to be had: a form makes it a POST."""
+
+    path: str
+    parameters: Mapping[str, str] | None = field(default=None, repr=False)
+    form: Mapping[str, str | list[str]] | None = field(default=None, repr=False)
+    headers: Mapping[str, str] | None = field(default=None, repr=False)
+    host: str | None = None
+    cost: int = 1
 
 
 class Upstream:
@@ -166,6 +182,7 @@ class Upstream:
         self._clock = clock
         self._key = key or SecretStr("")
         self._url = (url or vendor.url).rstrip("/")
+        self._hosts = {name: url or address for name, address in vendor.hosts.items()}
         self._sleep = sleep
         self.calls = 0
 
@@ -177,33 +194,49 @@ class Upstream:
         read: Callable[[Answer], T],
         cost: int = 1,
         headers: Mapping[str, str] | None = None,
+        host: str | None = None,
     ) -> T:
         """Ask for ``path`` (or a whole address) and return what ``read`` makes of the answer.
 
         ``read`` raises BadPayloadError, or whatever else the body tells. Failures that a second
         try may mend are tried once more. Raises ProviderError, never with the key in it.
         """
+        question = _Question(
+            path=path, parameters=parameters, headers=headers, host=host, cost=cost
+        )
+        return await self._try_twice(question, read)
+
+    async def post(
+        self,
+        path: str,
+        form: Mapping[str, str | list[str]],
+        *,
+        read: Callable[[Answer], T],
+        headers: Mapping[str, str] | None = None,
+        host: str | None = None,
+    ) -> T:
+        """Send a form, as a browser would, and return what ``read`` makes of the answer.
+
+        Only for what may be sent twice: it is repeated like any question.
+        """
+        return await self._try_twice(
+            _Question(path=path, form=form, headers=headers, host=host), read
+        )
+
+    async def _try_twice(self, question: _Question, read: Callable[[Answer], T]) -> T:
         try:
-            return await self._ask(path, parameters, read=read, cost=cost, headers=headers)
+            return await self._ask(question, read)
         except ProviderError as error:
             if not error.retryable:
                 raise
         await self._sleep(random.uniform(*RETRY_AFTER))  # noqa: S311  # no secret hangs on it
-        return await self._ask(path, parameters, read=read, cost=cost, headers=headers)
+        return await self._ask(question, read)
 
-    async def _ask(
-        self,
-        path: str,
-        parameters: Mapping[str, str] | None,
-        *,
-        read: Callable[[Answer], T],
-        cost: int,
-        headers: Mapping[str, str] | None,
-    ) -> T:
-        await self.budget.take(cost, patience=PATIENCE)
+    async def _ask(self, question: _Question, read: Callable[[Answer], T]) -> T:
+        await self.budget.take(question.cost, patience=PATIENCE)
         self.calls += 1
         try:
-            answer = await self._send(path, parameters, headers)
+            answer = await self._send(question)
             left = self.vendor.calls_left(answer)
             if left is not None and left[0] <= 0:
                 await self.budget.close(left[1])
@@ -218,21 +251,30 @@ class Upstream:
         except (ValueError, TypeError, KeyError, IndexError, AttributeError, ArithmeticError) as e:
             raise BadPayloadError(f"not in the documented form ({type(e).__name__})") from None
 
-    async def _send(
-        self, path: str, parameters: Mapping[str, str] | None, headers: Mapping[str, str] | None
-    ) -> Answer:
+    def address(self, path: str, host: str | None = None) -> str:
+        """Return the whole address of a path, which may be one already."""
+        if urlsplit(path).scheme:
+            return path
+        return f"{self._url if host is None else self._hosts[host].rstrip('/')}{path}"
+
+    async def _send(self, question: _Question) -> Answer:
         vendor, key = self.vendor, self._key.get_secret_value()
-        sent = {"User-Agent": AGENT, **vendor.headers, **(headers or {})}
-        asked = dict(parameters or {})
+        sent = {"User-Agent": AGENT, **vendor.headers, **(question.headers or {})}
+        asked = dict(question.parameters or {})
         if key and vendor.key_header:
             sent[vendor.key_header] = f"{vendor.key_prefix}{key}"
         elif key and vendor.key_parameter:
             asked[vendor.key_parameter] = key
-        address = path if urlsplit(path).scheme else f"{self._url}{path}"
         try:
             async with (
                 asyncio.timeout(CALL_TIME.total_seconds()),
-                self._client.stream("GET", address, params=asked or None, headers=sent) as response,
+                self._client.stream(
+                    "GET" if question.form is None else "POST",
+                    self.address(question.path, question.host),
+                    params=asked or None,
+                    data=question.form,
+                    headers=sent,
+                ) as response,
             ):
                 body = bytearray()
                 async for chunk in response.aiter_bytes():
@@ -250,6 +292,7 @@ class Upstream:
             headers={name.lower(): value for name, value in response.headers.items()},
             body=bytes(body),
             received_at=self._clock(),
+            cookies=_cookies(response.headers.get_list("set-cookie")),
         )
 
     def _redact(self, words: str) -> str:
@@ -260,9 +303,18 @@ class Upstream:
         return f"Upstream({self.vendor.name})"
 
 
+def _cookies(lines: list[str]) -> dict[str, str]:
+    pairs = (line.partition(";")[0].partition("=") for line in lines)
+    return {name.strip(): value.strip() for name, sign, value in pairs if sign and name.strip()}
+
+
 def open_client() -> Client:
-    """Open the client that all vendors share: no redirects, so that a key goes to nobody else."""
+    """Open the client that all vendors share: no redirects, so that a key goes to nobody else.
+
+    Nor does it keep cookies: whoever needs some sends them along.
+    """
     return httpx.AsyncClient(
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
         timeout=httpx.Timeout(CALL_TIME.total_seconds(), connect=3.0),
         follow_redirects=False,
         limits=httpx.Limits(max_connections=100, max_keepalive_connections=20),

@@ -18,6 +18,9 @@ from datasources.hours import ALWAYS, CURRENCIES, HOURS, INDICES, Hours
 from datasources.symbols import COIN, PAIR, venue_of
 
 DAY = timedelta(days=1)
+SETTLING = timedelta(hours=4)
+"""How long after a close vendors still mend the bar of the day."""
+
 MARGIN = 31 * DAY
 """How far a year's table reaches into its neighbours: no market is closed for longer."""
 
@@ -164,6 +167,11 @@ def last_close(symbol: str, now: datetime) -> datetime:
         return now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     year = _year(market, now.year)
     return year.day_closes[bisect_right(year.day_closes, now) - 1]
+
+
+def last_finished_day(symbol: str, now: datetime) -> date:
+    """Return the last day whose bar is final."""
+    return local_day(symbol, last_close(symbol, now - SETTLING) - timedelta(seconds=1))
 
 
 def trading_days(symbol: str, first: date, last: date) -> list[date]:

@@ -37,7 +37,7 @@ VENDORS = ("finnhub", "massive", "twelve_data", "alpha_vantage", "yahoo")
 PriceProvider = Literal[
     "files", "simulated", "finnhub", "massive", "twelve_data", "alpha_vantage", "yahoo"
 ]
-RateProvider = Literal["ecb", "frankfurter", "file"]
+RateProvider = Literal["ecb", "frankfurter", "alpha_vantage", "ecb_file"]
 REMOTE = {*VENDORS, "ecb", "frankfurter"}
 WINDOWS = {
     "second": timedelta(seconds=1),
@@ -99,7 +99,7 @@ class Settings(BaseModel):
     rate_providers: Annotated[
         tuple[RateProvider, ...],
         Field(description="Providers of exchange rates in the order they are asked."),
-    ] = ("file",)
+    ] = ("ecb_file",)
     finnhub_key: Annotated[SecretStr, Field(description="Key of Finnhub.")] = SecretStr("")
     massive_key: Annotated[SecretStr, Field(description="Key of Massive.")] = SecretStr("")
     twelve_data_key: Annotated[SecretStr, Field(description="Key of Twelve Data.")] = SecretStr("")

@@ -12,15 +12,27 @@ from datasources.market import Chains
 from datasources.pacing import Budget, Limit, Server
 from datasources.protocols import Clock
 from datasources.providers.alpha_vantage import AlphaVantage
-from datasources.providers.ecb import PACKAGED, Ecb
+from datasources.providers.ecb import PACKAGED, Ecb, EcbOnline
 from datasources.providers.files import Files
 from datasources.providers.finnhub import Finnhub
+from datasources.providers.frankfurter import Frankfurter
+from datasources.providers.massive import Massive
 from datasources.providers.simulated import Simulated
+from datasources.providers.twelve_data import TwelveData
+from datasources.providers.yahoo import Yahoo
 from datasources.symbols import Names
 from gateway.settings import Settings
 from models.market import KINDS
 
-REMOTE: dict[str, type[Remote]] = {"finnhub": Finnhub, "alpha_vantage": AlphaVantage}
+REMOTE: dict[str, type[Remote]] = {
+    "finnhub": Finnhub,
+    "massive": Massive,
+    "twelve_data": TwelveData,
+    "alpha_vantage": AlphaVantage,
+    "yahoo": Yahoo,
+    "ecb": EcbOnline,
+    "frankfurter": Frankfurter,
+}
 """Providers that ask a vendor's service, by the name that settings use."""
 
 
@@ -74,7 +86,7 @@ class Sources:
                 if settings.price_files
                 else None
             ),
-            "file": lambda: Ecb(settings.rate_file or PACKAGED),
+            "ecb_file": lambda: Ecb(settings.rate_file or PACKAGED),
         }
         if name in local:
             return local[name]()

@@ -2,10 +2,10 @@
 
 from bisect import bisect_right
 from collections.abc import Collection
-from datetime import date, timedelta
-from decimal import Context, Decimal
+from datetime import date
 from typing import Any
 
+from datasources.rates import CARRY, cross, days_back
 from models.base import Base
 from models.database import CHUNK, Database, upsert
 from models.last_known import (
@@ -28,11 +28,6 @@ from models.market import (
     Rate,
     RateQuestion,
 )
-
-CARRY_DAYS = 7
-"""How many days back a stored rate still stands for a day that has none."""
-
-DIVISION = Context(prec=28)
 
 
 class StoredMarket:
@@ -82,15 +77,23 @@ class StoredMarket:
         if not questions:
             return {}
         currencies = {q.base for q in questions} | {q.target for q in questions}
-        first = min(q.day for q in questions) - timedelta(days=CARRY_DAYS)
+        first = min(q.day for q in questions) - CARRY
         last = max(q.day for q in questions)
         legs: dict[tuple[str, date], EuroRate] = {}
         async with self._database.reading() as session:
             rows = await session.scalars(rates_between(sorted(currencies), first, last))
             for row in rows:
                 legs[row.currency, row.day] = EuroRate(**row.model_dump())
-        found = {question: _cross(question, legs) for question in questions}
-        return {question: rate for question, rate in found.items() if rate is not None}
+        found: dict[RateQuestion, Rate] = {}
+        for question in questions:
+            rate = cross(
+                question,
+                days=days_back(question.day),
+                look=lambda currency, day: legs.get((currency, day)),
+            )
+            if rate is not None:
+                found[question] = rate
+        return found
 
     async def remember(
         self,
@@ -122,25 +125,3 @@ def _row(table: type[Base], value: object) -> dict[str, Any]:
 
 def _day(bar: Bar) -> date:
     return bar.day
-
-
-def _cross(question: RateQuestion, legs: dict[tuple[str, date], EuroRate]) -> Rate | None:
-    for back in range(CARRY_DAYS + 1):
-        day = question.day - timedelta(days=back)
-        sides = [
-            EuroRate(currency="EUR", day=day, value=Decimal(1), source="EUR")
-            if currency == "EUR"
-            else legs.get((currency, day))
-            for currency in (question.base, question.target)
-        ]
-        base, target = sides
-        if base is not None and target is not None:
-            source = target.source if question.base == "EUR" else base.source
-            return Rate(
-                base=question.base,
-                target=question.target,
-                value=DIVISION.divide(target.value, base.value),
-                day=day,
-                source=source,
-            )
-    return None

@@ -25,6 +25,8 @@ class Request:
     path: str
     query: dict[str, str]
     headers: dict[str, str]
+    method: str = "GET"
+    form: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,17 +90,20 @@ class FakeVendor:
         self._tasks.add(task)
         try:
             while line := await reader.readline():
-                address = urlsplit(line.split()[1].decode())
-                headers = {}
+                method, target, _ = line.decode().split()
+                address = urlsplit(target)
+                headers, form = {}, b""
                 while (header := await reader.readline()).strip():
                     name, _, value = header.decode().partition(":")
                     headers[name.lower()] = value.strip()
                 if length := int(headers.get("content-length", "0")):
-                    await reader.readexactly(length)
+                    form = await reader.readexactly(length)
                 request = Request(
                     address.path,
                     dict(parse_qsl(address.query, keep_blank_values=True)),
                     headers,
+                    method,
+                    tuple(parse_qsl(form.decode(errors="replace"))),
                 )
                 self.requests.append(request)
                 if not await self._send(self._reply(request), writer):

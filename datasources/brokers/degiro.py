@@ -106,7 +106,8 @@ def find(form: Format, records: Iterable[Record]) -> Found:
             continue
         whole: list[Record] = []
         for record in table.rows:
-            if whole and len(record.cells) > note and not record.cells[0].strip():
+            cut_off = note >= min(len(one.cells) for one in (record, *whole[-1:]))
+            if whole and not cut_off and not record.cells[0].strip():
                 whole[-1].cells[note] += f" {record.cells[note]}".rstrip()
             else:
                 whole.append(record)

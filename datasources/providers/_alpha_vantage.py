@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import Any
 
 from datasources.errors import BadPayloadError
 from datasources.http import Answer, price, word
-from datasources.providers.ecb import CARRY, DIVISION
+from datasources.sessions import last_close
 from datasources.symbols import Names, major_unit, suffix_of, venue_of
 from models.market import (
     AssetClass,
@@ -23,17 +23,16 @@ from models.market import (
     SplitEvent,
 )
 
-NAME = "Alpha Vantage"
+NAME = "alpha_vantage"
 ERROR = "Error Message"
 ONE = Decimal(1)
 SHOWN = Decimal("0.0001")
 """The last place of a split's factor."""
 
-CLOSE = time(21, tzinfo=UTC)
-"""When a day's price counts as made: by now every venue served has closed, New York the last."""
+CARRY = timedelta(days=7)
+"""How long a rate stands for days without one; a longer gap is a suspension."""
 
-SETTLED = timedelta(hours=1)
-"""How long after that a day's row is left to come to rest."""
+DIVISION = Context(prec=28, rounding=ROUND_HALF_EVEN)
 
 PRICED_IN = {"L": "GBX"}
 """What prices of a venue are in, where that is no major unit; no answer but a search says so."""
@@ -58,7 +57,8 @@ def parse_quote(answer: Answer, *, symbol: str) -> Quote | None:
         symbol=symbol,
         price=last,
         currency=currency,
-        as_of=min(datetime.combine(day, CLOSE), answer.received_at),
+        # A day without a time: it is the close of that day, or now while it runs.
+        as_of=min(last_close(symbol, datetime.combine(day, time.max, UTC)), answer.received_at),
         received_at=answer.received_at,
         source=NAME,
         quality=QuoteQuality.DELAYED,
@@ -95,14 +95,13 @@ def parse_profile(answer: Answer, *, symbol: str) -> CompanyProfile | None:
 
 
 def parse_bars(answer: Answer, *, symbol: str, first: date, last: date) -> list[Bar]:
-    """Read days as they were traded; a day that may still run is left out."""
+    """Read days from first to last as they were traded."""
     currency, factor = unit_of(symbol)
     bars = []
     for text, row in _part(answer, "Time Series (Daily)").items():
         day, values = date.fromisoformat(text), _fields(row)
         close = _price(values["close"], factor)
-        is_over = answer.received_at >= datetime.combine(day, CLOSE) + SETTLED
-        if close is not None and is_over and first <= day <= last:
+        if close is not None and first <= day <= last:
             bars.append(
                 Bar(
                     symbol=symbol,

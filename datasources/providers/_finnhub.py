@@ -1,7 +1,7 @@
 """Reads Finnhub's answers: pure functions from payloads to values."""
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -19,11 +19,8 @@ from models.market import (
     SplitEvent,
 )
 
-NAME = "Finnhub"
+NAME = "finnhub"
 MILLION = 1_000_000
-
-LAST_CLOSE = time(22, tzinfo=UTC)
-"""By now every venue has closed on a day of this date: New York and Sao Paulo do so at 21:00."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +116,7 @@ def parse_profile(answer: Answer, *, symbol: str, listed: Listed) -> CompanyProf
 def parse_bars(
     answer: Answer, *, symbol: str, listed: Listed, first: date, last: date
 ) -> list[Bar]:
-    """Read daily candles, which splits have been applied to; a day that still runs is left out."""
+    """Read daily candles, which splits have been applied to, of the days from first to last."""
     found = answer.json(dict)
     if found["s"] == "no_data":
         return []
@@ -130,8 +127,7 @@ def parse_bars(
         # Each candle is dated midnight in UTC of the venue's day.
         day = seconds(moment).date()
         opened, high, low, close = (_price(value, listed) for value in values[:4])
-        is_over = answer.received_at >= datetime.combine(day, LAST_CLOSE)
-        if close is not None and is_over and first <= day <= last:
+        if close is not None and first <= day <= last:
             bars[day] = Bar(
                 symbol=symbol,
                 day=day,

@@ -25,6 +25,7 @@ from datasources.http import Answer, Remote, Upstream, Vendor, check_status
 from datasources.pacing import Limit
 from datasources.protocols import Clock
 from datasources.providers._alpha_vantage import (
+    CARRY,
     ERROR,
     NAME,
     PRICED_IN,
@@ -37,7 +38,7 @@ from datasources.providers._alpha_vantage import (
     parse_search,
     parse_splits,
 )
-from datasources.providers.ecb import CARRY
+from datasources.sessions import last_finished_day
 from datasources.symbols import Dialect, Names, suffix_of
 from models.market import (
     Actions,
@@ -187,9 +188,13 @@ class AlphaVantage(Remote):
     async def bars(self, symbol: str, *, first: date, last: date) -> list[Bar]:
         """Return the trading days from first to last, both included, in order.
 
-        Raises InvalidRequestError for days that the plan does not reach back to: NotEntitledError
-        would say that it has no bars at all.
+        The row of a day whose session is not surely over is no close and left out. Raises
+        InvalidRequestError for days that the plan does not reach back to: NotEntitledError would
+        say that it has no bars at all.
         """
+        last = min(last, last_finished_day(symbol, self._clock()))
+        if first > last:
+            return []
         read = partial(parse_bars, symbol=symbol, first=first, last=last)
         for text in self._names.outward([symbol]):
             whole = self._needs_all(first)

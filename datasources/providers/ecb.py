@@ -1,59 +1,55 @@
-"""Exchange rates from the European Central Bank's history file, units of a currency for one euro.
+"""Exchange rates from the European Central Bank: from a file, and as it publishes them.
 
-The file is kept as its own lines, two megabytes instead of two hundred thousand decimals: a
-look-up splits one line. https://www.ecb.europa.eu/stats/eurofxref/
+Both serve cross rates through the euro, both legs of the same day.
 """
 
 import asyncio
-import io
-import re
-import zipfile
-import zlib
-from bisect import bisect_right
 from collections.abc import Collection
-from datetime import date, timedelta
-from decimal import ROUND_HALF_EVEN, Context, Decimal
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import ClassVar
+from zoneinfo import ZoneInfo
 
-from datasources.errors import BadPayloadError
-from models.market import EuroRate, Rate, RateQuestion
+import structlog
+from holidays import financial_holidays
+
+from datasources.errors import BadPayloadError, ProviderError
+from datasources.eurofxref import Table, read_history, read_xml
+from datasources.http import Answer, Remote, Upstream, Vendor, check_status
+from datasources.pacing import Limit
+from datasources.protocols import Clock
+from datasources.rates import CARRY, cross
+from datasources.symbols import Names
+from models.market import Rate, RateQuestion
+
+log = structlog.get_logger(__name__)
 
 PACKAGED = Path(__file__).parent.parent / "data" / "ecb-eurofxref-hist.zip"
-CARRY = timedelta(days=7)
-"""How long a published rate stands for days without one; a longer gap is a suspension."""
 
-NUMBER = re.compile(r"[0-9]{1,15}(\.[0-9]{1,15})?")
-"""A rate as it is published; Decimal would also take NaN, Infinity and underscores."""
+FRANKFURT = ZoneInfo("Europe/Berlin")
+PUBLISHED_AT = time(16)
+CLOSING_DAYS = financial_holidays("XECB")
+"""The days other than weekends without rates."""
 
-DIVISION = Context(prec=28, rounding=ROUND_HALF_EVEN)
+AGAIN_AFTER = timedelta(minutes=15)
+"""How long to wait for a publication that is late, or that the caches in between still hide."""
 
-FIXED = {
-    "BGN": Decimal("1.95583"),
-    "CYP": Decimal("0.585274"),
-    "EEK": Decimal("15.6466"),
-    "HRK": Decimal("7.53450"),
-    "LTL": Decimal("3.45280"),
-    "LVL": Decimal("0.702804"),
-    "MTL": Decimal("0.429300"),
-    "SIT": Decimal("239.640"),
-    "SKK": Decimal("30.1260"),
-}
-"""Currencies that joined the euro, at the rate fixed for ever, after their last published day."""
+HISTORY, QUARTER, DAY = "/eurofxref-hist.zip", "/eurofxref-hist-90d.xml", "/eurofxref-daily.xml"
+QUARTER_REACH = timedelta(days=80)
+"""How far back the 90-day file surely goes."""
+
+VALIDATORS = {"etag": "If-None-Match", "last-modified": "If-Modified-Since"}
 
 
 class Ecb:
-    """Serves cross rates through the euro, both legs of the same day."""
+    """Serves the rates of a history file; past its end its last day stands, and says so."""
 
-    name = "ECB"
+    name = "ecb_file"
     batch: ClassVar[dict[str, int]] = {}
 
     def __init__(self, path: Path = PACKAGED) -> None:
         self._path = path
-        self._days: list[date] = []
-        self._lines: list[str] = []
-        self._columns: dict[str, int] = {}
-        self._last_published: dict[str, date] = {}
+        self._table: Table | None = None
         self._loading = asyncio.Lock()
 
     async def rates(self, questions: Collection[RateQuestion]) -> dict[RateQuestion, Rate]:
@@ -62,90 +58,129 @@ class Ecb:
         Absent before the first day, within a suspension, and for unknown currencies.
         """
         async with self._loading:
-            if not self._days:
-                await asyncio.to_thread(self._read)
-        found = {question: self._rate(question) for question in questions}
-        return {question: rate for question, rate in found.items() if rate is not None}
+            if self._table is None:
+                self._table = await asyncio.to_thread(self._read)
+        return _answers(questions, self._table, latest=self._table.days[-1])
 
-    def _read(self) -> None:
+    def _read(self) -> Table:
         try:
             raw = self._path.read_bytes()
-            if self._path.suffix == ".zip":
-                with zipfile.ZipFile(io.BytesIO(raw)) as archive:
-                    (name,) = archive.namelist()
-                    raw = archive.read(name)
-            header, *lines = raw.decode("utf-8-sig").splitlines()
-            columns = [name.strip() for name in header.split(",")]
-            if columns[0] != "Date" or len(columns) < 2:
-                raise BadPayloadError(f"{self._path.name} is not an ECB file: no Date column.")
-            rows = sorted(
-                (date.fromisoformat(line.partition(",")[0].strip()), line)
-                for line in lines
-                if line.strip()
-            )
-        except (
-            OSError,
-            EOFError,
-            ValueError,
-            RuntimeError,
-            zipfile.BadZipFile,
-            zlib.error,
-        ) as error:
+        except OSError as error:
             raise BadPayloadError(f"{self._path.name} cannot be read: {error}") from error
-        if not rows:
-            raise BadPayloadError(f"{self._path.name} has no days.")
-        self._columns = {name: place for place, name in enumerate(columns) if place and name}
-        self._lines = [line for _, line in rows]
-        for currency in FIXED.keys() & self._columns.keys():
-            published = (day for day, line in reversed(rows) if self._cell(line, currency))
-            self._last_published[currency] = next(published, date.min)
-        self._days = [day for day, _ in rows]
+        return read_history(raw, name=self._path.name)
 
-    def _cell(self, line: str, currency: str) -> Decimal | None:
-        cells = line.split(",")
-        place = self._columns[currency]
-        text = cells[place].strip() if place < len(cells) else ""
-        if text in {"", "N/A"}:
-            return None
-        if not NUMBER.fullmatch(text):
-            raise BadPayloadError(f"{self._path.name}: {text[:40]!r} is not a rate.")
-        value = Decimal(text)
-        return value if value > 0 else None
 
-    def _leg(self, currency: str, *, day: date, line: str) -> Decimal | None:
-        if currency == "EUR":
-            return Decimal(1)
-        if currency not in self._columns:
-            return None
-        if currency in FIXED and day > self._last_published[currency]:
-            return FIXED[currency]
-        return self._cell(line, currency)
+def _answers(
+    questions: Collection[RateQuestion], table: Table, *, latest: date
+) -> dict[RateQuestion, Rate]:
+    found = {
+        question: cross(question, days=table.days_back(min(question.day, latest)), look=table.look)
+        for question in questions
+    }
+    return {question: rate for question, rate in found.items() if rate is not None}
 
-    def _rate(self, question: RateQuestion) -> Rate | None:
-        place = bisect_right(self._days, question.day) - 1
-        if place < 0:
-            return None
-        # Past the end of the file its last day stands, and the rate's day tells its age.
-        earliest = min(question.day, self._days[-1]) - CARRY
-        while place >= 0 and self._days[place] >= earliest:
-            day, line = self._days[place], self._lines[place]
-            base = self._leg(question.base, day=day, line=line)
-            target = self._leg(question.target, day=day, line=line)
-            if base is not None and target is not None:
-                return Rate(
-                    base=question.base,
-                    target=question.target,
-                    value=DIVISION.divide(target, base),
-                    day=day,
-                    source=self.name,
-                    legs=tuple(
-                        EuroRate(currency=currency, day=day, value=value, source=self.name)
-                        for currency, value in (
-                            (question.base, base),
-                            (question.target, target),
-                        )
-                        if currency != "EUR"
-                    ),
-                )
-            place -= 1
-        return None
+
+def is_working_day(day: date) -> bool:
+    """Tell whether rates are published on a day."""
+    return day.weekday() < 5 and day not in CLOSING_DAYS
+
+
+def last_publication(now: datetime) -> date:
+    """Return the newest day whose rates should be out."""
+    local = now.astimezone(FRANKFURT)
+    return _working_day(local.date() - timedelta(days=local.time() < PUBLISHED_AT))
+
+
+def _working_day(day: date) -> date:
+    """Return a day, or the last working day before it."""
+    while not is_working_day(day):
+        day -= timedelta(days=1)
+    return day
+
+
+def _check(answer: Answer) -> None:
+    if answer.status != 304:
+        check_status(answer)
+
+
+class EcbOnline(Remote):
+    """Serves the rates as published; asks at most once a publication, and while one is late.
+
+    Starts with the 90-day file, or with the whole history as soon as an older day is asked for.
+    What cannot be renewed stays for as long as a rate may stand for later days.
+    """
+
+    vendor = Vendor(
+        name="ecb",
+        url="https://www.ecb.europa.eu/stats/eurofxref",
+        # None is published: a start and a publication take three calls.
+        limits=(Limit(10, timedelta(minutes=1)),),
+        check=_check,
+    )
+
+    def __init__(self, upstream: Upstream, *, names: Names, clock: Clock) -> None:
+        super().__init__(upstream, names=names, clock=clock)
+        self._table: Table | None = None
+        self._whole = False
+        self._again_at: datetime | None = None
+        self._versions: dict[str, dict[str, str]] = {}
+        self._loading = asyncio.Lock()
+
+    async def rates(self, questions: Collection[RateQuestion]) -> dict[RateQuestion, Rate]:
+        """Return each rate of the last published day within a week on or before the day."""
+        if not questions:
+            return {}
+        now = self._clock()
+        async with self._loading:
+            table = await self._load(min(question.day for question in questions), now=now)
+            table = self._table = await self._renewed(table, now=now)
+        return _answers(questions, table, latest=now.date())
+
+    async def _load(self, first: date, *, now: datetime) -> Table:
+        """Return what is there already, with the days from ``first`` on."""
+        table = self._table
+        if table is not None and (self._whole or first - CARRY >= table.days[0]):
+            return table
+        recent = first >= now.date() - QUARTER_REACH + CARRY
+        path = QUARTER if table is None and recent else HISTORY
+        loaded = await self._fetch(path)
+        if loaded is None:
+            raise BadPayloadError(f"{path} is not sent although nothing of it is known")
+        self._table = loaded if table is None else loaded.with_newer(table)
+        return self._table
+
+    async def _renewed(self, table: Table, *, now: datetime) -> Table:
+        newest, expected = table.days[-1], last_publication(now)
+        if newest >= expected or (self._again_at is not None and now < self._again_at):
+            return table
+        if newest >= _working_day(expected - timedelta(days=1)):
+            path = DAY
+        else:
+            path = QUARTER if expected - newest <= QUARTER_REACH else HISTORY
+        self._again_at = now + AGAIN_AFTER
+        try:
+            found = await self._fetch(path)
+        except ProviderError as error:
+            if now.date() - newest > CARRY:
+                raise
+            log.warning("rates_not_renewed", provider=self.name, error=str(error))
+            return table
+        return table if found is None else table.with_newer(found)
+
+    async def _fetch(self, path: str) -> Table | None:
+        """Return what a file has; null if it is still the one that was read last."""
+        parse = read_history if path == HISTORY else read_xml
+
+        def read(answer: Answer) -> Table | None:
+            if answer.status == 304:
+                return None
+            table = parse(answer.body, name=path.lstrip("/"))
+            self._whole = self._whole or path == HISTORY
+            self._versions[path] = {
+                asked: answer.headers[told]
+                for told, asked in VALIDATORS.items()
+                if told in answer.headers
+            }
+            return table
+
+        return await self.upstream.get(path, read=read, headers=self._versions.get(path))

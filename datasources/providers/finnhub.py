@@ -40,6 +40,7 @@ from datasources.providers._finnhub import (
     parse_search,
     parse_splits,
 )
+from datasources.sessions import last_finished_day
 from datasources.symbols import VENUES, Dialect, Names, suffix_of, venue_of
 from models.market import Actions, Bar, CompanyProfile, InstrumentMatch, Quote
 
@@ -148,7 +149,13 @@ class Finnhub(Remote):
         return found
 
     async def bars(self, symbol: str, *, first: date, last: date) -> list[Bar]:
-        """Return the trading days from first to last, both included, in order."""
+        """Return the trading days from first to last, both included, in order.
+
+        The row of a day whose session is not surely over is no close and left out.
+        """
+        last = min(last, last_finished_day(symbol, self._clock()))
+        if first > last:
+            return []
         for text, _, listed in await self._served([symbol]):
             return await self.upstream.get(
                 "/stock/candle",

@@ -14,7 +14,8 @@ class StandIn:
     """One vendor in good health, and its own ways of failing.
 
     ``faults`` gives for each documented error form what is sent and what that must be taken for.
-    ``minor`` is a symbol that the vendor prices in a minor unit, such as pence.
+    ``minor`` is a symbol that the vendor prices in a minor unit, such as pence; ``opening`` is how
+    many requests it takes to open a session before the first answer.
     """
 
     vendor: Vendor
@@ -25,3 +26,4 @@ class StandIn:
     known: str = "AAPL"
     unknown: str = "ZZZZZ"
     minor: str | None = None
+    opening: int = 0

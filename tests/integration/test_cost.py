@@ -41,7 +41,7 @@ async def test_the_canonical_query_costs_eight_statements_and_one_call_a_kind(de
     assert {key: count for key, count in made.items() if count} == {
         ("simulated", "quotes"): 1,
         ("simulated", "profiles"): 1,
-        ("ECB", "rates"): 2,  # once for today and once for past days: each has its own cache
+        ("ecb_file", "rates"): 2,  # once for today and once for past days: each has its own cache
     }
 
 

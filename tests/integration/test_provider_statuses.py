@@ -9,7 +9,7 @@ async def test_the_state_of_each_provider_is_told_without_asking_it(demo):
     before = demo.services.market.calls.copy()
     statuses = (await demo.data(STATUSES))["providerStatuses"]
     assert demo.services.market.calls == before
-    assert [status["name"] for status in statuses] == ["simulated", "ECB"]
+    assert [status["name"] for status in statuses] == ["simulated", "ecb_file"]
     simulated, _ = statuses
     assert simulated["kinds"] == ["QUOTES", "PROFILES", "BARS", "SEARCH"]
     assert (simulated["usable"], simulated["breaker"], simulated["lastError"]) == (

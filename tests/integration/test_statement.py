@@ -200,5 +200,5 @@ async def test_statements_of_all_portfolios_cost_six_statements_and_one_call_a_k
     made = {key: count - calls.get(key, 0) for key, count in api.services.market.calls.items()}
     assert {key: count for key, count in made.items() if count} == {
         ("files", "closes"): 1,
-        ("ECB", "rates"): 1,
+        ("ecb_file", "rates"): 1,
     }

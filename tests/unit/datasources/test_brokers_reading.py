@@ -351,6 +351,13 @@ def test_any_cells_in_a_known_file_are_read_or_refused(data):
     assert all(one.amount is None or one.amount >= 0 for row in rows for one in row.drafts)
 
 
+def test_a_description_that_goes_on_after_a_line_cut_off_is_read_or_refused():
+    path = next(path for path in SAMPLES if path.name == "degiro-account.csv")
+    lines = path.read_text(encoding="utf-8-sig").splitlines()
+    with suppress(UnreadableError):
+        read("\n".join([*lines[:2], "02-01-2024", ",,,,,more", *lines[2:]]).encode())
+
+
 @settings(deadline=None)
 @given(
     st.recursive(

@@ -106,7 +106,7 @@ def test_an_unknown_currency_is_absent(ecb, currency):
 def test_many_questions_at_once_load_the_file_once(monkeypatch):
     ecb, reads = Ecb(), []
     read = ecb._read
-    monkeypatch.setattr(ecb, "_read", lambda: (reads.append(1), read()))
+    monkeypatch.setattr(ecb, "_read", lambda: reads.append(1) or read())
     question = RateQuestion(base="EUR", target="USD", day=date(2026, 10, 30))
 
     async def ask_together():

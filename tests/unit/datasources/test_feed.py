@@ -20,6 +20,7 @@ class Prices:
         self.prices = {"A": "1", "B": "2"}
         self.asked = []
         self.failure = None
+        self.has_vendors = False
 
     async def quotes(self, symbols, *, max_age=None):
         self.asked.append((sorted(symbols), max_age))
@@ -158,3 +159,10 @@ async def test_closing_ends_every_listeners_iteration(feed):
         await anext(updates)
         await feed.close()
         assert [shown(one) async for one in updates] == []
+
+
+async def test_vendors_are_not_asked_every_second(feed, market, ticks):
+    market.has_vendors = True
+    async with feed.listen(["A"]):
+        await ticks.tick()
+    assert market.asked == [(["A"], None), (["A"], None)]

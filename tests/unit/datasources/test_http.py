@@ -18,7 +18,7 @@ from datasources.errors import (
     UnavailableError,
 )
 from datasources.http import Answer, Vendor, milliseconds, nanoseconds, number, seconds
-from datasources.pacing import Limit
+from datasources.pacing import Budget, Limit
 from tests.vendors import HTML, KEY, fake_vendor, reply, upstream_of
 
 PLAIN = Vendor(name="plain", url="https://vendor.example", key_header="X-Key")
@@ -136,6 +136,53 @@ async def test_a_key_that_a_vendor_repeats_is_struck_out(clock, vendor, capfd, c
     assert KEY in server.requests[0].query.values() or KEY in server.requests[0].headers.values()
     out, err = capfd.readouterr()
     assert KEY not in str(caught.value) + out + err + caplog.text
+
+
+SPREAD = Vendor(
+    name="spread",
+    url="https://api.vendor.example",
+    hosts={"door": "https://door.vendor.example/", "desk": "https://desk.vendor.example"},
+)
+
+
+def words(answer):
+    return answer.text()
+
+
+async def test_another_address_than_the_vendors_stands_for_all_its_hosts(clock):
+    async with connected(clock, reply("ok"), vendor=SPREAD) as (server, upstream):
+        assert await upstream.get("/a", read=words) == "ok"
+        assert await upstream.get("/b", read=words, host="door") == "ok"
+        assert upstream.address("/b", "door") == f"{server.url}/b"
+    assert server.paths == ["/a", "/b"]
+    async with http.open_client() as client:
+        own = http.Upstream(
+            SPREAD, client=client, budget=Budget((), name="spread", clock=clock), clock=clock
+        )
+    assert own.address("/b") == "https://api.vendor.example/b"
+    assert own.address("/b", "door") == "https://door.vendor.example/b"
+    assert own.address("https://else.example/c", "door") == "https://else.example/c"
+
+
+async def test_a_form_is_sent_as_a_browser_would_and_twice_if_need_be(clock):
+    form = {"agree": ["yes", "yes"], "who": "a&b"}
+    async with connected(clock, reply(status=503), reply("ok")) as (server, upstream):
+        assert await upstream.post("/consent", form, read=words) == "ok"
+    for request in server.requests:
+        assert (request.method, request.path) == ("POST", "/consent")
+        assert request.form == (("agree", "yes"), ("agree", "yes"), ("who", "a&b"))
+
+
+async def test_cookies_are_told_and_never_sent_back_unasked(clock):
+    def cookies(answer):
+        return dict(answer.cookies)
+
+    lines = "A3=d=x&y=z; Expires=Fri, 20 Nov 2027 10:00:00 GMT; Secure\r\nSet-Cookie: B=1"
+    async with connected(clock, reply("ok", headers={"Set-Cookie": lines})) as (server, upstream):
+        assert await upstream.get("/", read=cookies) == {"A3": "d=x&y=z", "B": "1"}
+        await upstream.get("/", read=words)
+        await upstream.get("/", read=words, headers={"Cookie": "B=2"})
+    assert [request.headers.get("cookie") for request in server.requests] == [None, None, "B=2"]
 
 
 async def test_budgets_wait_for_a_moment_and_refuse_for_a_day(clock):

@@ -199,7 +199,7 @@ async def test_rates_cross_through_the_euro_and_a_currency_with_itself_is_one(ma
         (Decimal(1), day),
         (Decimal("1.064"), day),
     ]
-    assert market.calls == {("ECB", "rates"): 1}
+    assert market.calls == {("ecb_file", "rates"): 1}
 
 
 class Closing:

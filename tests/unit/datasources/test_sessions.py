@@ -8,6 +8,7 @@ from datasources.hours import CURRENCIES, HOURS, INDICES
 from datasources.sessions import (
     Session,
     last_close,
+    last_finished_day,
     local_day,
     market_of,
     session_of,
@@ -225,6 +226,21 @@ def test_currencies_trade_from_sunday_to_friday_at_five_in_new_york():
 )
 def test_a_moment_belongs_to_the_day_of_the_market(symbol, day):
     assert str(local_day(symbol, utc("2024-06-14T15:00"))) == day
+
+
+@pytest.mark.parametrize(
+    ("symbol", "now", "day"),
+    [
+        ("AAPL", "2024-06-14T20:30", "2024-06-13"),  # New York closed half an hour ago
+        ("AAPL", "2024-06-15T00:00", "2024-06-14"),  # and now four hours ago
+        ("AAPL", "2024-06-17T12:00", "2024-06-14"),  # a Monday before it opens
+        ("7203.T", "2024-06-14T10:00", "2024-06-14"),  # 19:00 in Tokyo
+        ("BTC-USD", "2024-06-14T12:00", "2024-06-13"),  # its day ends at midnight UTC
+        ("EURUSD=X", "2024-06-14T12:00", "2024-06-13"),
+    ],
+)
+def test_a_days_bar_is_final_when_vendors_have_had_time_to_mend_it(symbol, now, day):
+    assert str(last_finished_day(symbol, utc(now))) == day
 
 
 def test_every_venue_and_index_has_hours():

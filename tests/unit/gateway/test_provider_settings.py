@@ -36,14 +36,14 @@ def test_each_kind_may_have_an_order_of_its_own(tmp_path):
             "FOLIOQL_BAR_PROVIDERS": "yahoo",
             "FOLIOQL_SEARCH_PROVIDERS": "",
             "FOLIOQL_FINNHUB_KEY": "a key",
-            "FOLIOQL_RATE_PROVIDERS": "ecb,frankfurter,file",
+            "FOLIOQL_RATE_PROVIDERS": "ecb,frankfurter,ecb_file",
         },
         env_file=tmp_path / "none",
     )
     assert settings.providers_of("quotes") == ("finnhub", "yahoo", "simulated")
     assert settings.providers_of("bars") == ("yahoo",)
     assert settings.providers_of("search") == ()
-    assert settings.providers_of("rates") == ("ecb", "frankfurter", "file")
+    assert settings.providers_of("rates") == ("ecb", "frankfurter", "ecb_file")
     assert "a key" not in repr(settings)
 
 

@@ -94,7 +94,7 @@ def test_a_quote_is_the_last_close_and_delayed():
         currency="USD",
         as_of=datetime(2026, 11, 19, 21, 0, tzinfo=UTC),
         received_at=NOW,
-        source="Alpha Vantage",
+        source="alpha_vantage",
         quality=QuoteQuality.DELAYED,
         previous_close=Decimal("301.78"),
         open=Decimal("301.1"),
@@ -113,6 +113,8 @@ def test_prices_of_london_are_in_pence_though_the_answer_does_not_say_so():
         Decimal("3.002"),
     )
     assert quote.currency == "GBP"
+    # London closes at 16:30.
+    assert quote.as_of == datetime(2026, 11, 19, 16, 30, tzinfo=UTC)
 
 
 def test_a_quote_of_a_paid_plan_has_a_longer_name():
@@ -152,7 +154,7 @@ def test_an_overview_is_a_profile_with_its_market_value_in_units():
     assert parse_profile(answer(OVERVIEW), symbol="AAPL") == CompanyProfile(
         symbol="AAPL",
         name="Apple Inc",
-        source="Alpha Vantage",
+        source="alpha_vantage",
         fetched_at=NOW,
         country="US",
         currency="USD",
@@ -198,18 +200,6 @@ def test_a_field_is_known_by_its_name_as_its_number_differs():
     (bar,) = parse_bars(answer(body), symbol="VOD.L", first=FIRST, last=LAST)
     assert (bar.close, bar.volume) == (Decimal("3.0366"), Decimal(3_551_020))
     assert bar.currency == "GBP"
-
-
-@pytest.mark.parametrize(
-    ("now", "days"),
-    [
-        (datetime(2026, 11, 19, 21, 59, 59, tzinfo=UTC), [10]),
-        (datetime(2026, 11, 19, 22, 0, tzinfo=UTC), [10, 19]),
-    ],
-)
-def test_a_day_that_may_still_run_is_no_close(now, days):
-    bars = parse_bars(answer(DAYS, now=now), symbol="AAPL", first=FIRST, last=LAST)
-    assert [bar.day.day for bar in bars] == days
 
 
 def test_days_outside_those_asked_are_left_out():
@@ -277,21 +267,21 @@ def test_a_search_tells_the_major_currency_and_leaves_out_venues_without_symbols
             symbol="TSCO.L",
             name="Tesco PLC",
             currency="GBP",
-            source="Alpha Vantage",
+            source="alpha_vantage",
             exchange="London",
         ),
         InstrumentMatch(
             symbol="TSCDF",
             name="Tesco plc",
             currency="USD",
-            source="Alpha Vantage",
+            source="alpha_vantage",
             exchange="NASDAQ/NYSE",
         ),
         InstrumentMatch(
             symbol="BRK.B",
             name="BRK.B",
             currency="USD",
-            source="Alpha Vantage",
+            source="alpha_vantage",
             exchange="NASDAQ/NYSE",
             asset_class=AssetClass.FUND,
         ),
@@ -335,6 +325,27 @@ async def test_london_has_no_actions_as_nothing_tells_what_its_dividends_are_in(
     assert server.requests == []
 
 
+async def test_only_the_very_symbol_is_found():
+    async with connected() as (provider, server, _):
+        server.answers(
+            reply(
+                {
+                    "bestMatches": [
+                        {"1. symbol": "AAPLW", "4. region": "United States", "8. currency": "USD"},
+                        {"1. symbol": "AAPL", "4. region": "United States", "8. currency": "USD"},
+                        {"1. symbol": "NO SYMBOL", "4. region": "United States"},
+                    ]
+                }
+            )
+        )
+        assert list(await provider.find(["AAPL"])) == ["AAPL"]
+        assert await provider.find(["ZZZZZ"]) == {}
+
+
+def test_a_long_answer_is_no_error_whatever_its_words():
+    check(answer({"Name": "x" * 5_000, "Note": "per minute"}))
+
+
 async def test_the_key_travels_in_the_query_and_the_symbol_as_the_vendor_writes_it():
     async with connected() as (provider, server, _):
         await provider.quotes(["BRK.B"])
@@ -358,6 +369,23 @@ async def test_all_days_are_asked_only_when_a_hundred_may_not_do(first, size):
     async with connected() as (provider, server, _):
         await provider.bars("AAPL", first=first, last=LAST)
     assert [request.query["outputsize"] for request in server.requests] == [size]
+
+
+@pytest.mark.parametrize(
+    ("now", "days"),
+    [
+        # New York closes at 21:00 in UTC on 2026-11-19, and prices are mended for four hours.
+        (datetime(2026, 11, 20, 0, 59, tzinfo=UTC), [10]),
+        (datetime(2026, 11, 20, 1, 0, tzinfo=UTC), [10, 19]),
+    ],
+)
+async def test_a_day_that_may_still_run_is_no_close(now, days):
+    async with connected() as (provider, server, clock):
+        clock.now = now
+        bars = await provider.bars("AAPL", first=FIRST, last=LAST)
+        assert [bar.day.day for bar in bars] == days
+        assert await provider.bars("AAPL", first=now.date(), last=now.date()) == []
+    assert len(server.requests) == 1
 
 
 async def test_days_beyond_a_free_plan_are_refused_once_and_the_last_hundred_still_had():
@@ -400,10 +428,10 @@ async def test_a_cross_rate_divides_two_rates_of_one_day_and_names_them():
     async with connected() as (provider, _, _):
         rate = (await provider.rates([asked]))[asked]
     day = date(2026, 11, 13)
-    assert (rate.value, rate.day, rate.source) == (Decimal("0.75"), day, "Alpha Vantage")
+    assert (rate.value, rate.day, rate.source) == (Decimal("0.75"), day, "alpha_vantage")
     assert rate.legs == (
-        EuroRate(currency="USD", day=day, value=Decimal("1.12"), source="Alpha Vantage"),
-        EuroRate(currency="GBP", day=day, value=Decimal("0.84"), source="Alpha Vantage"),
+        EuroRate(currency="USD", day=day, value=Decimal("1.12"), source="alpha_vantage"),
+        EuroRate(currency="GBP", day=day, value=Decimal("0.84"), source="alpha_vantage"),
     )
 
 

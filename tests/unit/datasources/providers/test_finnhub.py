@@ -70,7 +70,7 @@ def test_an_american_quote_is_in_dollars_of_the_vendors_second_and_fresh():
         currency="USD",
         as_of=datetime(2026, 11, 19, 21, 0, tzinfo=UTC),
         received_at=NOW,
-        source="Finnhub",
+        source="finnhub",
         quality=QuoteQuality.FRESH,
         previous_close=Decimal("229.55"),
         open=Decimal("229.9"),
@@ -119,7 +119,7 @@ def test_a_profile_counts_its_market_value_in_millions():
     assert parse_profile(answer(PROFILE), symbol="AAPL", listed=IN_DOLLARS) == CompanyProfile(
         symbol="AAPL",
         name="Apple Inc",
-        source="Finnhub",
+        source="finnhub",
         fetched_at=NOW,
         country="US",
         currency="USD",
@@ -174,21 +174,6 @@ def test_candles_are_adjusted_days_dated_by_midnight_in_utc():
 def candles(**changes):
     body = {name: [1795046400 if name == "t" else 10] for name in "tohlcv"}
     return {"s": "ok"} | body | changes
-
-
-@pytest.mark.parametrize(
-    ("now", "count"),
-    [
-        # New York closes at 21:00 in UTC on 2026-11-19.
-        (datetime(2026, 11, 19, 21, 59, 59, tzinfo=UTC), 0),
-        (datetime(2026, 11, 19, 22, 0, tzinfo=UTC), 1),
-    ],
-)
-def test_a_day_that_may_still_run_is_no_close(now, count):
-    bars = parse_bars(
-        answer(candles(), now=now), symbol="AAPL", listed=IN_DOLLARS, first=FIRST, last=LAST
-    )
-    assert len(bars) == count
 
 
 @pytest.mark.parametrize(
@@ -304,7 +289,7 @@ def test_a_search_finds_what_has_a_canonical_symbol_once_each():
     found = parse_search(answer(body), names=Names(DIALECT))
     assert [match.symbol for match in found] == ["AAPL", "BRK.B", "ERE-UN.TO", "IGLN.L"]
     assert found[2] == InstrumentMatch(
-        symbol="ERE-UN.TO", name="ERE-UN.TO", currency="CAD", source="Finnhub", exchange="Toronto"
+        symbol="ERE-UN.TO", name="ERE-UN.TO", currency="CAD", source="finnhub", exchange="Toronto"
     )
     assert found[3].asset_class is AssetClass.FUND
 
@@ -373,12 +358,36 @@ async def test_candles_are_asked_in_seconds_from_the_first_midnight_to_the_end_o
     }
 
 
+@pytest.mark.parametrize(
+    ("now", "days"),
+    [
+        # New York closes at 21:00 in UTC on 2026-11-19, and prices are mended for four hours.
+        (datetime(2026, 11, 20, 0, 59, tzinfo=UTC), [18]),
+        (datetime(2026, 11, 20, 1, 0, tzinfo=UTC), [18, 19]),
+    ],
+)
+async def test_a_day_that_may_still_run_is_no_close(now, days):
+    async with connected() as (provider, server, clock):
+        clock.now = now
+        bars = await provider.bars("AAPL", first=FIRST, last=LAST)
+        assert [bar.day.day for bar in bars] == days
+        assert await provider.bars("AAPL", first=now.date(), last=now.date()) == []
+    assert len(server.requests) == 1
+
+
 async def test_actions_outside_the_days_asked_are_left_out():
     async with connected() as (provider, server, _):
         found = await provider.actions("AAPL", first=date(2026, 11, 9), last=date(2026, 11, 9))
     assert found.splits == ()
     assert [event.amount for event in found.dividends] == [Decimal("0.26")]
     assert server.paths == ["/stock/split", "/stock/dividend"]
+
+
+async def test_only_the_very_symbol_is_found():
+    async with connected() as (provider, server, _):
+        found = {"description": "", "symbol": "AAPLW", "type": ""}
+        server.answers(reply({"count": 1, "result": [found]}))
+        assert await provider.find(["AAPL"]) == {}
 
 
 async def test_finding_a_share_of_another_exchange_reads_its_list_alone():
@@ -388,7 +397,7 @@ async def test_finding_a_share_of_another_exchange_reads_its_list_alone():
         symbol="VOD.L",
         name="VODAFONE GROUP PLC",
         currency="GBP",
-        source="Finnhub",
+        source="finnhub",
         exchange="London",
         figi="BBG000C6K6G9",
     )

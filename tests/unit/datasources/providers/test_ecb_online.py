@@ -1,0 +1,205 @@
+"""The ECB as it publishes: what is fetched, when, and what stays when that fails."""
+
+from contextlib import asynccontextmanager
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from datasources.errors import BadPayloadError
+from datasources.providers.ecb import PACKAGED, EcbOnline, is_working_day, last_publication
+from datasources.symbols import Dialect, Names
+from models.market import RateQuestion
+from tests.contract.vendors.ecb import FILES, document
+from tests.vendors import HTML, fake_vendor, reply, upstream_of
+
+DAY, QUARTER, HISTORY = (
+    "/eurofxref-daily.xml",
+    "/eurofxref-hist-90d.xml",
+    "/eurofxref-hist.zip",
+)
+PUBLISHED = PACKAGED.read_bytes()
+THURSDAY_EVENING = datetime(2026, 11, 19, 18, 0, tzinfo=UTC)
+FRIDAY_AT_FOUR = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)  # 16:00 in Frankfurt
+
+
+@asynccontextmanager
+async def connected(clock):
+    """Serve the 90-day file up to Thursday, and whatever a test puts in ``served``."""
+    served = {
+        DAY: reply(document(["2026-11-19"])),
+        QUARTER: reply(document(["2026-11-19", "2026-11-18", "2026-08-24"])),
+        HISTORY: reply(PUBLISHED),
+    }
+    clock.now = THURSDAY_EVENING
+    async with (
+        fake_vendor() as server,
+        upstream_of(EcbOnline.vendor, server, clock=clock) as upstream,
+    ):
+        server.handler = lambda request: served[request.path]
+        yield EcbOnline(upstream, names=Names(Dialect()), clock=clock), served, server
+
+
+async def dollars(ecb, day):
+    question = RateQuestion(base="EUR", target="USD", day=day)
+    rate = (await ecb.rates([question])).get(question)
+    return rate and (rate.value, rate.day)
+
+
+THURSDAY, FRIDAY = date(2026, 11, 19), date(2026, 11, 20)
+THURSDAYS = (Decimal("1.1170"), THURSDAY)
+FRIDAYS = (Decimal("1.1160"), FRIDAY)
+
+
+@pytest.mark.parametrize(
+    ("now", "expected"),
+    [
+        ("2026-11-20T14:59:59", "2026-11-19"),  # before 16:00 in Frankfurt, winter
+        ("2026-11-20T15:00:00", "2026-11-20"),
+        ("2026-07-01T13:59:59", "2026-06-30"),  # summer
+        ("2026-07-01T14:00:00", "2026-07-01"),
+        ("2026-11-22T12:00:00", "2026-11-20"),  # a Sunday
+        ("2026-04-06T18:00:00", "2026-04-02"),  # Easter Monday, after Good Friday
+        ("2026-05-01T18:00:00", "2026-04-30"),
+        ("2026-12-28T10:00:00", "2026-12-24"),  # 25 and 26 December, and a weekend
+        ("2027-01-01T18:00:00", "2026-12-31"),
+    ],
+)
+def test_rates_are_due_at_four_in_frankfurt_on_working_days(now, expected):
+    moment = datetime.fromisoformat(now).replace(tzinfo=UTC)
+    assert last_publication(moment) == date.fromisoformat(expected)
+
+
+def test_the_closing_days_are_those_that_the_history_leaves_out():
+    from datasources.eurofxref import read_history
+
+    days = read_history(PACKAGED.read_bytes(), name="packaged").days
+    last_years = [day for day in days if day.year >= 2015]
+    first = last_years[0]
+    expected = [
+        day
+        for number in range((last_years[-1] - first).days + 1)
+        if is_working_day(day := first + timedelta(days=number))
+    ]
+    assert last_years == expected
+
+
+async def test_one_publication_is_fetched_once(clock):
+    async with connected(clock) as (ecb, _, server):
+        for hours in (0, 1, 20):  # until 14:00 UTC on Friday
+            clock.now = THURSDAY_EVENING + timedelta(hours=hours)
+            assert await dollars(ecb, FRIDAY) == THURSDAYS
+    assert server.paths == [QUARTER]
+
+
+async def test_the_next_day_comes_with_the_daily_file_at_four(clock):
+    async with connected(clock) as (ecb, served, server):
+        await dollars(ecb, THURSDAY)
+        served[DAY] = reply(document(["2026-11-20"]))
+        clock.now = FRIDAY_AT_FOUR
+        assert await dollars(ecb, FRIDAY) == FRIDAYS
+        assert await dollars(ecb, THURSDAY) == THURSDAYS
+        clock.now += timedelta(days=2)  # Sunday
+        assert await dollars(ecb, date(2026, 11, 22)) == FRIDAYS
+    assert server.paths == [QUARTER, DAY]
+
+
+async def test_a_late_publication_is_asked_for_every_quarter_of_an_hour(clock):
+    async with connected(clock) as (ecb, served, server):
+        await dollars(ecb, THURSDAY)
+        for minutes in (0, 14, 15, 29):
+            clock.now = FRIDAY_AT_FOUR + timedelta(minutes=minutes)
+            assert await dollars(ecb, FRIDAY) == THURSDAYS
+        assert server.paths == [QUARTER, DAY, DAY]
+        served[DAY] = reply(document(["2026-11-20"]))
+        clock.now = FRIDAY_AT_FOUR + timedelta(minutes=30)
+        assert await dollars(ecb, FRIDAY) == FRIDAYS
+
+
+async def test_a_file_that_has_not_changed_is_not_sent_again(clock):
+    async with connected(clock) as (ecb, served, server):
+        await dollars(ecb, THURSDAY)
+        versions = {"ETag": '"v1"', "Last-Modified": "Thu, 19 Nov 2026 15:00:00 GMT"}
+        served[DAY] = reply(document(["2026-11-19"]), headers=versions)
+        clock.now = FRIDAY_AT_FOUR
+        await dollars(ecb, FRIDAY)
+        served[DAY] = reply(status=304)
+        clock.now += timedelta(minutes=15)
+        assert await dollars(ecb, FRIDAY) == THURSDAYS
+    asked = server.requests[-1].headers
+    assert asked["if-none-match"] == '"v1"'
+    assert asked["if-modified-since"] == "Thu, 19 Nov 2026 15:00:00 GMT"
+    assert "if-none-match" not in server.requests[1].headers
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [HTML, reply(document(["2026-11-20"])[:-30]), reply("<error/>"), reply(status=503)],
+    ids=["html with status 200", "cut-off xml", "another root", "an edge that fails"],
+)
+async def test_what_cannot_be_renewed_stays_for_a_week(clock, bad):
+    async with connected(clock) as (ecb, served, server):
+        await dollars(ecb, THURSDAY)
+        served |= {DAY: bad, QUARTER: bad}
+        clock.now = FRIDAY_AT_FOUR
+        assert await dollars(ecb, FRIDAY) == THURSDAYS
+        assert await dollars(ecb, FRIDAY) == THURSDAYS
+        assert server.paths == [QUARTER, DAY, DAY]  # a failure is tried twice, then left alone
+        clock.now = THURSDAY_EVENING + timedelta(days=8)
+        with pytest.raises(Exception, match=r"xml|HTTP 503"):
+            await dollars(ecb, clock.now.date())
+
+
+async def test_days_that_were_missed_come_with_the_90_day_file(clock):
+    async with connected(clock) as (ecb, served, server):
+        await dollars(ecb, THURSDAY)
+        monday = document(["2026-11-20"]).replace("2026-11-20", "2026-11-23")
+        served[QUARTER] = reply(monday)
+        clock.now = FRIDAY_AT_FOUR + timedelta(days=3)
+        assert await dollars(ecb, date(2026, 11, 23)) == (Decimal("1.1160"), date(2026, 11, 23))
+    assert server.paths == [QUARTER, QUARTER]
+
+
+async def test_an_old_day_brings_the_whole_history_once_and_later_days_stay(clock):
+    async with connected(clock) as (ecb, _, server):
+        await dollars(ecb, THURSDAY)
+        # The published history: one euro was 1.1789 dollars on its first day.
+        assert await dollars(ecb, date(1999, 1, 4)) == (Decimal("1.1789"), date(1999, 1, 4))
+        assert await dollars(ecb, date(1999, 1, 3)) is None
+        assert await dollars(ecb, THURSDAY) == THURSDAYS
+    assert server.paths == [QUARTER, HISTORY]
+
+
+async def test_a_start_with_an_old_day_takes_the_history_and_what_came_after_it(clock):
+    async with connected(clock) as (ecb, _, server):
+        # Roubles were suspended after 2022-03-01, the kuna was fixed on 2023-01-01.
+        asked = [
+            RateQuestion(base="EUR", target=currency, day=day)
+            for currency, day in (
+                ("RUB", date(2022, 3, 8)),
+                ("RUB", date(2022, 3, 9)),
+                ("HRK", date(2024, 6, 14)),
+            )
+        ]
+        found = await ecb.rates(asked)
+        assert [found.get(question) and found[question].value for question in asked] == [
+            Decimal("117.201"),
+            None,
+            Decimal("7.53450"),
+        ]
+        assert await dollars(ecb, THURSDAY) == THURSDAYS
+    # The packaged history ends on 2026-10-30.
+    assert server.paths == [HISTORY, QUARTER]
+
+
+async def test_without_anything_the_failure_is_told(clock):
+    async with connected(clock) as (ecb, served, _):
+        served[QUARTER] = reply(FILES[QUARTER], status=304)
+        with pytest.raises(BadPayloadError):
+            await dollars(ecb, THURSDAY)
+        assert await ecb.rates([]) == {}
+
+
+async def test_a_day_to_come_is_answered_as_of_today(clock):
+    async with connected(clock) as (ecb, _, _):
+        assert await dollars(ecb, date(2027, 6, 1)) == THURSDAYS
