@@ -14,6 +14,9 @@ from models.market import Bar, CompanyProfile, EuroRate, Quote
 
 log = structlog.get_logger(__name__)
 
+INTERVAL = timedelta(seconds=5)
+"""How often what is new is written."""
+
 
 class Learner:
     """Gathers the newest of each thing and writes it every few seconds, in one go.
@@ -21,13 +24,13 @@ class Learner:
     A batch that cannot be written is tried again with the next one.
     """
 
-    def __init__(self, memory: LastKnown | None, *, interval: timedelta) -> None:
+    def __init__(self, memory: LastKnown | None, *, interval: timedelta = INTERVAL) -> None:
         self._memory = memory
         self._interval = interval
         self._flusher: asyncio.Task[None] | None = None
         self._quotes: dict[str, Quote] = {}
         self._profiles: dict[str, CompanyProfile] = {}
-        self._bars: dict[tuple[str, date], Bar] = {}
+        self._bars: dict[tuple[str, date, str, bool], Bar] = {}
         self._rates: dict[tuple[str, date], EuroRate] = {}
 
     def learn(
@@ -43,7 +46,7 @@ class Learner:
             return
         self._quotes |= {quote.symbol: quote for quote in quotes}
         self._profiles |= {profile.symbol: profile for profile in profiles}
-        self._bars |= {(bar.symbol, bar.day): bar for bar in bars}
+        self._bars |= {(bar.symbol, bar.day, bar.source, bar.adjusted): bar for bar in bars}
         self._rates |= {(rate.currency, rate.day): rate for rate in rates}
 
     async def flush(self) -> None:

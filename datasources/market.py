@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Hashable
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -19,11 +19,13 @@ from datasources.chain import Answers, Line, Question, ask_chain
 from datasources.errors import UnavailableError
 from datasources.learning import Learner
 from datasources.loaded import Loaded
+from datasources.past import Past
 from datasources.policies import POLICIES
 from datasources.protocols import (
     ActionProvider,
     BarProvider,
     Clock,
+    HistoryStore,
     LastKnown,
     ProfileProvider,
     QuoteProvider,
@@ -33,10 +35,12 @@ from datasources.protocols import (
 from datasources.quoting import Quoting, venue_code
 from models.market import (
     KINDS,
+    Actions,
     Attempt,
     Bar,
     CloseQuestion,
     CompanyProfile,
+    HistoryQuestion,
     InstrumentMatch,
     ProviderState,
     Quote,
@@ -71,6 +75,7 @@ class Market:
     """Answers for prices, profiles, closes, rates and symbols.
 
     Used as an async context manager it writes what it learns to ``last_known`` in the background.
+    In ``history`` bars and actions are kept of providers that do not have them at hand.
     """
 
     def __init__(
@@ -80,7 +85,7 @@ class Market:
         cache: Cache,
         clock: Clock,
         last_known: LastKnown | None = None,
-        flush_interval: timedelta = timedelta(seconds=5),
+        history: HistoryStore | None = None,
         deadline: timedelta = DEADLINE,
         cross_check: bool = False,
     ) -> None:
@@ -88,7 +93,7 @@ class Market:
         self._clock = clock
         self._last_known = last_known
         self._deadline = deadline
-        self._learner = Learner(last_known, interval=flush_interval)
+        self._learner = Learner(last_known)
         self._stack = AsyncExitStack()
         by_name: dict[str, Line] = {}
         self._lines: dict[str, list[Line]] = {
@@ -98,6 +103,14 @@ class Market:
             ]
             for kind in KINDS
         }
+        self._past = Past(
+            bars=self._lines["bars"],
+            actions=self._lines["actions"],
+            store=history,
+            learner=self._learner,
+            clock=clock,
+            deadline=deadline,
+        )
         self._quoting = Quoting(
             self._lines["quotes"],
             clock=clock,
@@ -205,15 +218,7 @@ class Market:
         """Return the last close on or before each day."""
 
         async def load(missing: list[CloseQuestion]) -> Loaded[CloseQuestion, Bar]:
-            found = await self._ask(
-                "closes",
-                missing,
-                of="bars",
-                ask=lambda provider, keys: provider.closes(keys),
-                venue_of=lambda question: venue_code(question.symbol),
-            )
-            self._learner.learn(bars=found.values())
-            return found
+            return loaded(await self._past.closes(missing))
 
         found = await self._by_day("closes", questions, of=Bar, load=load)
         missing = [question for question in questions if question not in found]
@@ -298,16 +303,21 @@ class Market:
             if entry.value is not None
         }
 
-    async def bars(self, symbol: str, *, first: date, last: date) -> list[Bar]:
-        """Return the trading days from first to last of the first provider that has any."""
-        found = await self._ask(
-            "bars",
-            [symbol],
-            of="bars",
-            ask=lambda provider, _: _bars(provider, symbol, first=first, last=last),
-            venue_of=venue_code,
-        )
-        return found.get(symbol, [])
+    async def bars(
+        self, questions: Collection[HistoryQuestion]
+    ) -> dict[HistoryQuestion, list[Bar]]:
+        """Return the trading days asked for, each series of one source; none is left out."""
+        return (await self._past.bars(questions)).found
+
+    async def actions(
+        self, questions: Collection[HistoryQuestion]
+    ) -> dict[HistoryQuestion, Actions]:
+        """Return the splits and dividends of symbols, each of one source."""
+        return await self._past.actions(questions)
+
+    async def refresh(self, symbols: Collection[str]) -> None:
+        """Bring the price history that is kept of symbols up to today."""
+        await self._past.refresh(symbols)
 
     async def search(self, text: str, *, limit: int) -> list[InstrumentMatch]:
         """Return instruments that fit a text, the first provider's first; empty if none can say."""
@@ -436,10 +446,3 @@ def loaded(answers: Answers[K, V]) -> Loaded[K, V]:
     if answers.failed and answers.failed == answers.attempts.keys():
         raise UnavailableError("no provider could answer")
     return Loaded(answers.found, failed=answers.failed)
-
-
-async def _bars(
-    provider: BarProvider, symbol: str, *, first: date, last: date
-) -> dict[str, list[Bar]]:
-    bars = await provider.bars(symbol, first=first, last=last)
-    return {symbol: bars} if bars else {}

@@ -7,18 +7,22 @@ pieces that a provider can answer in one go, as its ``batch`` tells.
 
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from datetime import date, datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from models.market import (
     Actions,
     Bar,
+    BarRange,
     CloseQuestion,
     CompanyProfile,
     EuroRate,
     InstrumentMatch,
+    KnownActions,
     Quote,
     Rate,
     RateQuestion,
+    Series,
+    SeriesKey,
 )
 
 Clock = Callable[[], datetime]
@@ -55,6 +59,7 @@ class ProfileProvider(Provider, Protocol):
         ...
 
 
+@runtime_checkable
 class CloseProvider(Provider, Protocol):
     """Has all history at hand, so that single days cost nothing."""
 
@@ -112,6 +117,46 @@ class StreamProvider(Provider, Protocol):
 
         Raises ProviderError when it cannot be opened or breaks; whoever listens connects anew.
         """
+        ...
+
+
+class HistoryStore(Protocol):
+    """A lasting store of bars and corporate actions."""
+
+    async def series(self, symbols: Collection[str]) -> dict[str, list[Series]]:
+        """Return the series of symbols of which more than single days are known."""
+        ...
+
+    async def bars(self, ranges: Collection[BarRange]) -> dict[BarRange, list[Bar]]:
+        """Return the bars of stretches of series, oldest first."""
+        ...
+
+    async def closes(
+        self, questions: Collection[tuple[SeriesKey, date]]
+    ) -> dict[tuple[SeriesKey, date], Bar]:
+        """Return the last bar of each series on or before a day."""
+        ...
+
+    async def keep(
+        self,
+        series: Series,
+        bars: Collection[Bar],
+        *,
+        confirmed: Collection[date] = (),
+        anew: bool = False,
+    ) -> None:
+        """Add bars to a series, or put them in the place of all it had, with what is now known.
+
+        ``confirmed`` are days that will not get a bar any more.
+        """
+        ...
+
+    async def actions(self, symbols: Collection[str]) -> dict[str, list[KnownActions]]:
+        """Return what sources know was done to symbols."""
+        ...
+
+    async def keep_actions(self, known: KnownActions, *, first: date, last: date) -> None:
+        """Keep what is known, ``known.actions`` in the place of all from first to last."""
         ...
 
 

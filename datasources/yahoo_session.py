@@ -106,7 +106,7 @@ class YahooSession:
         self._upstream = upstream
         self._clock = clock
         self._ticket: _Ticket | None = None
-        self._opening = asyncio.Lock()
+        self._opening: asyncio.Task[_Ticket] | None = None
         self._refusals = BackOff()
         self._closed = BackOff()
 
@@ -165,14 +165,25 @@ class YahooSession:
         return found
 
     async def _valid(self, *, refused: _Ticket | None, walled: bool = False) -> _Ticket:
-        """Return a session other than the refused one: another task's, or a new one."""
-        async with self._opening:
-            if self._ticket is None or self._ticket is refused:
-                self._ticket = None
-                if self._closed.lasts(self._clock()):
-                    raise AuthExpiredError("no session is to be had for now")
-                self._ticket = await self._open(walled=walled)
+        """Return a session other than the refused one: another task's, or a new one.
+
+        One is opened for all who wait, and to its end though they give up: where a host is out of
+        reach that takes longer than anybody waits, and would never come to the other way.
+        """
+        if self._ticket is not None and self._ticket is not refused:
             return self._ticket
+        if self._opening is None:
+            if self._closed.lasts(self._clock()):
+                raise AuthExpiredError("no session is to be had for now")
+            self._ticket = None
+            self._opening = asyncio.create_task(self._open(walled=walled))
+            self._opening.add_done_callback(self._opened)
+        return await asyncio.shield(self._opening)
+
+    def _opened(self, opening: asyncio.Task[_Ticket]) -> None:
+        self._opening = None
+        if not opening.cancelled() and opening.exception() is None:
+            self._ticket = opening.result()
 
     async def _open(self, *, walled: bool) -> _Ticket:
         ways = [self._plain_cookies, self._consent_cookies]

@@ -1,6 +1,7 @@
-"""The command line: folioql serve, demo, migrate, schema, import, export, verify, doctor."""
+"""The command line: folioql serve, demo, migrate, import, export, verify, doctor and more."""
 
 import asyncio
+import re
 import sys
 from collections.abc import Callable, Coroutine
 from functools import wraps
@@ -253,6 +254,46 @@ async def export(portfolio: str, user: str, written: str) -> None:
     click.echo(as_csv(drafts) if written == "csv" else as_json(drafts), nl=False)
 
 
+@main.command("load-bars")
+@click.argument(
+    "files",
+    nargs=-1,
+    required=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+)
+@click.option("--source", default="loaded", show_default=True, help="Where the prices are from.")
+@click.option("--currency", default="USD", show_default=True, help="What they are in.")
+@click.option(
+    "--adjusted/--raw",
+    default=None,
+    help="Whether splits are applied to them; told by the form of a file if left out.",
+)
+@asynchronous
+async def load_bars(
+    files: tuple[Path, ...], source: str, currency: str, adjusted: bool | None
+) -> None:
+    """Load price files into the stored history, all or nothing; loading again changes nothing."""
+    from datasources.errors import BadPayloadError
+    from gateway.resources import utc_now
+    from models.database import Database
+    from services.bar_files import Loading
+    from services.bar_files import load_bars as load
+
+    database = Database(settings_or_exit().database_url)
+    how = Loading(source=source, currency=currency, adjusted=adjusted)
+    try:
+        await migrated_or_exit(database)
+        report = await load(database, files, how=how, now=utc_now())
+    except BadPayloadError as error:
+        raise click.ClickException(str(error)) from error
+    finally:
+        await database.close()
+    click.echo(
+        f"{report.symbols} symbols: {report.added} bars added, {report.changed} changed, "
+        f"{report.unchanged} known."
+    )
+
+
 @main.command()
 @click.option("--rebuild", is_flag=True, help="Rebuild what differs from the ledger.")
 @asynchronous
@@ -275,6 +316,78 @@ async def verify(rebuild: bool) -> None:
     click.echo(f"{checked} portfolios checked, {len(differences)} differences.")
     if differences and not rebuild:
         sys.exit(1)
+
+
+@main.group()
+def symbol() -> None:
+    """How vendors call single instruments, where their usual way is not it."""
+
+
+@symbol.command("set")
+@click.argument("provider")
+@click.argument("symbol")
+@click.argument("vendor_symbol")
+@click.option("--note", default=None, help="Why, for whoever reads the list.")
+@asynchronous
+async def symbol_set(provider: str, symbol: str, vendor_symbol: str, note: str | None) -> None:
+    """Ask PROVIDER for SYMBOL by VENDOR_SYMBOL."""
+    await _set_symbol(provider, symbol, vendor_symbol, note)
+    click.echo(f"{provider} will be asked for {symbol} as {vendor_symbol}.")
+
+
+@symbol.command("remove")
+@click.argument("provider")
+@click.argument("symbol")
+@asynchronous
+async def symbol_remove(provider: str, symbol: str) -> None:
+    """Ask PROVIDER for SYMBOL in its usual way again."""
+    await _set_symbol(provider, symbol, None, None)
+    click.echo(f"{provider} will be asked for {symbol} in its usual way.")
+
+
+@symbol.command("list")
+@asynchronous
+async def symbol_list() -> None:
+    """Show what is set."""
+    from models.database import Database
+    from models.vendor_symbols import vendor_symbols
+
+    database = Database(settings_or_exit().database_url)
+    try:
+        await migrated_or_exit(database)
+        async with database.reading() as session:
+            for row in await session.scalars(vendor_symbols()):
+                note = f"  ({row.note})" if row.note else ""
+                click.echo(f"{row.provider}  {row.symbol}  {row.vendor_symbol}{note}")
+    finally:
+        await database.close()
+
+
+async def _set_symbol(
+    provider: str, symbol: str, vendor_symbol: str | None, note: str | None
+) -> None:
+    from datasources.symbols import InvalidSymbolError, canonical
+    from gateway.settings import VENDORS
+    from models.database import Database
+    from services.vendor_symbols import set_vendor_symbol
+
+    if provider not in VENDORS:
+        raise click.ClickException(f"{provider[:40]} is none of {', '.join(VENDORS)}.")
+    try:
+        known = canonical(symbol)
+    except InvalidSymbolError as error:
+        raise click.ClickException(str(error)) from error
+    if vendor_symbol is not None and not re.fullmatch(r"[!-~]{1,40}", vendor_symbol):
+        raise click.ClickException(f"{vendor_symbol[:40]!r} cannot be a vendor's symbol.")
+    database = Database(settings_or_exit().database_url)
+    try:
+        await migrated_or_exit(database)
+        async with database.writing() as session:
+            await set_vendor_symbol(
+                session, provider=provider, symbol=known, vendor_symbol=vendor_symbol, note=note
+            )
+    finally:
+        await database.close()
 
 
 @main.command()

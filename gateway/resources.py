@@ -2,13 +2,14 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zlib import crc32
 
 from datasources.cache import Cache
 from datasources.feed import Feed
 from datasources.http import open_client
+from datasources.lease import Lease
 from datasources.market import Market
 from datasources.protocols import Clock
 from datasources.providers.ecb import PACKAGED
@@ -20,7 +21,9 @@ from models.market import KINDS
 from resolvers.context import Services
 from services.last_known import StoredMarket
 from services.passwords import Passwords
+from services.stored_bars import StoredHistory
 from services.tokens import Tokens
+from services.upkeep import Upkeep
 
 SOURCES = {"price_files_currency", "simulation_seed", "provider_urls", "cross_check"}
 """The settings that decide what providers answer, beside their order and the files they read."""
@@ -63,12 +66,24 @@ async def open_services(settings: Settings, *, clock: Clock = utc_now) -> AsyncI
             cache=Cache(clock=clock, server=server, sources=sources_of(settings)),
             clock=clock,
             last_known=StoredMarket(database),
+            history=StoredHistory(database),
             deadline=settings.provider_deadline,
             cross_check=settings.cross_check,
         )
         await stack.enter_async_context(market)
         feed = Feed(market, interval=settings.feed_interval)
         stack.push_async_callback(feed.close)
+        if settings.refresh_seconds and sources.names:
+            interval = timedelta(seconds=settings.refresh_seconds)
+            upkeep = Upkeep(
+                database=database,
+                market=market,
+                names=sources.names,
+                watched=lambda: feed.symbols,
+                lease=Lease("upkeep", locks=server, ttl=3 * interval),
+                interval=interval,
+            )
+            await stack.enter_async_context(upkeep)
         yield Services(
             database=database,
             market=market,

@@ -11,6 +11,7 @@ from resolvers.corrections import CorrectionMutations
 from resolvers.instruments import InstrumentQueries
 from resolvers.live import LiveSubscriptions
 from resolvers.portfolio_changes import PortfolioMutations
+from resolvers.proposal_changes import ProposalMutations
 from resolvers.providers import ProviderQueries
 from resolvers.scalars import SCALARS
 from resolvers.transactions import ENTRY_TYPES
@@ -27,7 +28,12 @@ class Query(ViewerQueries, InstrumentQueries, ProviderQueries):
     "What is wrong with an input comes back as `userErrors`."
 )
 class Mutation(
-    AccountMutations, PortfolioMutations, BookingMutations, CorrectionMutations, BatchMutations
+    AccountMutations,
+    PortfolioMutations,
+    BookingMutations,
+    CorrectionMutations,
+    BatchMutations,
+    ProposalMutations,
 ):
     """Everything that can be changed."""
 

@@ -1,11 +1,11 @@
 """The database: engine, sessions for reading and for writing, and whether it is migrated."""
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, Table, event, insert, text
+from sqlalchemy import Connection, Engine, event, insert, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.ext.asyncio import (
@@ -166,19 +166,42 @@ async def insert_all(
         await session.execute(insert(table), rows, execution_options={"render_nulls": True})
 
 
+async def insert_missing(
+    session: AsyncSession, table: type[Base], rows: Sequence[dict[str, Any]]
+) -> None:
+    """Insert rows, but none that would break the uniqueness of one that is there."""
+    for chunk in chunks(rows):
+        statement = _insert(session)(table.__table__).values(list(chunk))  # type: ignore[attr-defined]
+        await session.execute(statement.on_conflict_do_nothing())
+
+
+async def upsert_many(
+    session: AsyncSession, table: type[Base], rows: Sequence[dict[str, Any]]
+) -> None:
+    """Do as ``upsert``, for thousands of rows: one short statement, run for each by the driver."""
+    if rows:
+        statement = _insert(session)(table.__table__)  # type: ignore[attr-defined]
+        await session.execute(_overwriting(statement), rows)
+
+
 async def upsert(session: AsyncSession, table: type[Base], rows: Sequence[dict[str, Any]]) -> None:
     """Insert rows, or overwrite those with the same primary key; later rows must not repeat one."""
-    if not rows:
-        return
-    dialect = session.get_bind().dialect.name
-    dialect_insert = sqlite.insert if dialect == "sqlite" else postgresql.insert
-    target: Table = table.__table__  # type: ignore[attr-defined]
-    keys = [column.name for column in target.primary_key]
     for chunk in chunks(rows):
-        statement = dialect_insert(target).values(list(chunk))
-        changes = {
-            column.name: statement.excluded[column.name]
-            for column in target.columns
-            if column.name not in keys
-        }
-        await session.execute(statement.on_conflict_do_update(index_elements=keys, set_=changes))
+        statement = _insert(session)(table.__table__).values(list(chunk))  # type: ignore[attr-defined]
+        await session.execute(_overwriting(statement))
+
+
+def _insert(session: AsyncSession) -> Callable[..., Any]:
+    """Return the database's own insert, which may meet rows that are there."""
+    return sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
+
+
+def _overwriting(statement: Any) -> Any:
+    """Let an insert overwrite rows with the same primary key."""
+    keys = [column.name for column in statement.table.primary_key]
+    changes = {
+        column.name: statement.excluded[column.name]
+        for column in statement.table.columns
+        if column.name not in keys
+    }
+    return statement.on_conflict_do_update(index_elements=keys, set_=changes)

@@ -21,6 +21,7 @@ class Instrument(Base, table=True):
     currency: str = Field(sa_type=String)
     exchange: str | None = Field(default=None, sa_type=String)
     isin: str | None = Field(default=None, sa_type=String)
+    figi: str | None = Field(default=None, sa_type=String)
     created_at: datetime = Field(sa_type=UtcDateTime)
 
 

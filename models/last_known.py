@@ -1,10 +1,9 @@
 """The last known market data, kept so that a restart or an outage still has an answer."""
 
-from collections.abc import Collection
 from datetime import date, datetime
 from decimal import Decimal
 
-from sqlalchemy import Date, Select, String, and_, func, or_, select
+from sqlalchemy import Date, Select, String, select
 from sqlmodel import Field, col
 
 from models.base import Base
@@ -48,23 +47,8 @@ class StoredProfile(Base, table=True):
     industry: str | None = Field(default=None, sa_type=String)
     logo_url: str | None = Field(default=None, sa_type=String)
     website_url: str | None = Field(default=None, sa_type=String)
-
-
-class DailyBar(Base, table=True):
-    """One day's prices of a symbol; ``adjusted`` tells that the source has applied splits."""
-
-    __tablename__ = "daily_bars"
-
-    symbol: str = Field(sa_type=String, primary_key=True)
-    day: date = Field(sa_type=Date, primary_key=True)
-    close: Decimal = Field(sa_type=ExactDecimal)
-    currency: str = Field(sa_type=String)
-    source: str = Field(sa_type=String)
-    open: Decimal | None = Field(default=None, sa_type=ExactDecimal)
-    high: Decimal | None = Field(default=None, sa_type=ExactDecimal)
-    low: Decimal | None = Field(default=None, sa_type=ExactDecimal)
-    volume: Decimal | None = Field(default=None, sa_type=ExactDecimal)
-    adjusted: bool = False
+    isin: str | None = Field(default=None, sa_type=String)
+    figi: str | None = Field(default=None, sa_type=String)
 
 
 class ExchangeRate(Base, table=True):
@@ -86,21 +70,6 @@ def quotes_by_symbol(symbols: list[str]) -> Select[LastQuote]:
 def profiles_by_symbol(symbols: list[str]) -> Select[StoredProfile]:
     """Select the last known profiles of symbols."""
     return select(StoredProfile).where(col(StoredProfile.symbol).in_(symbols))
-
-
-def bars_on_or_before(questions: Collection[tuple[str, date]]) -> Select[DailyBar]:
-    """Select the newest stored bar of each symbol on or before its day, for ``CHUNK`` at most."""
-    newest = [
-        and_(
-            col(DailyBar.symbol) == symbol,
-            col(DailyBar.day)
-            == select(func.max(col(DailyBar.day)))
-            .where(col(DailyBar.symbol) == symbol, col(DailyBar.day) <= day)
-            .scalar_subquery(),
-        )
-        for symbol, day in sorted(questions)
-    ]
-    return select(DailyBar).where(or_(*newest))
 
 
 def rates_between(currencies: list[str], first: date, last: date) -> Select[ExchangeRate]:

@@ -4,7 +4,8 @@ All values are frozen, all prices are exact decimals in major currency units (ne
 times are aware UTC. A quote always says where it comes from and how old it is.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -192,6 +193,72 @@ class Actions:
 
     splits: tuple[SplitEvent, ...] = ()
     dividends: tuple[DividendEvent, ...] = ()
+
+
+class BarInterval(Enum):
+    """How long a bar is."""
+
+    DAY = "DAY"
+    WEEK = "WEEK"
+    MONTH = "MONTH"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryQuestion:
+    """Asks for the trading days of a symbol or what was done to it, both days included.
+
+    ``adjusted`` tells whether prices should have splits applied, as far as these are known.
+    """
+
+    symbol: str
+    first: date
+    last: date
+    adjusted: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeriesKey:
+    """Names a stored series of bars: prices of different keys are never mixed."""
+
+    symbol: str
+    source: str
+    adjusted: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Series:
+    """What is known of a stored series: all of its days from first to last as of ``checked_at``.
+
+    ``gaps`` are trading days within that have no bar but may yet get one, with the moment they
+    were last asked for.
+    """
+
+    key: SeriesKey
+    first: date
+    last: date
+    checked_at: datetime
+    gaps: Mapping[date, datetime] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BarRange:
+    """Days of one stored series, both included."""
+
+    key: SeriesKey
+    first: date
+    last: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownActions:
+    """All that a source knows was done to a symbol from first to last, as of ``checked_at``."""
+
+    symbol: str
+    source: str
+    first: date
+    last: date
+    checked_at: datetime
+    actions: Actions = Actions()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

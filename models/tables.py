@@ -1,9 +1,22 @@
 """Every table, imported once, so that the metadata is complete for migrations."""
 
-from models import idempotency, instruments, last_known, portfolios, positions, transactions, users
+from models import (
+    bars,
+    corporate_actions,
+    idempotency,
+    instruments,
+    last_known,
+    portfolios,
+    positions,
+    transactions,
+    users,
+    vendor_symbols,
+)
 from models.base import metadata
 
 __all__ = [
+    "bars",
+    "corporate_actions",
     "idempotency",
     "instruments",
     "last_known",
@@ -12,4 +25,5 @@ __all__ = [
     "positions",
     "transactions",
     "users",
+    "vendor_symbols",
 ]

@@ -8,6 +8,14 @@ from strawberry.types import Info
 from datasources.symbols import InvalidSymbolError, canonical
 from models import instruments
 from models.market import InstrumentMatch as Match
+from resolvers.bars import (
+    Bar,
+    DividendEvent,
+    SplitEvent,
+    dividends_of_instruments,
+    histories_of_instruments,
+    splits_of_instruments,
+)
 from resolvers.batching import batched
 from resolvers.companies import CompanyProfile, profile_of
 from resolvers.context import Context
@@ -72,6 +80,7 @@ class Instrument(Node):
     currency: CurrencyCode = strawberry.field(description="What it trades in.")
     exchange: str | None = strawberry.field(description="Where it trades, if known.")
     isin: str | None = strawberry.field(description="International number (ISIN), if known.")
+    figi: str | None = strawberry.field(description="OpenFIGI's identifier (FIGI), if known.")
     quote: Quote | None = batched(
         quotes_of_instruments, description="Current price; null when no source has one."
     )
@@ -82,6 +91,19 @@ class Instrument(Node):
     )
     profile: CompanyProfile | None = batched(
         profiles_of_instruments, description="The company behind it; null when no source knows."
+    )
+    history: list[Bar] = batched(
+        histories_of_instruments,
+        description="Its trading days, or their weeks or months, oldest first, all from one "
+        "source. With splits applied unless `adjusted` is false, as far as its source tells of "
+        "them: each bar says what it is. Dividends are never applied.",
+    )
+    splits: list[SplitEvent] = batched(
+        splits_of_instruments, description="Its splits as far as sources tell, oldest first."
+    )
+    dividends: list[DividendEvent] = batched(
+        dividends_of_instruments,
+        description="Its cash dividends with an ex-day within the range, oldest first.",
     )
 
 
@@ -97,6 +119,7 @@ def instrument_of(row: instruments.Instrument) -> Instrument:
         currency=CurrencyCode(row.currency),
         exchange=row.exchange,
         isin=row.isin,
+        figi=row.figi,
     )
 
 
@@ -109,6 +132,7 @@ class InstrumentMatch:
     currency: CurrencyCode = strawberry.field(description="What it trades in.")
     exchange: str | None = strawberry.field(description="Where it trades, if known.")
     isin: str | None = strawberry.field(description="International number (ISIN), if known.")
+    figi: str | None = strawberry.field(description="OpenFIGI's identifier (FIGI), if known.")
     asset_class: AssetClass = strawberry.field(description="What kind of thing it is.")
     source: str = strawberry.field(description="Which provider found it.")
 
@@ -121,6 +145,7 @@ def match_of(match: Match) -> InstrumentMatch:
         currency=CurrencyCode(match.currency),
         exchange=match.exchange,
         isin=match.isin,
+        figi=match.figi,
         asset_class=AssetClass(match.asset_class.value),
         source=match.source,
     )

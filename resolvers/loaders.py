@@ -1,23 +1,23 @@
 """Loaders, named by access path: each batch is one statement on a short session of its own."""
 
-import asyncio
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from typing import TypeVar
 
 from analytics.events import Method
 from analytics.money import ONE
-from datasources.errors import UnavailableError
 from datasources.market import Market
+from models.corporate_actions import dismissed_by_portfolio
 from models.database import Database, chunks
 from models.drafts import Draft
 from models.instruments import Instrument, instruments_by_id, instruments_by_symbol
 from models.market import (
+    Actions,
     Bar,
     CloseQuestion,
     CompanyProfile,
+    HistoryQuestion,
     InstrumentMatch,
     Quote,
     Rate,
@@ -101,15 +101,6 @@ class Projection:
 
 
 @dataclass(frozen=True, slots=True)
-class BarsQuestion:
-    """Asks for the trading days of a symbol from first to last, both included."""
-
-    symbol: str
-    first: date
-    last: date
-
-
-@dataclass(frozen=True, slots=True)
 class Ledger:
     """The entries of portfolios and of what they are tied to, and the terms they are read by."""
 
@@ -163,6 +154,7 @@ class Loaders:
         self.ledgers: Loader[StateKey, Ledger] = Loader(self._ledgers, default=Ledger)
         self.exports: Loader[int, list[Draft]] = Loader(self._exports, default=list)
         self.revisions: Loader[int, list[Revision]] = Loader(self._revisions, default=list)
+        self.dismissed: Loader[int, frozenset[str]] = Loader(self._dismissed, default=frozenset)
         self.transactions: Loader[int, Booked | None] = Loader(self._transactions, default=_nothing)
         self.transaction_pages: Loader[PageKey, list[Booked]] = Loader(
             self._transaction_pages, default=list
@@ -175,7 +167,8 @@ class Loaders:
             market.profiles, default=_nothing
         )
         self.closes: Loader[CloseQuestion, Bar | None] = Loader(market.closes, default=_nothing)
-        self.bars: Loader[BarsQuestion, list[Bar]] = Loader(self._bars, default=list)
+        self.bars: Loader[HistoryQuestion, list[Bar]] = Loader(market.bars, default=list)
+        self.actions: Loader[HistoryQuestion, Actions] = Loader(market.actions, default=Actions)
         self.rates: Loader[RateQuestion, Rate | None] = Loader(market.rates, default=_nothing)
         self.found: Loader[str, InstrumentMatch | None] = Loader(market.find, default=_nothing)
 
@@ -318,19 +311,6 @@ class Loaders:
             ),
         )
 
-    async def _bars(self, questions: list[BarsQuestion]) -> dict[BarsQuestion, list[Bar]]:
-        """Ask for all series at once; none where no provider can answer."""
-
-        async def ask(question: BarsQuestion) -> list[Bar]:
-            with suppress(UnavailableError):
-                return await self._market.bars(
-                    question.symbol, first=question.first, last=question.last
-                )
-            return []
-
-        found = await asyncio.gather(*map(ask, questions))
-        return dict(zip(questions, found, strict=True))
-
     async def _ledgers(self, keys: list[StateKey]) -> dict[StateKey, Ledger]:
         """Read the whole ledgers of portfolios at once; all of them share one answer."""
         portfolios = [key.portfolio for key in keys]
@@ -345,6 +325,13 @@ class Loaders:
         async with self._database.snapshot() as session:
             rows = list(await session.scalars(portfolios_by_id(ids)))
             return {row.id or 0: await export_drafts(session, row) for row in rows}
+
+    async def _dismissed(self, ids: list[int]) -> dict[int, frozenset[str]]:
+        async with self._database.reading() as session:
+            groups = _group(
+                await session.scalars(dismissed_by_portfolio(ids)), lambda row: row.portfolio_id
+            )
+            return {key: frozenset(row.proposal for row in rows) for key, rows in groups.items()}
 
     async def _revisions(self, ids: list[int]) -> dict[int, list[Revision]]:
         async with self._database.reading() as session:

@@ -24,6 +24,7 @@ from resolvers.loaders import PageKey
 from resolvers.lots import FeePolicy, LotMethod, method_of
 from resolvers.paging import cut_of
 from resolvers.positions import Position, position_of
+from resolvers.proposals import MAX_PROPOSALS, LedgerProposal, proposals_of_portfolios
 from resolvers.quality import MAX_FINDINGS, DataQualityFinding, findings_of_scopes
 from resolvers.scalars import CurrencyCode, Ratio
 from resolvers.statements import PeriodStatement, statements_of_scopes
@@ -256,13 +257,19 @@ class Portfolio(Node):
     )
     statement: PeriodStatement = batched(
         statements_of_scopes,
-        description="What became of its value from one day to another, both included, in the base "
-        "currency or another.",
+        description="What became of its value from one day to another, both included and none in "
+        "the future, in the base currency or another.",
     )
     data_quality: list[DataQualityFinding] = batched(
         findings_of_scopes,
         description=f"What looks wrong in its ledger, worst first, at most {MAX_FINDINGS} "
         "findings. Nothing is changed: each names the mutation that would repair it.",
+    )
+    proposals: list[LedgerProposal] = batched(
+        proposals_of_portfolios,
+        description="Splits and dividends that the market knows of for units it held, and that its "
+        f"ledger does not have: oldest first, at most {MAX_PROPOSALS}. Those dismissed are left "
+        "out unless asked for.",
     )
     trades: TradeConnection = batched(
         trades_of_portfolios,

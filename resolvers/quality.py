@@ -10,13 +10,14 @@ from strawberry.types import Info
 
 from analytics.quality import Finding, Repair
 from models import instruments
+from models.market import HistoryQuestion
 from models.transactions import Kind
 from resolvers.batching import batched
 from resolvers.context import Context
 from resolvers.gains import Scope
 from resolvers.ids import encode_id
 from resolvers.instruments import Instrument, instrument_of
-from resolvers.loaders import BarsQuestion, Ledger, state_key
+from resolvers.loaders import Ledger, state_key
 from resolvers.transactions import Transaction, entry_id, transaction_of
 from services.aside import aside
 from services.entries import LedgerState, Terms, by_portfolio, ledger_states
@@ -188,7 +189,7 @@ async def _evidence(
     today = context.now().date()
     questions = [
         {
-            key: BarsQuestion(known[key].symbol, first, last)
+            key: HistoryQuestion(symbol=known[key].symbol, first=first, last=last)
             for key, (first, last) in audit.spans(today).items()
             if key in known
         }

@@ -19,6 +19,7 @@ from resolvers.gains import Scope
 from resolvers.loaders import state_key
 from resolvers.scalars import CurrencyCode
 from resolvers.values import (
+    DateRangeInput,
     FigureIssue,
     Money,
     bad_input,
@@ -32,14 +33,6 @@ from services.combined import Report
 from services.statement import Activity, activities_of, period_of
 
 SHARED = "Null when anything that the statement rests on is not known: see `issues`."
-
-
-@strawberry.input(description="Days, both of them included.")
-class DateRangeInput:
-    """Days, both included."""
-
-    first: date = strawberry.field(name="from", description="The first day.")
-    last: date = strawberry.field(name="to", description="The last day; not in the future.")
 
 
 @strawberry.type(

@@ -57,6 +57,14 @@ def fraction(value: Decimal | None) -> Ratio | None:
     return None if value is None else Ratio(float(round_to(value, RATIO_PLACES)))
 
 
+@strawberry.input(description="Days, both of them included.")
+class DateRangeInput:
+    """Days, both included."""
+
+    first: date = strawberry.field(name="from", description="The first day.")
+    last: date = strawberry.field(name="to", description="The last day.")
+
+
 @strawberry.enum(description="Why a figure is null.")
 class NullReason(Enum):
     """Why a figure is null."""

@@ -77,6 +77,7 @@ async def create_missing(
                 currency=match.currency,
                 exchange=match.exchange,
                 isin=match.isin,
+                figi=match.figi,
                 created_at=now,
             )
             session.add(row)

@@ -1,19 +1,17 @@
 """The database's memory of market data: what a restart or an outage still has to say."""
 
-from bisect import bisect_right
 from collections.abc import Collection
 from datetime import date
 from typing import Any
 
 from datasources.rates import CARRY, cross, days_back
+from models.bars import DailyBar, series_by_symbol
 from models.base import Base
-from models.database import CHUNK, Database, upsert
+from models.database import Database, chunks, upsert, upsert_many
 from models.last_known import (
-    DailyBar,
     ExchangeRate,
     LastQuote,
     StoredProfile,
-    bars_on_or_before,
     profiles_by_symbol,
     quotes_by_symbol,
     rates_between,
@@ -27,7 +25,9 @@ from models.market import (
     QuoteQuality,
     Rate,
     RateQuestion,
+    SeriesKey,
 )
+from services.stored_bars import StoredHistory, bar_rows, ids_of, key_of
 
 
 class StoredMarket:
@@ -35,6 +35,7 @@ class StoredMarket:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._history = StoredHistory(database)
 
     async def quotes(self, symbols: Collection[str]) -> dict[str, Quote]:
         """Return the last known quotes; symbols never quoted are absent."""
@@ -52,24 +53,29 @@ class StoredMarket:
             return {row.symbol: CompanyProfile(**row.model_dump()) for row in rows}
 
     async def closes(self, questions: Collection[CloseQuestion]) -> dict[CloseQuestion, Bar]:
-        """Return the newest stored close on or before each day."""
+        """Return the newest stored close on or before each day, as traded if there is one."""
         if not questions:
             return {}
-        pairs = sorted({(question.symbol, question.day) for question in questions})
-        bars: dict[str, list[Bar]] = {}
+        symbols = sorted({question.symbol for question in questions})
+        series: dict[str, list[SeriesKey]] = {}
         async with self._database.reading() as session:
-            for start in range(0, len(pairs), CHUNK):
-                rows = await session.scalars(bars_on_or_before(pairs[start : start + CHUNK]))
-                for row in rows:
-                    bars.setdefault(row.symbol, []).append(Bar(**row.model_dump()))
-        for known in bars.values():
-            known.sort(key=_day)
+            for some in chunks(symbols):
+                for row in await session.scalars(series_by_symbol(some)):
+                    key = SeriesKey(symbol=row.symbol, source=row.source, adjusted=row.adjusted)
+                    series.setdefault(row.symbol, []).append(key)
+        asked = {
+            (key, question.day) for question in questions for key in series.get(question.symbol, ())
+        }
+        bars = await self._history.closes(asked)
         found: dict[CloseQuestion, Bar] = {}
         for question in questions:
-            known = bars.get(question.symbol, [])
-            place = bisect_right(known, question.day, key=_day)
-            if place:
-                found[question] = known[place - 1]
+            known = [
+                bars[key, question.day]
+                for key in series.get(question.symbol, ())
+                if (key, question.day) in bars
+            ]
+            if known:
+                found[question] = max(known, key=lambda bar: (bar.day, not bar.adjusted))
         return found
 
     async def rates(self, questions: Collection[RateQuestion]) -> dict[RateQuestion, Rate]:
@@ -109,19 +115,19 @@ class StoredMarket:
             for quote in quotes
         }
         profile_rows = {profile.symbol: _row(StoredProfile, profile) for profile in profiles}
-        bar_rows = {(bar.symbol, bar.day): _row(DailyBar, bar) for bar in bars}
         rate_rows = {(rate.currency, rate.day): _row(ExchangeRate, rate) for rate in rates}
         async with self._database.writing() as session:
             await upsert(session, LastQuote, list(quote_rows.values()))
             await upsert(session, StoredProfile, list(profile_rows.values()))
-            await upsert(session, DailyBar, list(bar_rows.values()))
+            by_series: dict[SeriesKey, list[Bar]] = {}
+            for bar in bars:
+                by_series.setdefault(key_of(bar), []).append(bar)
+            numbers = await ids_of(session, by_series) if by_series else {}
+            for key, some in by_series.items():
+                await upsert_many(session, DailyBar, bar_rows(numbers[key], some))
             await upsert(session, ExchangeRate, list(rate_rows.values()))
 
 
 def _row(table: type[Base], value: object) -> dict[str, Any]:
     """Return what of a value its table keeps: how it was found out is not kept."""
     return {name: getattr(value, name) for name in table.model_fields}
-
-
-def _day(bar: Bar) -> date:
-    return bar.day

@@ -23,6 +23,7 @@ from gateway.settings import Settings
 from models.database import Database
 from models.migrate import upgrade
 from services.demo import seed_demo
+from tests.vendors import KEY
 
 NOW = datetime(2024, 6, 14, 15, 0, tzinfo=UTC)
 settings.register_profile("folioql", deadline=None)  # time is for benchmarks
@@ -39,6 +40,16 @@ def missing(what: str) -> None:
     if os.environ.get("CI"):
         pytest.fail(f"{what} is missing")
     pytest.skip(f"{what} is missing")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Fail a test of whose output, standard or log, a vendor's key is part."""
+    report = yield
+    if any(KEY in text for _, text in report.sections):
+        report.outcome = "failed"
+        report.longrepr = f"{item.nodeid}: a vendor's key is in the output of this test"
+    return report
 
 
 class Clock:

@@ -219,6 +219,10 @@ class Files:
         start, end = bisect_left(series.days, first), bisect_right(series.days, last)
         return [self._bar(symbol, series, place) for place in range(start, end)]
 
+    async def symbols(self) -> list[str]:
+        """Return all symbols that the files have, in order."""
+        return sorted(await self._load())
+
     def _match(self, symbol: str, series: Series) -> InstrumentMatch:
         return InstrumentMatch(
             symbol=symbol,

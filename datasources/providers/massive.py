@@ -100,7 +100,6 @@ class Massive(Remote):
 
     dialect: ClassVar[Dialect] = DIALECT
     vendor = VENDOR
-    dialect = DIALECT
     batch: ClassVar[Mapping[str, int]] = {"quotes": 250, "profiles": 1, "find": 1}
 
     async def quotes(self, symbols: Collection[str]) -> dict[str, Quote]:

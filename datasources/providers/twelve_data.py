@@ -101,7 +101,6 @@ class TwelveData(Remote):
 
     dialect: ClassVar[Dialect] = DIALECT
     vendor = VENDOR
-    dialect = DIALECT
     # Half a minute's credits: more would never fit into the share that background work may use.
     batch: ClassVar[Mapping[str, int]] = {"quotes": 4, "find": 1}
 

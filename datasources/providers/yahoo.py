@@ -81,7 +81,6 @@ class Yahoo(Remote):
             "Accept": "*/*",
         },
     )
-    dialect = DIALECT
     batch: ClassVar[Mapping[str, int]] = {"quotes": BATCH, "find": BATCH, "profiles": 1}
 
     def __init__(self, upstream: Upstream, *, names: Names, clock: Clock) -> None:

@@ -1,13 +1,16 @@
 """Migrations: they run both ways, and models and migrated databases agree."""
 
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, date, datetime
 
 from sqlalchemy import func, select, text
 
 from models.database import Database
+from models.market import BarRange, Series, SeriesKey
 from models.migrate import differences, downgrade, head, is_migrated, revision, upgrade
 from models.positions import Lot, Position
 from models.transactions import Transaction
+from services.stored_bars import StoredHistory
 from services.verification import bring_up_to_date, verify_all
 from tests.ledger import Ledger
 
@@ -90,3 +93,43 @@ async def test_a_downgrade_keeps_what_has_one_currency_and_drops_what_has_more(a
     assert left == ["one"]
     assert position["costBasis"] == "1001 USD"
     assert await verify_all(database) == (1, [])
+
+
+async def test_stored_bars_become_series_and_of_a_day_the_one_as_traded_comes_back(database_url):
+    database = Database(database_url)
+    await upgrade(database, target="0002")
+    rows = [
+        ("ACME", "2024-05-06", "10.123456789012345678", "files", "FALSE"),
+        ("ACME", "2024-05-07", "11", "vendor", "TRUE"),
+    ]
+    async with database.writing() as session:
+        for symbol, day, close, source, adjusted in rows:
+            await session.execute(
+                text(
+                    "INSERT INTO daily_bars (symbol, day, close, currency, source, adjusted) "
+                    f"VALUES ('{symbol}', '{day}', '{close}', 'USD', '{source}', {adjusted})"
+                )
+            )
+    await upgrade(database)
+    store, first, last = StoredHistory(database), date(2024, 5, 6), date(2024, 5, 7)
+    keys = [
+        SeriesKey(symbol="ACME", source=source, adjusted=adjusted)
+        for source, adjusted in (("files", False), ("vendor", True))
+    ]
+    bars = await store.bars([BarRange(key=key, first=first, last=last) for key in keys])
+    await store.keep(
+        Series(key=keys[1], first=first, last=last, checked_at=datetime(2024, 6, 1, tzinfo=UTC)),
+        [replace(bar, day=first) for some in bars.values() for bar in some if bar.adjusted],
+    )
+    await downgrade(database, target="0002")
+    async with database.reading() as session:
+        kept = await session.execute(
+            text("SELECT CAST(close AS TEXT), source FROM daily_bars ORDER BY day")
+        )
+        left = [tuple(row) for row in kept]
+    await database.close()
+    assert [[str(bar.close) for bar in some] for some in bars.values()] == [
+        ["10.123456789012345678"],
+        ["11"],
+    ]
+    assert left == [("10.123456789012345678", "files"), ("11", "vendor")]

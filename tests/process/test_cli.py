@@ -44,8 +44,30 @@ def seeded(tmp_path):
 def test_help_lists_the_commands(tmp_path):
     code, output, _ = folioql("--help", folder=tmp_path)
     assert code == 0
-    for command in ("serve", "demo", "migrate", "schema", "import", "export", "verify", "doctor"):
+    for command in (
+        "serve",
+        "demo",
+        "migrate",
+        "schema",
+        "import",
+        "export",
+        "load-bars",
+        "verify",
+        "doctor",
+    ):
         assert f"\n  {command} " in output
+
+
+def test_price_files_are_loaded_once_and_bad_ones_not_at_all(tmp_path):
+    good, bad = tmp_path / "good.csv", tmp_path / "bad.csv"
+    good.write_text("Date,AAA,BBB\n2024-05-06,10,5\n2024-05-07,11,\n", encoding="utf-8")
+    bad.write_text("Date,AAA\n2024-05-06,10\n2024-05-07,ten\n", encoding="utf-8")
+    assert folioql("load-bars", str(good), folder=tmp_path)[0] == 1  # not migrated
+    folioql("migrate", folder=tmp_path)
+    code, _, errors = folioql("load-bars", str(good), str(bad), folder=tmp_path)
+    assert (code, "bad.csv line 3" in errors) == (1, True)
+    for words in ("3 bars added, 0 changed, 0 known", "0 bars added, 0 changed, 3 known"):
+        assert folioql("load-bars", str(good), folder=tmp_path)[:2] == (0, f"2 symbols: {words}.\n")
 
 
 def test_serving_without_a_secret_is_refused(tmp_path):
@@ -204,4 +226,4 @@ def test_verify_names_what_differs_and_rebuilds_it(seeded):
 
 def test_migrate_goes_down_and_up_again(seeded):
     assert folioql("migrate", "--to", "base", folder=seeded)[1].endswith("revision None.\n")
-    assert folioql("migrate", folder=seeded)[1].endswith("revision 0002.\n")
+    assert folioql("migrate", folder=seeded)[1].endswith("revision 0003.\n")

@@ -70,6 +70,18 @@ async def test_a_session_is_opened_once_for_all(clock):
     assert "Mozilla" in server.requests[0].headers["user-agent"]
 
 
+async def test_a_session_is_opened_to_its_end_though_who_wanted_it_gives_up(clock):
+    slow = asyncio.Event()
+    cookie = reply("", status=404, headers=COOKIE.headers, hold=slow)
+    async with connected(clock, **{"": cookie}) as (ask, server):
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.03):
+                await ask()
+        slow.set()
+        assert await ask() == {"fine": True}
+    assert server.paths == ["/", "/v1/test/getcrumb", "/signed"]
+
+
 async def test_what_needs_no_crumb_opens_no_session(clock):
     async with connected(clock) as (ask, server):
         await ask("/open")
