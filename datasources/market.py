@@ -181,8 +181,8 @@ class Market:
             if entry.value is not None
         }
         missing = [symbol for symbol in symbols if symbol not in found]
-        if missing and self._last_known is not None:
-            kept = await self._last_known.quotes(missing)
+        if missing:
+            kept = await self._quoting.believed(missing)
             found |= {symbol: self._quoting.outdated(quote) for symbol, quote in kept.items()}
         return found
 
