@@ -222,6 +222,9 @@ class Market:
 
         found = await self._by_day("closes", questions, of=Bar, load=load)
         missing = [question for question in questions if question not in found]
+        if missing:
+            found |= await self._past.stored_closes(missing)
+        missing = [question for question in missing if question not in found]
         if missing and self._last_known is not None:
             found |= await self._last_known.closes(missing)
         return found

@@ -76,9 +76,18 @@ class Past:
             return answers
 
         async def kept(missing: list[CloseQuestion]) -> Answers[CloseQuestion, Bar]:
-            return Answers({} if self._history is None else await self._history.closes(missing))
+            if self._history is None:
+                return Answers()
+            found = await self._history.closes(missing)
+            return Answers(found, failed=set(found.failed))
 
         return await self._both(list(questions), at_hand, kept)
+
+    async def stored_closes(self, questions: Collection[CloseQuestion]) -> dict[CloseQuestion, Bar]:
+        """Return the newest closes that are kept, when nobody could tell better ones."""
+        if self._history is None:
+            return {}
+        return await self._history.closes(questions, ask=False)
 
     async def bars(
         self, questions: Collection[HistoryQuestion]

@@ -264,17 +264,16 @@ async def test_a_plan_without_london_bars_says_nothing_of_new_york(clock):
             return [Bar(symbol=symbol, day=last, close=Decimal(1), currency="USD", source="plan")]
 
     market = Market(chains=Chains(bars=(Plan(),)), cache=Cache(clock=clock), clock=clock)
+    day = date(2024, 6, 13)
 
-    async def days(symbol):
-        day = date(2024, 6, 13)
-        (bars,) = (
-            await market.bars([HistoryQuestion(symbol=symbol, first=day, last=day)])
-        ).values() or [[]]
-        return len(bars)
+    async def bars(symbol):
+        question = HistoryQuestion(symbol=symbol, first=day, last=day)
+        return (await market.bars([question]))[question]
 
-    assert [await days(symbol) for symbol in ("V.L", "W.L", "X.L", "Y.L")] == [0, 0, 0, 0]
+    for symbol in ("V.L", "W.L", "X.L", "Y.L"):
+        assert await bars(symbol) == []
     assert market.calls == {("plan", "bars"): 3}
-    assert await days("A") == 1
+    assert len(await bars("A")) == 1
 
 
 async def test_today_is_asked_again_after_minutes_and_a_past_day_after_a_day(clock):
