@@ -309,7 +309,7 @@ class Market:
     async def bars(
         self, questions: Collection[HistoryQuestion]
     ) -> dict[HistoryQuestion, list[Bar]]:
-        """Return the trading days asked for, each series of one source; none is left out."""
+        """Return the trading days asked for, each series of one source; absent if none has any."""
         return (await self._past.bars(questions)).found
 
     async def actions(
