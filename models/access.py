@@ -22,7 +22,6 @@ from sqlmodel import Column, Field, ForeignKey, col
 
 from models.base import Base
 from models.portfolios import Portfolio
-from models.transactions import Transaction
 from models.types import Identifier, UtcDateTime
 from models.users import User
 
@@ -72,7 +71,9 @@ class PortfolioShare(Base, table=True):
 
     id: int | None = Field(default=None, sa_column=Column(Identifier, primary_key=True))
     portfolio_id: int = Field(
-        sa_column=Column(Identifier, ForeignKey("portfolios.id", ondelete="CASCADE"), nullable=False)
+        sa_column=Column(
+            Identifier, ForeignKey("portfolios.id", ondelete="CASCADE"), nullable=False
+        )
     )
     user_id: int | None = Field(
         default=None,
@@ -93,9 +94,7 @@ def token_by_lookup(lookup: str) -> Select[ApiToken]:
 
 def tokens_of(user_ids: Collection[int]) -> Select[ApiToken]:
     """Select the tokens of users, oldest first."""
-    return (
-        select(ApiToken).where(col(ApiToken.user_id).in_(user_ids)).order_by(col(ApiToken.id))
-    )
+    return select(ApiToken).where(col(ApiToken.user_id).in_(user_ids)).order_by(col(ApiToken.id))
 
 
 def token_of(user_id: int, token_id: int) -> Select[ApiToken]:
@@ -109,9 +108,7 @@ def _lives(now: datetime) -> ColumnElement[bool]:
 
 def living_tokens(user_id: int, *, now: datetime) -> Select[int]:
     """Count the tokens of a user that can be used."""
-    return select(func.count(col(ApiToken.id))).where(
-        col(ApiToken.user_id) == user_id, _lives(now)
-    )
+    return select(func.count(col(ApiToken.id))).where(col(ApiToken.user_id) == user_id, _lives(now))
 
 
 def forget_dead_tokens(user_id: int, *, now: datetime, keep: int) -> Delete:
@@ -173,15 +170,6 @@ def owner_for_update(user_id: int, portfolio_id: int) -> Select[int | None]:
     )
 
 
-def entry_in_reach(user_id: int, entry_id: int) -> Select[int | None]:
-    """Select a ledger entry's key, if it is in a portfolio that a user reaches."""
-    return (
-        select(col(Transaction.id))
-        .join(Portfolio, col(Portfolio.id) == col(Transaction.portfolio_id))
-        .where(col(Transaction.id) == entry_id, _reaches(user_id))
-    )
-
-
 def roles_of(
     user_ids: Collection[int], portfolio_ids: Collection[int]
 ) -> Select[int | None, int, str | None]:
@@ -216,6 +204,11 @@ def shares_of(portfolio_ids: Collection[int]) -> Select[PortfolioShare]:
 def share_by_id(share_id: int) -> Select[PortfolioShare]:
     """Select a share, whoever's it is."""
     return select(PortfolioShare).where(col(PortfolioShare.id) == share_id)
+
+
+def forget_share(share_id: int) -> Delete:
+    """Delete a share."""
+    return delete(PortfolioShare).where(col(PortfolioShare.id) == share_id)
 
 
 def link_by_lookup(lookup: str) -> Select[PortfolioShare, Portfolio]:
