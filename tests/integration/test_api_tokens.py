@@ -175,8 +175,13 @@ async def test_a_revoked_token_is_refused_at_once_and_elsewhere_within_five_seco
 
 @pytest.mark.parametrize(
     "change",
-    [lambda text: text[:-1] + ("A" if text[-1] != "A" else "B"), lambda text: text + "A"]
-    + [lambda text: text[:-1], lambda text: "fqs_" + text[4:], lambda text: text.upper()],
+    [
+        lambda text: text[:-1] + ("A" if text[-1] != "A" else "B"),
+        lambda text: text + "A",
+        lambda text: text[:-1],
+        lambda text: "fqs_" + text[4:],
+        lambda text: text.upper(),
+    ],
 )
 async def test_any_other_text_is_no_token(ann, change):
     _, secret = await token_of(ann, "READ")
