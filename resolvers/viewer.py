@@ -169,7 +169,8 @@ class ViewerQueries:
         return viewer_of(row)
 
     @strawberry.field(
-        description="Anything by its global id; null if there is no such thing or it is not yours."
+        description="Anything by its global id; null if there is no such thing, or it is neither "
+        "yours nor shared with you."
     )
     async def node(self, info: Info[Context, None], id: strawberry.ID) -> Node | None:
         """Find one node."""
@@ -177,7 +178,7 @@ class ViewerQueries:
 
     @strawberry.field(
         description="Things by their global ids, at most 100, in the order asked for; null where "
-        "there is no such thing or it is not yours."
+        "there is no such thing, or it is neither yours nor shared with you."
     )
     async def nodes(self, info: Info[Context, None], ids: list[strawberry.ID]) -> list[Node | None]:
         """Find several nodes."""
