@@ -147,6 +147,9 @@ class Cache:
         self.looks[order.kind, "hit"] += len(found) - old
         self.looks[order.kind, "old"] += old
         self.looks[order.kind, "miss"] += len(missing)
+        if missing:
+            # First, so that what somebody waits for has the first call that a source allows.
+            found |= await self._wait_for(order, missing, patience=patience)
         behind = [
             key
             for key in behind
@@ -154,8 +157,6 @@ class Cache:
         ]
         if behind:
             self._launch(order, behind).add_done_callback(_tell)
-        if missing:
-            found |= await self._wait_for(order, missing, patience=patience)
         return found
 
     async def _wait_for(
