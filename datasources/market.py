@@ -402,10 +402,13 @@ class Market:
         )
         return {key: entry.value for key, entry in entries.items() if entry.value is not None}
 
-    async def disbelieve(self, symbols: Collection[str]) -> None:
-        """Forget what was believed of prices, because symbols turn out to mean something else."""
+    async def disbelieve(self, symbols: Collection[str], *, names: str) -> None:
+        """Forget what was believed of prices, because symbols turn out to mean something else.
+
+        ``names`` describes what they mean now: only replicas that agree on it share what they load.
+        """
         self._quoting.forget(symbols)
-        await self._cache.forget()
+        await self._cache.renounce(names)
 
     async def forget(self) -> None:
         """Drop what this process has cached, so that the next question goes further."""
