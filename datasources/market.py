@@ -338,8 +338,8 @@ class Market:
             await self._ask("search", [text], of="search", ask=ask)
         return list(found.values())[:limit]
 
-    async def find(self, symbols: Collection[str]) -> dict[str, InstrumentMatch]:
-        """Return the instruments with exactly these symbols."""
+    async def find(self, symbols: Collection[str]) -> Loaded[str, InstrumentMatch]:
+        """Return the instruments with exactly these symbols; what nobody could tell has failed."""
 
         async def load(missing: list[str]) -> dict[str, InstrumentMatch]:
             return await self._ask(
@@ -358,7 +358,8 @@ class Market:
             policy=POLICIES["find"],
             patience=self._deadline,
         )
-        return {key: entry.value for key, entry in entries.items() if entry.value is not None}
+        found = {key: entry.value for key, entry in entries.items() if entry.value is not None}
+        return Loaded(found, failed=set(symbols) - entries.keys())
 
     async def listings(self, isins: Collection[str]) -> dict[str, tuple[InstrumentMatch, ...]]:
         """Return what vendors list under each ISIN, absent where they list nothing."""
