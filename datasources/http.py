@@ -8,7 +8,7 @@ import asyncio
 import json
 import logging
 import random
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -32,6 +32,7 @@ from datasources.pacing import Budget, Limit
 from datasources.protocols import Clock
 from datasources.symbols import Dialect, Names
 
+R = TypeVar("R")
 T = TypeVar("T")
 
 Client = httpx.AsyncClient
@@ -49,6 +50,9 @@ MAX_BYTES = 64_000_000
 MAX_WORDS = 200
 SHORTEST_KEY = 8
 AGENT = "FolioQL (https://graphql.org)"
+
+UNREADABLE = (ValueError, TypeError, KeyError, IndexError, AttributeError, ArithmeticError)
+"""What reading raises where an answer is not in the form it should have."""
 
 # They would log whole addresses, with the keys that some vendors want there, and headers.
 for _noisy in ("httpx", "httpcore"):
@@ -249,7 +253,7 @@ class Upstream:
             error.args = (self._redact(str(error)),)
             # The cause may hold the whole answer, and some vendors' answers repeat the key.
             raise error from None
-        except (ValueError, TypeError, KeyError, IndexError, AttributeError, ArithmeticError) as e:
+        except UNREADABLE as e:
             raise BadPayloadError(f"not in the documented form ({type(e).__name__})") from None
 
     def address(self, path: str, host: str | None = None) -> str:
@@ -384,6 +388,26 @@ def number(value: object) -> Decimal | None:
         raise BadPayloadError(f"{str(value)[:30]!r} is not a number") from None
     if not found.is_finite() or abs(found.adjusted()) >= 40 or len(found.as_tuple().digits) > 40:
         raise BadPayloadError("a number beyond all reason")
+    return found
+
+
+def readable(rows: Iterable[R], read: Callable[[R], T | None]) -> list[T]:
+    """Read rows of which one that is out of form must not take the others from anybody.
+
+    Null is left out too. Raises BadPayloadError if there is nothing but what is out of form.
+    """
+    found: list[T] = []
+    unread: Exception | None = None
+    for row in rows:
+        try:
+            one = read(row)
+        except (BadPayloadError, *UNREADABLE) as error:
+            unread = unread or error
+        else:
+            if one is not None:
+                found.append(one)
+    if unread is not None and not found:
+        raise BadPayloadError(f"no row in the documented form ({type(unread).__name__})")
     return found
 
 

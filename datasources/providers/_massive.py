@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from datasources.errors import BadPayloadError, InvalidRequestError, NotEntitledError
-from datasources.http import Answer, milliseconds, nanoseconds, number, price, word
+from datasources.http import Answer, milliseconds, nanoseconds, number, price, readable, word
 from datasources.sessions import last_close, local_day
 from datasources.symbols import COIN, PAIR, venue_of
 from models.market import (
@@ -85,13 +85,14 @@ def read_quotes(answer: Answer, symbols: Mapping[str, str]) -> dict[str, Quote]:
     """Read a snapshot of some tickers; unknown ones are not in it."""
     body = envelope(answer)
     live = QuoteQuality.DELAYED if body.get("status") == "DELAYED" else QuoteQuality.FRESH
-    found: dict[str, Quote] = {}
-    for row in body.get("tickers") or []:
+
+    def read(row: Row) -> Quote | None:
         symbol = symbols.get(row["ticker"])
-        one = symbol and _quote(row, symbol, live=live, received_at=answer.received_at)
-        if one:
-            found[one.symbol] = one
-    return found
+        if symbol is None:
+            return None
+        return _quote(row, symbol, live=live, received_at=answer.received_at)
+
+    return {quote.symbol: quote for quote in readable(body.get("tickers") or [], read)}
 
 
 def _quote(row: Row, symbol: str, *, live: QuoteQuality, received_at: datetime) -> Quote | None:

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from urllib.parse import quote as escaped
 
 from datasources.errors import AuthExpiredError, InvalidRequestError, ProviderError
-from datasources.http import Answer, Remote, Upstream, Vendor, price, seconds, word
+from datasources.http import Answer, Remote, Upstream, Vendor, price, readable, seconds, word
 from datasources.pacing import Limit
 from datasources.protocols import Clock
 from datasources.sessions import last_finished_day
@@ -89,9 +89,11 @@ class Yahoo(Remote):
 
     async def quotes(self, symbols: Collection[str]) -> dict[str, Quote]:
         """Return the current quotes of symbols."""
-        rows = await self._rows(symbols)
-        found = (parse_quote(row, symbol=symbol, received_at=at) for symbol, (row, at) in rows)
-        return {quote.symbol: quote for quote in found if quote is not None}
+        found = readable(
+            await self._rows(symbols),
+            lambda one: parse_quote(one[1][0], symbol=one[0], received_at=one[1][1]),
+        )
+        return {quote.symbol: quote for quote in found}
 
     async def find(self, symbols: Collection[str]) -> dict[str, InstrumentMatch]:
         """Return the instruments with exactly these symbols."""
