@@ -142,26 +142,23 @@ def measure(server: Server, question: Question, *, seconds: int, core: int) -> M
     return Measured(load, (server.cpu_seconds() - before) / load.requests * 1000)
 
 
-def print_row(title: str, found: Measured, others: Mapping[str, Measured]) -> None:
-    """Print the figures of one server, and its requests and processor's time beside two others."""
-    beside = [others[other] for other in (PLAIN, JIT) if other in others]
+def print_heading(question: Question, beside: Sequence[str]) -> None:
+    """Print what was asked, and what the columns are."""
+    print(f"\n{question.title}, {question.connections} at a time")
+    print(f"{'':58}" + "".join(f"  {f'{what} beside':<22}" for what in ("req/s", "CPU")))
+    names = "".join(f"{name:>12}" for name in (*beside, *beside))
+    print(f"{'':22}{'req/s':>9}{'p50 ms':>9}{'p99 ms':>9}{'CPU ms':>9}{names}")
+
+
+def print_row(title: str, found: Measured, beside: Sequence[Measured]) -> None:
+    """Print the figures of one server, and how many times those of others they are."""
     ratios = [found.rate / other.rate for other in beside]
     ratios += [found.cpu / other.cpu for other in beside]
     note = "  the load's side was the limit" if found.load.busy > 0.9 else ""
     print(
         f"{title:22}{found.rate:>9.0f}{found.load.p50:>9.2f}{found.load.p99:>9.2f}"
-        f"{found.cpu:>9.3f}" + "".join(f"{ratio:>11.2f}" for ratio in ratios) + note,
+        f"{found.cpu:>9.3f}" + "".join(f"{ratio:>12.2f}" for ratio in ratios) + note,
         flush=True,
-    )
-
-
-def print_heading(question: Question, beside: Sequence[str]) -> None:
-    """Print what was asked, and what the columns are."""
-    print(f"\n{question.title}, {question.connections} at a time")
-    names = [f"{what}/{other[:5]}." for what in ("req/s", "CPU") for other in beside]
-    print(
-        f"{'':22}{'req/s':>9}{'p50 ms':>9}{'p99 ms':>9}{'CPU ms':>9}"
-        + "".join(f"{name:>11}" for name in names)
     )
 
 
@@ -180,10 +177,12 @@ def main(arguments: Sequence[str] = ()) -> None:
         commands = python_peers(chosen.engines) | node_peers(Path(folder) / "rows.json")
         with running(commands, core=server_core) as servers, on_core(load_core):
             check(servers, questions)
+            beside = [title for title in (PLAIN, JIT) if title in servers]
             for question in questions:
-                print_heading(question, [one for one in (PLAIN, JIT) if one in servers])
-                found: dict[str, Measured] = {}
-                for title, server in servers.items():
-                    found[title] = measure(server, question, seconds=chosen.seconds, core=load_core)
+                print_heading(question, beside)
+                found = {
+                    title: measure(server, question, seconds=chosen.seconds, core=load_core)
+                    for title, server in servers.items()
+                }
                 for title, one in found.items():
-                    print_row(title, one, found)
+                    print_row(title, one, [found[other] for other in beside])

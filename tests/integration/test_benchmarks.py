@@ -75,6 +75,7 @@ def test_a_dashboards_position_has_twenty_five_leaves():
 
 
 @pytest.mark.process
+@pytest.mark.xdist_group("process")
 def test_the_servers_in_python_give_the_same_answers_and_bear_a_load():
     question = QUESTIONS["10"]
     with running(python_peers(ENGINES), core=cores()[0]) as servers:
@@ -91,6 +92,7 @@ def test_the_servers_in_python_give_the_same_answers_and_bear_a_load():
 
 
 @pytest.mark.process
+@pytest.mark.xdist_group("process")
 def test_where_wrk_is_missing_a_client_of_our_own_puts_the_load_on(monkeypatch):
     monkeypatch.setattr("shutil.which", lambda _: None)
     with running({"bare": python_peers([])["bare endpoint"]}, core=cores()[0]) as servers:
