@@ -4,7 +4,7 @@ import asyncio
 import shutil
 import sys
 
-from benchmarks import ledger, query, serving
+from benchmarks import ledger, market, query, serving
 from gateway.telemetry import configure_logging
 
 if __name__ == "__main__":
@@ -12,6 +12,8 @@ if __name__ == "__main__":
     chosen = sys.argv[1:]
     if chosen in ([], ["query"]):
         asyncio.run(query.main())
+    if chosen in ([], ["market"]):
+        asyncio.run(market.main())
     if chosen in ([], ["ledger"]):
         asyncio.run(ledger.main(ledger.SIZES if chosen else ledger.SIZES[:2]))
     if chosen[:1] == ["serving"]:

@@ -8,7 +8,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Hashable
 from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 from types import TracebackType
@@ -16,6 +16,7 @@ from typing import Any, Self, TypeVar
 
 from datasources.cache import Cache
 from datasources.chain import Answers, Line, Question, ask_chain
+from datasources.countries import country_code
 from datasources.errors import UnavailableError
 from datasources.learning import Learner
 from datasources.loaded import Loaded
@@ -197,6 +198,8 @@ class Market:
                 ask=lambda provider, keys: provider.profiles(keys),
                 venue_of=venue_code,
             )
+            for symbol, profile in found.items():
+                found[symbol] = replace(profile, country=country_code(profile.country))
             self._learner.learn(profiles=found.values())
             return found
 
@@ -309,7 +312,7 @@ class Market:
     async def bars(
         self, questions: Collection[HistoryQuestion]
     ) -> dict[HistoryQuestion, list[Bar]]:
-        """Return the trading days asked for, each series of one source; none is left out."""
+        """Return the trading days asked for, each series of one source; absent if none has any."""
         return (await self._past.bars(questions)).found
 
     async def actions(

@@ -10,7 +10,15 @@ from datasources.cache import Cache
 from datasources.errors import NotEntitledError, UnavailableError
 from datasources.market import Chains, Market
 from datasources.providers.ecb import Ecb
-from models.market import Bar, CloseQuestion, Outcome, Quote, QuoteQuality, RateQuestion
+from models.market import (
+    Bar,
+    CloseQuestion,
+    HistoryQuestion,
+    Outcome,
+    Quote,
+    QuoteQuality,
+    RateQuestion,
+)
 
 AT = datetime(2024, 6, 14, 14, 59, tzinfo=UTC)
 
@@ -257,10 +265,15 @@ async def test_a_plan_without_london_bars_says_nothing_of_new_york(clock):
 
     market = Market(chains=Chains(bars=(Plan(),)), cache=Cache(clock=clock), clock=clock)
     day = date(2024, 6, 13)
+
+    async def bars(symbol):
+        question = HistoryQuestion(symbol=symbol, first=day, last=day)
+        return (await market.bars([question])).get(question, [])
+
     for symbol in ("V.L", "W.L", "X.L", "Y.L"):
-        assert await market.bars(symbol, first=day, last=day) == []
+        assert await bars(symbol) == []
     assert market.calls == {("plan", "bars"): 3}
-    assert len(await market.bars("A", first=day, last=day)) == 1
+    assert len(await bars("A")) == 1
 
 
 async def test_today_is_asked_again_after_minutes_and_a_past_day_after_a_day(clock):
