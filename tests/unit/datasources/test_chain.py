@@ -6,6 +6,7 @@ from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
+from structlog.testing import capture_logs
 
 from datasources.chain import Line, Question, ask_chain
 from datasources.errors import (
@@ -372,3 +373,17 @@ async def test_a_state_tells_the_budgets_of_whoever_has_some(clock, one):
     await budget.take(2)
     (left,) = Line(one, clock=clock).state(["things"]).budgets
     assert (left.limit, left.left) == (5, 3)
+
+
+async def test_an_outage_is_a_line_of_the_log_a_minute_and_not_one_a_question(lines, one, clock):
+    one.failure = RateLimitedError("too many calls")
+    with capture_logs() as logs:
+        for _ in range(5):
+            await ask(lines, "A", clock=clock)
+        one.failure = UnavailableError("down")
+        await ask(lines, "A", clock=clock)
+        one.failure = RateLimitedError("too many calls")
+        clock.now += timedelta(minutes=1)
+        await ask(lines, "A", clock=clock)
+    codes = [entry["code"] for entry in logs if entry["event"] == "provider_failed"]
+    assert codes == ["RATE_LIMITED", "UNAVAILABLE", "RATE_LIMITED"]
