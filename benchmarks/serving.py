@@ -145,7 +145,7 @@ def measure(server: Server, question: Question, *, seconds: int, core: int) -> M
 def print_heading(question: Question, beside: Sequence[str]) -> None:
     """Print what was asked, and what the columns are."""
     print(f"\n{question.title}, {question.connections} at a time")
-    print(f"{'':58}" + "".join(f"  {f'{what} beside':<22}" for what in ("req/s", "CPU")))
+    print(f"{'req/s beside':>72}{'CPU beside':>22}")
     names = "".join(f"{name:>12}" for name in (*beside, *beside))
     print(f"{'':22}{'req/s':>9}{'p50 ms':>9}{'p99 ms':>9}{'CPU ms':>9}{names}")
 
