@@ -394,6 +394,10 @@ def price(value: object) -> Decimal | None:
 
 
 def word(value: object) -> str | None:
-    """Read a text; null for an empty one and what vendors write for missing."""
-    found = value.strip() if isinstance(value, str) else ""
+    """Read a text; null for an empty one and what vendors write for missing.
+
+    What no database can keep, such as a zero character or half a surrogate pair, becomes a blank.
+    """
+    text = value if isinstance(value, str) else ""
+    found = " ".join("".join(one if one.isprintable() else " " for one in text).split())
     return None if found in {"", "None", "-", "N/A", "null"} else found

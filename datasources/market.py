@@ -7,7 +7,7 @@ all fail, the last value that was known answers, and says how old it is.
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Hashable
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
@@ -34,6 +34,7 @@ from datasources.protocols import (
     SearchProvider,
 )
 from datasources.quoting import Quoting, venue_code
+from datasources.sessions import last_finished_day
 from models.market import (
     KINDS,
     Actions,
@@ -223,7 +224,14 @@ class Market:
         async def load(missing: list[CloseQuestion]) -> Loaded[CloseQuestion, Bar]:
             return loaded(await self._past.closes(missing))
 
-        found = await self._by_day("closes", questions, of=Bar, load=load)
+        now = self._clock()
+        found = await self._by_day(
+            "closes",
+            questions,
+            of=Bar,
+            load=load,
+            is_over=lambda question: question.day <= last_finished_day(question.symbol, now),
+        )
         missing = [question for question in questions if question not in found]
         if missing:
             found |= await self._past.stored_closes(missing)
@@ -257,7 +265,10 @@ class Market:
             return rates
 
         crosses = [question for question in questions if question not in found]
-        found |= await self._by_day("rates", crosses, of=Rate, load=load)
+        today = self._clock().date()
+        found |= await self._by_day(
+            "rates", crosses, of=Rate, load=load, is_over=lambda question: question.day < today
+        )
         missing = [question for question in questions if question not in found]
         if missing and self._last_known is not None:
             found |= await self._last_known.rates(missing)
@@ -270,6 +281,7 @@ class Market:
         *,
         of: type[V],
         load: Callable[[list[Any]], Awaitable[Loaded[Any, V]]],
+        is_over: Callable[[Any], bool],
     ) -> dict[Any, V]:
         """Answer questions about days through the cache; a past day's answer lasts longer.
 
@@ -284,10 +296,9 @@ class Market:
                 failed=[key for key in keys if by_key[key] in answers.failed],
             )
 
-        now = self._clock().date()
         keys: dict[str, list[str]] = {"today": [], "past": []}
         for key, question in by_key.items():
-            keys["today" if question.day >= now else "past"].append(key)
+            keys["past" if is_over(question) else "today"].append(key)
         groups = await asyncio.gather(
             *(
                 self._cache.get_many(
@@ -327,19 +338,34 @@ class Market:
 
     async def search(self, text: str, *, limit: int) -> list[InstrumentMatch]:
         """Return instruments that fit a text, the first provider's first; empty if none can say."""
-        found: dict[str, InstrumentMatch] = {}
 
-        async def ask(provider: SearchProvider, _: list[str]) -> dict[str, None]:
-            for match in await provider.search(text, limit=limit):
-                found.setdefault(match.symbol, match)
-            return {text: None} if len(found) >= limit else {}
+        async def load(keys: list[str]) -> dict[str, tuple[InstrumentMatch, ...]]:
+            found: dict[str, InstrumentMatch] = {}
 
-        with suppress(UnavailableError):
-            await self._ask("search", [text], of="search", ask=ask)
-        return list(found.values())[:limit]
+            async def ask(provider: SearchProvider, _: list[str]) -> dict[str, None]:
+                for match in await provider.search(text, limit=limit):
+                    found.setdefault(match.symbol, match)
+                return dict.fromkeys(keys) if len(found) >= limit else {}
 
-    async def find(self, symbols: Collection[str]) -> dict[str, InstrumentMatch]:
-        """Return the instruments with exactly these symbols."""
+            try:
+                await self._ask("search", keys, of="search", ask=ask)
+            except UnavailableError:
+                if not found:
+                    raise
+            return dict.fromkeys(keys, tuple(found.values())[:limit])
+
+        entries = await self._cache.get_many(
+            "search",
+            [f"{limit}:{text}"],
+            of=tuple[InstrumentMatch, ...],
+            load=load,
+            policy=POLICIES["search"],
+            patience=self._deadline,
+        )
+        return [match for entry in entries.values() for match in entry.value or ()]
+
+    async def find(self, symbols: Collection[str]) -> Loaded[str, InstrumentMatch]:
+        """Return the instruments with exactly these symbols; what nobody could tell has failed."""
 
         async def load(missing: list[str]) -> dict[str, InstrumentMatch]:
             return await self._ask(
@@ -358,7 +384,8 @@ class Market:
             policy=POLICIES["find"],
             patience=self._deadline,
         )
-        return {key: entry.value for key, entry in entries.items() if entry.value is not None}
+        found = {key: entry.value for key, entry in entries.items() if entry.value is not None}
+        return Loaded(found, failed=set(symbols) - entries.keys())
 
     async def listings(self, isins: Collection[str]) -> dict[str, tuple[InstrumentMatch, ...]]:
         """Return what vendors list under each ISIN, absent where they list nothing."""
@@ -402,10 +429,13 @@ class Market:
         )
         return {key: entry.value for key, entry in entries.items() if entry.value is not None}
 
-    async def disbelieve(self, symbols: Collection[str]) -> None:
-        """Forget what was believed of prices, because symbols turn out to mean something else."""
+    async def disbelieve(self, symbols: Collection[str], *, names: str) -> None:
+        """Forget what was believed of prices, because symbols turn out to mean something else.
+
+        ``names`` describes what they mean now: only replicas that agree on it share what they load.
+        """
         self._quoting.forget(symbols)
-        await self._cache.forget()
+        await self._cache.renounce(names)
 
     async def forget(self) -> None:
         """Drop what this process has cached, so that the next question goes further."""

@@ -72,6 +72,7 @@ POLICIES: Mapping[str, Policy] = {
     ),
     "profiles": Policy(ttl=DAY, negative_ttl=10 * MINUTE, stale_limit=30 * DAY, grace=DAY),
     "find": Policy(ttl=10 * MINUTE, negative_ttl=MINUTE, stale_limit=DAY, grace=10 * MINUTE),
+    "search": Policy(ttl=MINUTE, negative_ttl=MINUTE, stale_limit=10 * MINUTE),
     "past": Policy(ttl=DAY, negative_ttl=5 * MINUTE, stale_limit=7 * DAY, grace=DAY),
     "today": Policy(ttl=5 * MINUTE, negative_ttl=MINUTE, stale_limit=7 * DAY, grace=MINUTE),
 }

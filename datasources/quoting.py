@@ -3,7 +3,7 @@
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from datasources.chain import Answers, Line, Question, ask_chain
@@ -12,10 +12,14 @@ from datasources.protocols import Clock, LastKnown
 from datasources.sanity import agree, disagreement, doubt_of
 from datasources.sessions import last_close, local_day
 from datasources.symbols import class_of, venue_of
-from models.market import Attempt, PriceDoubt, Quote, QuoteQuality
+from models.market import Attempt, Outcome, PriceDoubt, Quote, QuoteQuality
 
 REMEMBERED = 20_000
 """Of how many symbols the last believed price and the last attempts are kept."""
+
+NEVER = datetime.min.replace(tzinfo=UTC)
+TOLD = {Outcome.ANSWERED, Outcome.UNKNOWN, Outcome.REJECTED}
+"""What a provider says of a symbol that it was really asked for."""
 
 
 def venue_code(symbol: str) -> str:
@@ -65,6 +69,8 @@ class Judge:
             found = stale(reference)
         if not self._suspects[symbol]:
             return found
+        if found is not None and found.quality is QuoteQuality.SIMULATED:
+            found = None  # what is made up is no better than what was believed
         quote, doubt = self._suspects[symbol][0]
         if not doubt.rejected and (found is None or found.as_of.date() < quote.as_of.date()):
             # An answer of an earlier day knows nothing of a split since.
@@ -136,6 +142,7 @@ class Quoting:
         # Null for what was forgotten: nor does the lasting memory know better.
         self._believed: OrderedDict[str, Quote | None] = OrderedDict()
         self._attempts: OrderedDict[str, tuple[Attempt, ...]] = OrderedDict()
+        self._told_at: OrderedDict[str, datetime] = OrderedDict()
 
     def attempts(self, symbol: str) -> tuple[Attempt, ...]:
         """Return how the last question for a symbol went here, provider by provider."""
@@ -155,9 +162,10 @@ class Quoting:
         vendors = any(line.remote for line in self._lines)
         references = await self.believed(symbols) if vendors else {}
         judge = Judge(references)
+        # Where a budget does not do for all, those go first that have waited longest.
         answers = await ask_chain(
             Question(kind="quotes", ask=_ask, venue_of=venue_code, reject=judge.reject),
-            list(symbols),
+            sorted(symbols, key=lambda symbol: self._told_at.get(symbol, NEVER)),
             lines=self._lines,
             clock=self._clock,
             seconds=self._seconds,
@@ -172,6 +180,8 @@ class Quoting:
             await self._compare(answers)
         for symbol, attempts in answers.attempts.items():
             _keep(self._attempts, symbol, tuple(attempts))
+            if any(attempt.outcome in TOLD for attempt in attempts):
+                _keep(self._told_at, symbol, self._clock())
             if symbol in answers.found:
                 answers.found[symbol] = replace(answers.found[symbol], attempts=tuple(attempts))
         lasting = [
@@ -215,23 +225,30 @@ class Quoting:
             for symbol in mine:
                 answers.attempts[symbol] += others.attempts.get(symbol, [])
             for symbol, other in others.found.items():
-                doubt = disagreement(answers.found[symbol], other)
+                quote = answers.found[symbol]
+                same_day = local_day(symbol, quote.as_of) == local_day(symbol, other.as_of)
+                doubt = disagreement(quote, other) if same_day else None
                 if doubt is not None:
-                    answers.found[symbol] = replace(answers.found[symbol], doubt=doubt)
+                    answers.found[symbol] = replace(quote, doubt=doubt)
 
 
 def _aged(quote: Quote) -> Quote:
     """Mark a quote as stale whose market has closed since, and whose vendor should know better."""
     if quote.quality not in {QuoteQuality.FRESH, QuoteQuality.DELAYED}:
         return quote
-    closed = last_close(quote.symbol, quote.received_at - SETTLED)
+    # The day of currencies ends where the next begins.
+    closed = last_close(quote.symbol, quote.received_at - SETTLED) - timedelta.resolution
     old = local_day(quote.symbol, quote.as_of) < local_day(quote.symbol, closed)
     return stale(quote) if old else quote
 
 
 async def _ask(provider: Any, symbols: list[str]) -> dict[str, Quote]:
     found: dict[str, Quote] = await provider.quotes(symbols)
-    return found
+    # A vendor's clock may be ahead of ours.
+    return {
+        symbol: replace(quote, as_of=min(quote.as_of, quote.received_at))
+        for symbol, quote in found.items()
+    }
 
 
 def _keep(kept: "OrderedDict[str, Any]", symbol: str, value: object) -> None:

@@ -27,8 +27,9 @@ log = structlog.get_logger(__name__)
 class Upkeep:
     """Renews market data round by round, from one replica; every replica learns symbols.
 
-    ``watched`` tells what is followed live here. Used as an async context manager it works in the
-    background; the first round begins after one interval.
+    ``watched`` tells what is followed live here; without ``renews`` symbols are learnt alone. Used
+    as an async context manager it learns them at once and works in the background; the first round
+    begins after one interval.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class Upkeep:
         watched: Callable[[], Collection[str]],
         lease: Lease,
         interval: timedelta,
+        renews: bool = True,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._database = database
@@ -48,6 +50,7 @@ class Upkeep:
         self._watched = watched
         self._lease = lease
         self._interval = interval
+        self._renews = renews
         self._sleep = sleep
         self._worker: asyncio.Task[None] | None = None
 
@@ -55,17 +58,23 @@ class Upkeep:
         """Take over which symbols vendors were set to use for single instruments."""
         async with self._database.reading() as session:
             known = await vendor_symbols_by_provider(session)
+        changed: set[str] = set()
         for provider, names in self._names.items():
             before, after = names.overrides, known.get(provider, {})
-            changed = {symbol for symbol, _ in before.items() ^ after.items()}
-            if changed:
-                names.overrides = after
-                await self._market.disbelieve(changed)
+            changed |= {symbol for symbol, _ in before.items() ^ after.items()}
+            names.overrides = after
+        if changed:
+            in_use = [
+                (provider, sorted(names.overrides.items()))
+                for provider, names in sorted(self._names.items())
+                if names.overrides
+            ]
+            await self._market.disbelieve(changed, names=repr(in_use) if in_use else "")
 
     async def round(self) -> bool:
         """Work once, and tell whether this replica was the one to renew."""
         await self.learn_symbols()
-        if not await self._lease.held():
+        if not self._renews or not await self._lease.held():
             return False
         async with self._database.reading() as session:
             held = set(await session.scalars(held_symbols()))
@@ -89,7 +98,11 @@ class Upkeep:
                 log.exception("upkeep_failed")
 
     async def __aenter__(self) -> Self:
-        """Start in the background."""
+        """Learn symbols, so that no price of another instrument is asked for, and start."""
+        try:
+            await self.learn_symbols()
+        except Exception:
+            log.exception("symbols_not_learnt")
         self._worker = asyncio.create_task(self._work())
         return self
 

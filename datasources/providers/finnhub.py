@@ -3,8 +3,6 @@
 https://finnhub.io/docs/api
 """
 
-import asyncio
-from collections import defaultdict
 from collections.abc import Collection
 from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
@@ -25,6 +23,7 @@ from datasources.http import (
     next_minute,
     retry_after,
 )
+from datasources.once import Once
 from datasources.pacing import Limit
 from datasources.protocols import Clock
 from datasources.providers._finnhub import (
@@ -80,12 +79,23 @@ def check(answer: Answer) -> None:
     check_status(answer)
 
 
+def _is_foreign(symbol: str) -> bool:
+    """Tell whether a symbol ends in a venue that we do not know: share classes have one letter."""
+    _, point, ending = symbol.rpartition(".")
+    return bool(point) and len(ending) > 1 and suffix_of(symbol) is None
+
+
 class FinnhubDialect(Dialect):
     """Canadian units have a point where ours have a dash: ERE.UN.TO is our ERE-UN.TO."""
 
     def outward(self, symbol: str) -> str | None:
-        """Return the vendor's form of a canonical symbol; null if it does not serve the venue."""
+        """Return the vendor's form of a canonical symbol; null if it does not serve the venue.
+
+        Nor is there one of a venue that we do not know, whose prices would pass for dollars.
+        """
         text = super().outward(symbol)
+        if _is_foreign(symbol):
+            return None
         return text.replace("-", ".") if text and venue_of(symbol).country == "CA" else text
 
     def inward(self, text: str) -> str | None:
@@ -97,10 +107,8 @@ class FinnhubDialect(Dialect):
         symbol = super().inward(text)
         if symbol is None:
             return None
-        suffix = suffix_of(symbol)
-        if suffix is None:
-            _, point, ending = symbol.rpartition(".")
-            return None if point and len(ending) > 1 else symbol
+        if suffix_of(symbol) is None:
+            return None if _is_foreign(symbol) else symbol
         return symbol.replace(".UN.", "-UN.") if venue_of(symbol).country == "CA" else symbol
 
 
@@ -126,7 +134,7 @@ class Finnhub(Remote):
     def __init__(self, upstream: Upstream, *, names: Names, clock: Clock) -> None:
         super().__init__(upstream, names=names, clock=clock)
         self._lists: dict[str, tuple[datetime, dict[str, Listed]]] = {}
-        self._loading: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._loading = Once()
 
     async def quotes(self, symbols: Collection[str]) -> dict[str, Quote]:
         """Return the current quotes of symbols, one call each."""
@@ -223,14 +231,16 @@ class Finnhub(Remote):
         exchange = suffix_of(text)
         if exchange is None:
             return IN_DOLLARS
-        async with self._loading[exchange]:
-            known = self._lists.get(exchange)
-            if known is None or self._clock() - known[0] >= DAY:
-                listed = await self.upstream.get(
-                    "/stock/symbol", {"exchange": exchange}, read=parse_list
-                )
-                known = self._lists[exchange] = self._clock(), listed
+        known = self._lists.get(exchange)
+        if known is None or self._clock() - known[0] >= DAY:
+            # A list has thousands of rows: it may take longer than a price may.
+            known = await self._loading.do(exchange, partial(self._load_list, exchange))
         return known[1].get(text)
+
+    async def _load_list(self, exchange: str) -> tuple[datetime, dict[str, Listed]]:
+        listed = await self.upstream.get("/stock/symbol", {"exchange": exchange}, read=parse_list)
+        known = self._lists[exchange] = self._clock(), listed
+        return known
 
 
 def _epoch(day: date) -> int:

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 import redis.asyncio
 from click.testing import CliRunner
+from structlog.testing import capture_logs
 
 from datasources.lease import Lease
 from datasources.market import Market
@@ -13,10 +14,12 @@ from datasources.pacing import background
 from datasources.shared import SharedServer
 from datasources.symbols import Dialect, Names
 from gateway.cli import main
+from gateway.resources import open_services
+from gateway.settings import Settings
 from services.demo import seed_demo
 from services.upkeep import Upkeep
 from services.vendor_symbols import set_vendor_symbol
-from tests.conftest import missing
+from tests.conftest import SECRET, missing
 
 REDIS = "redis://127.0.0.1:6379/9"
 
@@ -39,11 +42,12 @@ class Renewing(Market):
     async def refresh(self, symbols):
         self.asked.append(("history", tuple(symbols), background.get()))
 
-    async def disbelieve(self, symbols):
+    async def disbelieve(self, symbols, *, names):
         self.disbelieved.append(sorted(symbols))
+        self.names = names
 
 
-def upkeep_of(services, market, *, names=None, watched=(), lease=None):
+def upkeep_of(services, market, *, names=None, watched=(), lease=None, renews=True):
     return Upkeep(
         database=services.database,
         market=market,
@@ -51,6 +55,7 @@ def upkeep_of(services, market, *, names=None, watched=(), lease=None):
         watched=lambda: watched,
         lease=lease or Lease("upkeep", locks=None, ttl=timedelta(minutes=3)),
         interval=timedelta(minutes=1),
+        renews=renews,
     )
 
 
@@ -92,6 +97,7 @@ async def test_a_symbol_that_is_set_is_learnt_and_what_was_believed_is_forgotten
     await upkeep.learn_symbols()
     await upkeep.learn_symbols()
     assert market.disbelieved == [["BP.L"]]
+    assert market.names == "[('alpha_vantage', [('BP.L', 'BP..LON')])]"
     assert names["alpha_vantage"].outward(["BP.L", "VOD.L"]) == {
         "BP..LON": "BP.L",
         "VOD.LON": "VOD.L",
@@ -104,6 +110,42 @@ async def test_a_symbol_that_is_set_is_learnt_and_what_was_believed_is_forgotten
         )
     await upkeep.learn_symbols()
     assert names["alpha_vantage"].outward(["BP.L"]) == {"BP.LON": "BP.L"}
+    assert market.names == ""
+
+
+@pytest.mark.parametrize("seconds", [0, 60])
+async def test_symbols_are_known_before_anything_is_asked_though_nothing_is_renewed(
+    database, database_url, clock, seconds
+):
+    async with database.writing() as session:
+        await set_vendor_symbol(
+            session, provider="yahoo", symbol="BP.L", vendor_symbol="BP-OTHER.L"
+        )
+    settings = Settings(
+        database_url=database_url, secret=SECRET, providers=("yahoo",), refresh_seconds=seconds
+    )
+    async with open_services(settings, clock=clock) as services:
+        (vendor,) = [line.provider for line in services.market.lines() if line.remote]
+        assert vendor._names.outward(["BP.L"]) == {"BP-OTHER.L": "BP.L"}
+
+
+async def test_without_a_migrated_database_no_symbol_is_learnt_and_the_start_goes_on(
+    tmp_path, clock
+):
+    settings = Settings(
+        database_url=f"sqlite:///{tmp_path}/empty.db", secret=SECRET, providers=("yahoo",)
+    )
+    with capture_logs() as logs:
+        async with open_services(settings, clock=clock) as services:
+            assert services.market.has_vendors
+    assert [log["event"] for log in logs] == ["symbols_not_learnt"]
+
+
+async def test_a_round_that_only_learns_renews_nothing(api):
+    market = Renewing()
+    upkeep = upkeep_of(api.services, market, watched={"AAPL"}, renews=False)
+    assert not await upkeep.round()
+    assert market.asked == []
 
 
 async def test_a_round_that_fails_does_not_end_the_work(api):
