@@ -21,6 +21,7 @@ from datasources.entries import Entry, SharedEntries
 from datasources.errors import ProviderError
 from datasources.loaded import Loaded
 from datasources.orders import Held, Load, Order
+from datasources.pacing import background
 from datasources.policies import Policy
 from datasources.protocols import Clock
 from datasources.shared import SharedServer
@@ -302,7 +303,9 @@ class Cache:
         loaded = {
             key: order.hold(key, Entry(values.get(key), now)) for key in keys if key not in unknown
         }
-        self._remember_failures(order, failed, now)
+        if not background.get():
+            # What its half of a budget did not do for, somebody who waits may have at once.
+            self._remember_failures(order, failed, now)
         entries = {key: held.entry for key, held in loaded.items()}
         if loaded and terms == self._terms:
             await self._keep(order, loaded)

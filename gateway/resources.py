@@ -83,9 +83,10 @@ async def open_services(settings: Settings, *, clock: Clock = utc_now) -> AsyncI
                 market=market,
                 names=sources.names,
                 watched=lambda: feed.symbols,
-                lease=Lease("upkeep", locks=server, ttl=3 * interval),
+                lease=Lease("upkeep", locks=server, ttl=3 * interval)
+                if settings.refresh_seconds
+                else None,
                 interval=interval,
-                renews=settings.refresh_seconds > 0,
             )
             await stack.enter_async_context(upkeep)
         yield Services(

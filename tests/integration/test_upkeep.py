@@ -47,15 +47,17 @@ class Renewing(Market):
         self.names = names
 
 
-def upkeep_of(services, market, *, names=None, watched=(), lease=None, renews=True):
+ALONE = Lease("upkeep", locks=None, ttl=timedelta(minutes=3))
+
+
+def upkeep_of(services, market, *, names=None, watched=(), lease=ALONE):
     return Upkeep(
         database=services.database,
         market=market,
         names=names or {},
         watched=lambda: watched,
-        lease=lease or Lease("upkeep", locks=None, ttl=timedelta(minutes=3)),
+        lease=lease,
         interval=timedelta(minutes=1),
-        renews=renews,
     )
 
 
@@ -143,7 +145,7 @@ async def test_without_a_migrated_database_no_symbol_is_learnt_and_the_start_goe
 
 async def test_a_round_that_only_learns_renews_nothing(api):
     market = Renewing()
-    upkeep = upkeep_of(api.services, market, watched={"AAPL"}, renews=False)
+    upkeep = upkeep_of(api.services, market, watched={"AAPL"}, lease=None)
     assert not await upkeep.round()
     assert market.asked == []
 

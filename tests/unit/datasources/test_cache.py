@@ -10,6 +10,7 @@ from structlog.testing import capture_logs
 from datasources.cache import Cache
 from datasources.errors import UnavailableError
 from datasources.loaded import Loaded
+from datasources.pacing import background
 from datasources.policies import Policy
 from tests.conftest import Clock
 
@@ -379,3 +380,13 @@ async def test_what_a_load_under_way_brings_is_not_kept_once_all_was_renounced(c
     assert await caller == {"a": (1, False)}
     source.known["a"] = 2
     assert await ask(cache, source, "a") == {"a": (2, False)}
+
+
+async def test_what_fails_in_the_background_is_no_failure_to_somebody_who_waits(cache):
+    source = Source(a=1)
+    source.failure = UnavailableError("half of the budget is used up")
+    token = background.set(True)
+    assert await ask(cache, source, "a") == {}
+    background.reset(token)
+    source.failure = None
+    assert await ask(cache, source, "a") == {"a": (1, False)}
