@@ -71,7 +71,7 @@ async def open_services(settings: Settings, *, clock: Clock = utc_now) -> AsyncI
             cross_check=settings.cross_check,
         )
         await stack.enter_async_context(market)
-        feed = Feed(market, interval=settings.feed_interval)
+        feed = Feed(market, clock=clock, interval=settings.feed_interval)
         stack.push_async_callback(feed.close)
         if settings.refresh_seconds and sources.names:
             interval = timedelta(seconds=settings.refresh_seconds)
