@@ -319,6 +319,8 @@ class Cache:
 
     async def _stale(self, order: Order[T], keys: list[str]) -> dict[str, Entry[T]]:
         """Return the values of keys that are not older than the stale limit."""
+        if not keys:
+            return {}  # nearly always, and a look-up of nothing is not free
         oldest = self._clock() - order.policy.stale_limit
         return {
             key: replace(held.entry, stale=True)

@@ -37,6 +37,8 @@ BARRED_FOR = timedelta(days=1)
 REFUSALS = 3
 """So many different keys refused, none answered in between: it is the venue, not an odd symbol."""
 
+TOLD_EVERY = timedelta(minutes=1)
+
 OFF_FOR = timedelta(minutes=15)
 """How long a provider with a wrong key is left alone."""
 
@@ -66,6 +68,7 @@ class Line:
         self._clock = clock
         self._off_until: datetime | None = None
         self._barred: dict[tuple[str, str], datetime] = {}
+        self._told: dict[tuple[str, str], datetime] = {}
         self._refused: defaultdict[tuple[str, str], set[Hashable]] = defaultdict(set)
 
     @property
@@ -188,10 +191,15 @@ class Line:
                 self._barred[of_venue] = now + BARRED_FOR
 
     def _failed(self, kind: str, error: ProviderError) -> ProviderError:
-        self.last_error, self.last_error_at = str(error), self._clock()
-        log.warning(
-            "provider_failed", provider=self.name, kind=kind, code=error.code, error=str(error)
-        )
+        now = self._clock()
+        self.last_error, self.last_error_at = str(error), now
+        # An outage is one line a minute and not one for each question.
+        told = self._told.get((kind, error.code))
+        if told is None or abs(now - told) >= TOLD_EVERY:
+            self._told[kind, error.code] = now
+            log.warning(
+                "provider_failed", provider=self.name, kind=kind, code=error.code, error=str(error)
+            )
         return error
 
 

@@ -6,18 +6,20 @@ again after each close, and after a split an adjusted series is asked for anew a
 """
 
 import asyncio
-from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Hashable, Iterable, Mapping
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import TypeVar
 
 import structlog
 
+from datasources.choice import Choice, Span
 from datasources.errors import ProviderError
 from datasources.fetching import Fetchers, LastClose, TradingDays
 from datasources.known_actions import ActionHistory
+from datasources.loaded import Loaded
 from datasources.protocols import Clock, HistoryStore
-from datasources.series import restate, was_restated
+from datasources.series import ASK_AGAIN, restate, settle_gaps, was_restated
 from datasources.turns import Turns, Unknown
 from models.market import (
     Actions,
@@ -45,12 +47,6 @@ CARRY = timedelta(days=30)
 """How far back the last close before a day is looked for where nothing is known yet."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Span:
-    first: date
-    last: date
-
-
 class History:
     """Answers for bars, closes, splits and dividends from a store, and fills it on demand."""
 
@@ -65,9 +61,8 @@ class History:
     ) -> None:
         self._store = store
         self._fetch = fetch
-        self._ranks = {name: place for place, name in enumerate(fetch.sources)}
         self._clock = clock
-        self._trading_days = trading_days
+        self._choice = Choice(sources=fetch.sources, trading_days=trading_days)
         self._last_close = last_close
         self._turns = Turns()
         self._unknown = Unknown()
@@ -87,7 +82,7 @@ class History:
         Splits are applied or taken back as asked, as far as the series' source tells of them;
         each bar says what it is.
         """
-        chosen = await self._filled({question: question for question in questions})
+        chosen, _ = await self._filled({question: question for question in questions})
         ranges = {
             question: BarRange(key=series.key, first=question.first, last=question.last)
             for question, series in chosen.items()
@@ -116,16 +111,26 @@ class History:
         question = HistoryQuestion(symbol=symbol, first=first, last=last, adjusted=adjusted)
         return (await self.bars_of([question])).get(question, [])
 
-    async def closes(self, questions: Collection[CloseQuestion]) -> dict[CloseQuestion, Bar]:
-        """Return the last close on or before each day, as traded where the splits are known."""
-        chosen = await self._filled(
+    async def closes(
+        self, questions: Collection[CloseQuestion], *, ask: bool = True
+    ) -> Loaded[CloseQuestion, Bar]:
+        """Return the last close on or before each day, as traded where the splits are known.
+
+        What a provider failed to tell is left out as failed; without ``ask`` none is asked, and
+        the newest close that is stored answers.
+        """
+        chosen, failed = await self._filled(
             {
                 question: HistoryQuestion(
                     symbol=question.symbol, first=question.day - CARRY, last=question.day
                 )
                 for question in questions
-            }
+            },
+            ask=ask,
         )
+        chosen = {
+            question: series for question, series in chosen.items() if question.symbol not in failed
+        }
         pairs = {question: (series.key, question.day) for question, series in chosen.items()}
         bars = await self._store.closes(set(pairs.values())) if pairs else {}
         found = {question: bars[pair] for question, pair in pairs.items() if pair in bars}
@@ -136,7 +141,7 @@ class History:
             if bar.adjusted and pairs[question][0] in splits:
                 known = splits[pairs[question][0]]
                 (found[question],) = restate([bar], known, adjusted=False)
-        return found
+        return Loaded(found, failed=[one for one in questions if one.symbol in failed])
 
     async def actions_of(
         self, questions: Collection[HistoryQuestion]
@@ -161,15 +166,20 @@ class History:
             }
         )
 
-    async def _filled(self, wanted: Mapping[Q, HistoryQuestion]) -> dict[Q, Series]:
-        """Fill the store for questions, and choose the series that answers each."""
+    async def _filled(
+        self, wanted: Mapping[Q, HistoryQuestion], *, ask: bool = True
+    ) -> tuple[dict[Q, Series], set[str]]:
+        """Fill the store for questions, and choose the series that answers each.
+
+        With them come the symbols that providers failed to tell about.
+        """
         today = self._clock().date()
-        spans: dict[tuple[str, bool], _Span] = {}
+        spans: dict[tuple[str, bool], Span] = {}
         for one in wanted.values():
             if one.first <= today:
                 first, last = one.first, min(one.last, today)
-                known = spans.get((one.symbol, one.adjusted), _Span(first, last))
-                spans[one.symbol, one.adjusted] = _Span(
+                known = spans.get((one.symbol, one.adjusted), Span(first, last))
+                spans[one.symbol, one.adjusted] = Span(
                     min(known.first, first), max(known.last, last)
                 )
         symbols = {symbol for symbol, _ in spans}
@@ -177,90 +187,46 @@ class History:
         lacking = [
             self._fill(symbol, span, adjusted=adjusted)
             for (symbol, adjusted), span in spans.items()
-            if self._lacks(symbol, stored.get(symbol, ()), span, adjusted=adjusted)
+            if ask and self._lacks(symbol, stored.get(symbol, ()), span, adjusted=adjusted)
         ]
+        failed: set[str] = set()
         if lacking:
-            await asyncio.gather(*lacking)
+            failed = {symbol for symbol in await asyncio.gather(*lacking) if symbol is not None}
             stored = await self._store.series(symbols)
         found: dict[Q, Series] = {}
         for question, one in wanted.items():
             span = spans.get((one.symbol, one.adjusted))
             if span is not None and one.symbol in stored:
-                found[question] = self._choose(stored[one.symbol], span, adjusted=one.adjusted)
-        return found
+                found[question] = self._choice.best(stored[one.symbol], span, adjusted=one.adjusted)
+        return found, failed
 
-    def _choose(self, known: Sequence[Series], span: _Span, *, adjusted: bool) -> Series:
-        """Return the series that answers best: it has all days, is as asked, and is not aside."""
-
-        def worth(series: Series) -> tuple[bool, bool, int, bool, int]:
-            covers = self._covers(series, span)
-            overlap = (min(series.last, span.last) - max(series.first, span.first)).days
-            return (
-                self._aside(series, adjusted=adjusted),
-                not covers,
-                0 if covers else -overlap,
-                series.key.adjusted is not adjusted,
-                self._ranks.get(series.key.source, len(self._ranks)),
-            )
-
-        return min(known, key=worth)
-
-    def _aside(self, series: Series, *, adjusted: bool) -> bool:
-        """Tell whether a series is of no use while there is another.
-
-        What was loaded as adjusted may have dividends applied too: no price of that day.
-        """
-        return not adjusted and series.key.adjusted and series.key.source not in self._ranks
-
-    def _covers(self, series: Series, span: _Span) -> bool:
-        return not (
-            self._days(series, span.first, series.first - DAY)
-            or self._days(series, series.last + DAY, span.last)
-        )
-
-    def _days(self, series: Series, first: date, last: date) -> Sequence[date]:
-        return self._trading_days(series.key.symbol, first, last) if first <= last else ()
-
-    def _lacks(
-        self, symbol: str, known: Collection[Series], span: _Span, *, adjusted: bool
-    ) -> bool:
+    def _lacks(self, symbol: str, known: Collection[Series], span: Span, *, adjusted: bool) -> bool:
         """Tell whether a provider is to be asked before a question can be answered."""
-        loaded = [one for one in known if one.key.source not in self._ranks]
-        if not self._ranks or any(
-            self._covers(one, span) and not self._aside(one, adjusted=adjusted) for one in loaded
-        ):
+        if not self._fetch.sources or self._choice.enough(known, span, adjusted=adjusted):
             return False
-        home = self._home(known)
+        home = self._choice.home(known)
         if home is None:
             return not self._unknown.has(symbol, now=self._clock())
         return bool(self._missing(home, span))
 
-    def _home(self, known: Collection[Series]) -> Series | None:
-        """Return the series that is extended: of the source that is asked first."""
-        return min(
-            (one for one in known if one.key.source in self._ranks),
-            key=lambda one: (self._ranks[one.key.source], one.first),
-            default=None,
-        )
-
-    def _missing(self, series: Series, span: _Span) -> list[_Span]:
+    def _missing(self, series: Series, span: Span) -> list[Span]:
         """Return the stretches that are to be asked for: before, after, and gaps."""
         now = self._clock()
         parts = []
-        if self._days(series, span.first, series.first - DAY):
-            parts.append(_Span(span.first, series.first - DAY))
+        if self._choice.days(series, span.first, series.first - DAY):
+            parts.append(Span(span.first, series.first - DAY))
         tail = self._tail(series) if self._outdated(series) else series.last + DAY
-        if self._days(series, series.last + DAY, span.last):
-            parts.append(_Span(tail, span.last))
+        if self._choice.days(series, series.last + DAY, span.last):
+            parts.append(Span(tail, span.last))
         elif tail <= span.last and series.last >= series.checked_at.date() - CARRY:
-            parts.append(_Span(tail, series.last))
+            parts.append(Span(tail, series.last))
         due = [
             day
             for day, asked in series.gaps.items()
-            if span.first <= day <= span.last and now - asked >= DAY
+            if span.first <= day <= span.last and now - asked >= ASK_AGAIN
         ]
         if due and not any(part.first <= min(due) and max(due) <= part.last for part in parts):
-            parts.append(_Span(min(due), max(due)))
+            parts.append(Span(min(due), max(due)))
         return parts
 
     def _outdated(self, series: Series) -> bool:
@@ -268,16 +234,19 @@ class History:
         return series.checked_at < self._last_close(series.key.symbol, self._clock())
 
     def _tail(self, series: Series) -> date:
-        days = self._days(series, max(series.first, series.last - TAIL_REACH), series.last)
+        days = self._choice.days(series, max(series.first, series.last - TAIL_REACH), series.last)
         return days[-TAIL:][0] if days else series.last
 
-    async def _fill(self, symbol: str, span: _Span, *, adjusted: bool) -> None:
-        """Ask for what is missing of a symbol; a failure leaves what is stored as it is."""
+    async def _fill(self, symbol: str, span: Span, *, adjusted: bool) -> str | None:
+        """Ask for what is missing of a symbol; a failure leaves what is stored as it is.
+
+        Returns the symbol if that was so.
+        """
         async with self._turns.of(symbol):
             known = (await self._store.series([symbol])).get(symbol, [])
             if not self._lacks(symbol, known, span, adjusted=adjusted):
-                return
-            home = self._home(known)
+                return None
+            home = self._choice.home(known)
             try:
                 if home is None:
                     await self._begin(symbol, span)
@@ -285,8 +254,10 @@ class History:
                     await self._extend(home, span)
             except ProviderError as error:
                 log.warning("history_not_fetched", symbol=symbol, error=str(error))
+                return symbol
+        return None
 
-    async def _begin(self, symbol: str, span: _Span) -> None:
+    async def _begin(self, symbol: str, span: Span) -> None:
         """Start a series with what the first provider has that knows the symbol."""
         now = self._clock()
         bars = await self._fetch.bars(symbol, first=span.first, last=span.last, source=None)
@@ -297,9 +268,9 @@ class History:
         series = Series(key=key, first=span.first, last=span.last, checked_at=now)
         await self._keep(series, span, bars)
 
-    async def _extend(self, series: Series, span: _Span) -> None:
+    async def _extend(self, series: Series, span: Span) -> None:
         """Add what is missing of a series, or take all of it anew after a split."""
-        whole = _Span(min(span.first, series.first), max(span.last, series.last))
+        whole = Span(min(span.first, series.first), max(span.last, series.last))
         adjusted = series.key.adjusted and self._outdated(series)
         if adjusted and await self._split_since(series):
             await self._renew(series, whole)
@@ -314,7 +285,7 @@ class History:
                     return
             series = await self._keep(series, part, bars)
 
-    async def _ask(self, series: Series, span: _Span) -> list[Bar]:
+    async def _ask(self, series: Series, span: Span) -> list[Bar]:
         return await self._fetch.bars(
             series.key.symbol, first=span.first, last=span.last, source=series.key.source
         )
@@ -328,7 +299,7 @@ class History:
             since <= split.day <= today for split in known.actions.splits
         )
 
-    async def _renew(self, series: Series, span: _Span) -> None:
+    async def _renew(self, series: Series, span: Span) -> None:
         """Put a series anew in the place of the old one, unless there is nothing of it now."""
         bars = await self._ask(series, span)
         if bars:
@@ -338,7 +309,7 @@ class History:
             await self._keep(fresh, span, bars, anew=True)
 
     async def _keep(
-        self, series: Series, span: _Span, bars: Collection[Bar], *, anew: bool = False
+        self, series: Series, span: Span, bars: Collection[Bar], *, anew: bool = False
     ) -> Series:
         """Store a stretch of a series, and note which trading days within it have no bar."""
         now, key = self._clock(), series.key
@@ -352,15 +323,14 @@ class History:
         # Where nothing lies beyond, there is no telling a gap from the days before or after it all.
         first = span.first if series.first < span.first else min(days, default=date.max)
         last = span.last if span.last < series.last else max(days, default=date.min)
-        empty = [day for day in self._days(series, first, last) if day not in days]
-        confirmed = {day for day in empty if day in series.gaps and now - series.gaps[day] >= DAY}
-        gaps = dict.fromkeys(empty, now) | dict(series.gaps)
+        empty = [day for day in self._choice.days(series, first, last) if day not in days]
+        confirmed, gaps = settle_gaps(series.gaps, empty=empty, days=days, now=now)
         series = replace(
             series,
             first=min(series.first, span.first),
             last=max(series.last, span.last),
             checked_at=now if span.last >= series.last else series.checked_at,
-            gaps={day: at for day, at in gaps.items() if day not in days | confirmed},
+            gaps=gaps,
         )
         await self._store.keep(series, own, confirmed=confirmed, anew=anew)
         return series

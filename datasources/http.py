@@ -47,6 +47,7 @@ RETRY_AFTER = (0.05, 0.2)
 
 MAX_BYTES = 64_000_000
 MAX_WORDS = 200
+SHORTEST_KEY = 8
 AGENT = "FolioQL (https://graphql.org)"
 
 # They would log whole addresses, with the keys that some vendors want there, and headers.
@@ -304,7 +305,8 @@ class Upstream:
     def redact(self, words: str) -> str:
         """Return words without the key, and not too many of them."""
         key = self.key.get_secret_value()
-        return (words.replace(key, "***") if key else words)[:MAX_WORDS]
+        # A shorter one is no vendor's, and may be any word.
+        return (words.replace(key, "***") if len(key) >= SHORTEST_KEY else words)[:MAX_WORDS]
 
     def __repr__(self) -> str:
         return f"Upstream({self.vendor.name})"

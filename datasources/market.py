@@ -8,7 +8,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Hashable
 from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 from types import TracebackType
@@ -16,6 +16,7 @@ from typing import Any, Self, TypeVar
 
 from datasources.cache import Cache
 from datasources.chain import Answers, Line, Question, ask_chain
+from datasources.countries import country_code
 from datasources.errors import UnavailableError
 from datasources.learning import Learner
 from datasources.loaded import Loaded
@@ -182,8 +183,8 @@ class Market:
             if entry.value is not None
         }
         missing = [symbol for symbol in symbols if symbol not in found]
-        if missing and self._last_known is not None:
-            kept = await self._last_known.quotes(missing)
+        if missing:
+            kept = await self._quoting.believed(missing)
             found |= {symbol: self._quoting.outdated(quote) for symbol, quote in kept.items()}
         return self._quoting.newest(symbols, found)
 
@@ -213,6 +214,8 @@ class Market:
                 ask=lambda provider, keys: provider.profiles(keys),
                 venue_of=venue_code,
             )
+            for symbol, profile in found.items():
+                found[symbol] = replace(profile, country=country_code(profile.country))
             self._learner.learn(profiles=found.values())
             return found
 
@@ -238,6 +241,9 @@ class Market:
 
         found = await self._by_day("closes", questions, of=Bar, load=load)
         missing = [question for question in questions if question not in found]
+        if missing:
+            found |= await self._past.stored_closes(missing)
+        missing = [question for question in missing if question not in found]
         if missing and self._last_known is not None:
             found |= await self._last_known.closes(missing)
         return found
@@ -322,7 +328,7 @@ class Market:
     async def bars(
         self, questions: Collection[HistoryQuestion]
     ) -> dict[HistoryQuestion, list[Bar]]:
-        """Return the trading days asked for, each series of one source; none is left out."""
+        """Return the trading days asked for, each series of one source; absent if none has any."""
         return (await self._past.bars(questions)).found
 
     async def actions(

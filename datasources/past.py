@@ -76,9 +76,18 @@ class Past:
             return answers
 
         async def kept(missing: list[CloseQuestion]) -> Answers[CloseQuestion, Bar]:
-            return Answers({} if self._history is None else await self._history.closes(missing))
+            if self._history is None:
+                return Answers()
+            found = await self._history.closes(missing)
+            return Answers(found, failed=set(found.failed))
 
         return await self._both(list(questions), at_hand, kept)
+
+    async def stored_closes(self, questions: Collection[CloseQuestion]) -> dict[CloseQuestion, Bar]:
+        """Return the newest closes that are kept, when nobody could tell better ones."""
+        if self._history is None:
+            return {}
+        return await self._history.closes(questions, ask=False)
 
     async def bars(
         self, questions: Collection[HistoryQuestion]
@@ -143,9 +152,11 @@ class Past:
             [question],
             lines=[line for line in self._kept if source in (None, line.name)],
         )
-        if answers.failed:
+        if question in answers.found:
+            return answers.found[question]
+        if _who_knew_nothing(answers, question) is None:
             raise UnavailableError("no provider of bars could answer")
-        return answers.found.get(question, [])
+        return []
 
     async def _fetch_actions(
         self, symbol: str, *, first: date, last: date, source: str | None
@@ -170,12 +181,18 @@ class Past:
         )
         if question in answers.found:
             return answers.found[question]
-        for attempt in answers.attempts.get(question, ()):
-            if attempt.outcome is Outcome.UNKNOWN:
-                return attempt.provider, Actions()
-        if answers.failed:
+        source = _who_knew_nothing(answers, question)
+        if source is None and question in answers.attempts:
             raise UnavailableError("no provider of actions could answer")
+        return None if source is None else (source, Actions())
+
+
+def _who_knew_nothing(answers: Answers[K, V], question: K) -> str | None:
+    """Name the first source that says there is nothing; null if not all that could tell did."""
+    if question in answers.failed:
         return None
+    attempts = answers.attempts.get(question, ())
+    return next((one.provider for one in attempts if one.outcome is Outcome.UNKNOWN), None)
 
 
 async def _bars(

@@ -254,7 +254,8 @@ class Quoting:
 
     async def load(self, symbols: Collection[str]) -> Answers[str, Quote]:
         """Ask the providers; what none could give in a believable form is judged at the end."""
-        references = await self._references(symbols)
+        vendors = any(line.remote for line in self._lines)
+        references = await self.believed(symbols) if vendors else {}
         judge = Judge(references)
         answers = await ask_chain(
             Question(kind="quotes", ask=_ask, venue_of=venue_code, reject=judge.reject),
@@ -286,12 +287,12 @@ class Quoting:
         answers.found = {symbol: _aged(quote) for symbol, quote in answers.found.items()}
         return answers
 
-    async def _references(self, symbols: Collection[str]) -> dict[str, Quote]:
+    async def believed(self, symbols: Collection[str]) -> dict[str, Quote]:
         """Return the last believed quotes; after a restart they come from the lasting memory."""
         believed = {symbol: self._believed.get(symbol) for symbol in symbols}
         known = {symbol: quote for symbol, quote in believed.items() if quote is not None}
         missing = [symbol for symbol in symbols if symbol not in self._believed]
-        if missing and self._memory is not None and any(line.remote for line in self._lines):
+        if missing and self._memory is not None:
             known |= await self._memory.quotes(missing)
         return known
 

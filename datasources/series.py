@@ -1,9 +1,9 @@
 """Pure work on bars: splits applied or taken back, days that lack one, weeks and months."""
 
 from bisect import bisect_right
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime, timedelta
 from decimal import Context, Decimal
 from itertools import groupby
 
@@ -11,6 +11,9 @@ from models.market import Bar, BarInterval, SplitEvent
 
 ONE = Decimal(1)
 DIVISION = Context(prec=28)
+ASK_AGAIN = timedelta(days=1)
+"""How long after a trading day was found to lack a bar it is asked for once more."""
+
 RESTATED = Decimal("1.2")
 """A past close that changed by more than this factor was restated, not corrected."""
 
@@ -62,6 +65,25 @@ def was_restated(before: Iterable[Bar], after: Iterable[Bar], *, until: date) ->
         for bar in after
         if bar.day in closes
     )
+
+
+def settle_gaps(
+    known: Mapping[date, datetime],
+    *,
+    empty: Iterable[date],
+    days: Collection[date],
+    now: datetime,
+) -> tuple[set[date], dict[date, datetime]]:
+    """Return which gaps are confirmed now, and those that stay with the moment they were seen.
+
+    ``empty`` are trading days just asked for in vain, ``days`` those that came.
+    """
+    asked = set(empty)
+    confirmed = {day for day, at in known.items() if day in asked and now - at >= ASK_AGAIN}
+    gaps = dict.fromkeys(asked, now) | dict(known)
+    return confirmed, {
+        day: at for day, at in gaps.items() if day not in confirmed and day not in days
+    }
 
 
 def aggregate(bars: Sequence[Bar], interval: BarInterval) -> list[Bar]:

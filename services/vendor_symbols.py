@@ -1,12 +1,12 @@
 """How vendors call single instruments, where their usual way of writing symbols is not it."""
 
-from models.vendor_symbols import VendorSymbol, vendor_symbols
 from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from models.database import upsert
 from models.last_known import LastQuote
+from models.vendor_symbols import VendorSymbol, vendor_symbols
 
 
 async def vendor_symbols_by_provider(session: AsyncSession) -> dict[str, dict[str, str]]:

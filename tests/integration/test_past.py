@@ -1,6 +1,6 @@
 """The market's past: what is at hand, what is kept, and in which order they are asked."""
 
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
@@ -118,12 +118,19 @@ async def test_a_series_goes_on_with_the_source_it_began_with(open_past):
     assert market.calls["one", "bars"] == 1
 
 
-async def test_when_all_fail_the_last_known_close_answers(open_past, clock):
-    vendor = Remote("vendor", 5)
-    await open_past(vendor).closes([CLOSE])
+async def test_when_all_fail_what_is_kept_answers_and_only_until_they_can(open_past, clock):
+    vendor = Remote("b", 5, adjusted=True)
+    vendor.known = Actions(splits=(SPLIT,))
+    market = open_past(vendor)
+    tuesday = CloseQuestion(symbol="ACME", day=date(2024, 5, 7))
+    await market.closes([tuesday])
     vendor.down = True
-    later = CloseQuestion(symbol="ACME", day=date(2024, 6, 13))
-    found = (await open_past(vendor).closes([later]))[later]
+    found = (await market.closes([CLOSE]))[CLOSE]
+    # The split of Wednesday had been applied when the series was checked.
+    assert (found.close, found.day, found.adjusted) == (10, date(2024, 5, 7), False)
+    vendor.down = False
+    clock.now += timedelta(minutes=5)
+    found = (await market.closes([CLOSE]))[CLOSE]
     assert (found.close, found.day) == (5, LAST)
 
 

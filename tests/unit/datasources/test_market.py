@@ -7,10 +7,18 @@ from decimal import Decimal
 import pytest
 
 from datasources.cache import Cache
-from datasources.errors import UnavailableError
+from datasources.errors import NotEntitledError, UnavailableError
 from datasources.market import Chains, Market
 from datasources.providers.ecb import Ecb
-from models.market import Bar, CloseQuestion, Outcome, Quote, QuoteQuality, RateQuestion
+from models.market import (
+    Bar,
+    CloseQuestion,
+    HistoryQuestion,
+    Outcome,
+    Quote,
+    QuoteQuality,
+    RateQuestion,
+)
 
 AT = datetime(2024, 6, 14, 14, 59, tzinfo=UTC)
 
@@ -141,6 +149,45 @@ async def test_after_a_restart_the_last_known_quote_answers(one, two, clock):
     assert [one.outcome for one in market.attempts("C")] == [Outcome.UNAVAILABLE] * 2
 
 
+async def test_what_one_could_not_tell_and_the_next_does_not_know_is_not_remembered_as_absent(
+    market, one, two, clock
+):
+    one.failure = UnavailableError("down")
+    assert await prices(market, "A", "B", "Z") == {"A": ("2", "two"), "B": ("3", "two")}
+    one.prices["Z"] = "7"
+    one.failure = None
+    # A failure is believed for five seconds, an absence for a minute.
+    clock.now += timedelta(seconds=4)
+    assert await prices(market, "Z") == {}
+    assert market.calls == {("one", "quotes"): 1, ("two", "quotes"): 1}
+    clock.now += timedelta(seconds=1)
+    assert await prices(market, "Z") == {"Z": ("7", "one")}
+
+
+async def test_what_nobody_knows_is_remembered_as_absent_beside_what_failed(
+    market, one, two, clock
+):
+    await prices(market, "Z")
+    two.prices["Z"] = "7"
+    clock.now += timedelta(seconds=59)
+    assert await prices(market, "Z") == {}
+    assert market.calls == {("one", "quotes"): 1, ("two", "quotes"): 1}
+    clock.now += timedelta(seconds=1)
+    assert await prices(market, "Z") == {"Z": ("7", "two")}
+
+
+async def test_a_price_that_everybody_forgets_is_still_told_as_the_last_known(
+    market, one, two, clock
+):
+    await market.quotes(["A"])
+    one.prices.clear()
+    two.prices.clear()
+    clock.now += timedelta(hours=1)
+    found = (await market.quotes(["A"]))["A"]
+    assert (found.price, found.quality) == (1, QuoteQuality.STALE)
+    assert [one.outcome for one in found.attempts] == [Outcome.UNKNOWN] * 2
+
+
 @pytest.mark.parametrize("price", ["0", "-1"])
 async def test_zero_is_not_a_price(market, one, two, price):
     one.prices["D"] = price
@@ -185,6 +232,48 @@ class Closing:
             )
             for question in questions
         }
+
+
+async def test_a_day_that_could_not_be_asked_for_is_not_remembered_as_without_a_close(clock):
+    class Shaky(Closing):
+        batch = {"closes": 1}  # noqa: RUF012
+        failing = True
+
+        async def closes(self, questions):
+            if self.failing and questions[0].symbol == "A":
+                raise UnavailableError("down")
+            return await super().closes(questions)
+
+    source = Shaky()
+    market = Market(chains=Chains(bars=(source,)), cache=Cache(clock=clock), clock=clock)
+    questions = [CloseQuestion(symbol=symbol, day=date(2024, 6, 13)) for symbol in "AB"]
+    assert list(await market.closes(questions)) == questions[1:]
+    source.failing = False
+    clock.now += timedelta(seconds=5)
+    assert set(await market.closes(questions)) == set(questions)
+
+
+async def test_a_plan_without_london_bars_says_nothing_of_new_york(clock):
+    class Plan:
+        name = "plan"
+        batch = {}  # noqa: RUF012
+
+        async def bars(self, symbol, *, first, last):
+            if symbol.endswith(".L"):
+                raise NotEntitledError("plan")
+            return [Bar(symbol=symbol, day=last, close=Decimal(1), currency="USD", source="plan")]
+
+    market = Market(chains=Chains(bars=(Plan(),)), cache=Cache(clock=clock), clock=clock)
+    day = date(2024, 6, 13)
+
+    async def bars(symbol):
+        question = HistoryQuestion(symbol=symbol, first=day, last=day)
+        return (await market.bars([question])).get(question, [])
+
+    for symbol in ("V.L", "W.L", "X.L", "Y.L"):
+        assert await bars(symbol) == []
+    assert market.calls == {("plan", "bars"): 3}
+    assert len(await bars("A")) == 1
 
 
 async def test_today_is_asked_again_after_minutes_and_a_past_day_after_a_day(clock):
