@@ -197,7 +197,7 @@ class Quoting:
         the price believed is not shown either.
         """
         symbol = quote.symbol
-        known = (await self._references([symbol])).get(symbol)
+        known = (await self.believed([symbol])).get(symbol)
         if known is not None:
             _keep(self._believed, symbol, known)
             if _earlier(quote, known):
