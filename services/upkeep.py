@@ -27,7 +27,7 @@ log = structlog.get_logger(__name__)
 class Upkeep:
     """Renews market data round by round, from one replica; every replica learns symbols.
 
-    ``watched`` tells what is followed live here; without ``renews`` symbols are learnt alone. Used
+    ``watched`` tells what is followed live here; without a ``lease`` symbols are learnt alone. Used
     as an async context manager it learns them at once and works in the background; the first round
     begins after one interval.
     """
@@ -39,9 +39,8 @@ class Upkeep:
         market: Market,
         names: Mapping[str, Names],
         watched: Callable[[], Collection[str]],
-        lease: Lease,
+        lease: Lease | None,
         interval: timedelta,
-        renews: bool = True,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._database = database
@@ -50,7 +49,6 @@ class Upkeep:
         self._watched = watched
         self._lease = lease
         self._interval = interval
-        self._renews = renews
         self._sleep = sleep
         self._worker: asyncio.Task[None] | None = None
 
@@ -74,7 +72,7 @@ class Upkeep:
     async def round(self) -> bool:
         """Work once, and tell whether this replica was the one to renew."""
         await self.learn_symbols()
-        if not self._renews or not await self._lease.held():
+        if self._lease is None or not await self._lease.held():
             return False
         async with self._database.reading() as session:
             held = set(await session.scalars(held_symbols()))
@@ -117,4 +115,5 @@ class Upkeep:
             self._worker.cancel()
             with suppress(asyncio.CancelledError):
                 await self._worker
-        await self._lease.give_back()
+        if self._lease is not None:
+            await self._lease.give_back()

@@ -47,15 +47,14 @@ class Renewing(Market):
         self.names = names
 
 
-def upkeep_of(services, market, *, names=None, watched=(), lease=None, renews=True):
+def upkeep_of(services, market, *, names=None, watched=(), renews=True):
     return Upkeep(
         database=services.database,
         market=market,
         names=names or {},
         watched=lambda: watched,
-        lease=lease or Lease("upkeep", locks=None, ttl=timedelta(minutes=3)),
+        lease=Lease("upkeep", locks=None, ttl=timedelta(minutes=3)) if renews else None,
         interval=timedelta(minutes=1),
-        renews=renews,
     )
 
 
