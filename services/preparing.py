@@ -138,7 +138,9 @@ async def prepare(
     settled: list[Settled] = []
     mistakes: dict[int, list[Mistake]] = {}
     for place, draft in enumerate(drafts):
-        found = _unknown(draft, currencies, untold=asked.failed) or _two_currencies(draft, currencies)
+        found = _unknown(draft, currencies, untold=asked.failed) or _two_currencies(
+            draft, currencies
+        )
         one, wrong = _settle(draft, base=base_currency, own=currencies.get(draft.symbol or ""))
         settled.append(one)
         if found or wrong:
