@@ -168,7 +168,11 @@ class _Question:
 
 
 class Upstream:
-    """One vendor's service under one key."""
+    """One vendor's service under one key.
+
+    ``override`` is the address in place of the vendor's own; ``malformed`` counts what a stream
+    sent that could not be read.
+    """
 
     def __init__(
         self,
@@ -184,8 +188,10 @@ class Upstream:
         self.vendor = vendor
         self.budget = budget
         self._client = client
-        self._clock = clock
-        self._key = key or SecretStr("")
+        self.clock = clock
+        self.key = key or SecretStr("")
+        self.override = url
+        self.malformed = 0
         self._url = (url or vendor.url).rstrip("/")
         self._hosts = {name: url or address for name, address in vendor.hosts.items()}
         self._sleep = sleep
@@ -249,8 +255,8 @@ class Upstream:
             return read(answer)
         except ProviderError as error:
             if isinstance(error, RateLimitedError):
-                await self.budget.close(error.until or next_minute(self._clock()))
-            error.args = (self._redact(str(error)),)
+                await self.budget.close(error.until or next_minute(self.clock()))
+            error.args = (self.redact(str(error)),)
             # The cause may hold the whole answer, and some vendors' answers repeat the key.
             raise error from None
         except UNREADABLE as e:
@@ -263,7 +269,7 @@ class Upstream:
         return f"{self._url if host is None else self._hosts[host].rstrip('/')}{path}"
 
     async def _send(self, question: _Question) -> Answer:
-        vendor, key = self.vendor, self._key.get_secret_value()
+        vendor, key = self.vendor, self.key.get_secret_value()
         sent = {"User-Agent": AGENT, **vendor.headers, **(question.headers or {})}
         asked = dict(question.parameters or {})
         if key and vendor.key_header:
@@ -296,12 +302,13 @@ class Upstream:
             status=response.status_code,
             headers={name.lower(): value for name, value in response.headers.items()},
             body=bytes(body),
-            received_at=self._clock(),
+            received_at=self.clock(),
             cookies=_cookies(response.headers.get_list("set-cookie")),
         )
 
-    def _redact(self, words: str) -> str:
-        key = self._key.get_secret_value()
+    def redact(self, words: str) -> str:
+        """Return words without the key, and not too many of them."""
+        key = self.key.get_secret_value()
         # A shorter one is no vendor's, and may be any word.
         return (words.replace(key, "***") if len(key) >= SHORTEST_KEY else words)[:MAX_WORDS]
 

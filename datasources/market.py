@@ -168,16 +168,17 @@ class Market:
         async def load(missing: list[str]) -> dict[str, Quote]:
             return loaded(await self._quoting.load(missing))
 
+        live = self._quoting.live(symbols, max_age=max_age)
         entries = await self._cache.get_many(
             "quotes",
-            symbols,
+            [symbol for symbol in symbols if symbol not in live],
             of=Quote,
             load=load,
             policy=POLICIES["quotes"],
             max_age=max_age,
             patience=self._deadline,
         )
-        found = {
+        found = live | {
             symbol: self._quoting.outdated(entry.value) if entry.stale else entry.value
             for symbol, entry in entries.items()
             if entry.value is not None
@@ -186,7 +187,22 @@ class Market:
         if missing:
             kept = await self._quoting.believed(missing)
             found |= {symbol: self._quoting.outdated(quote) for symbol, quote in kept.items()}
-        return found
+        return self._quoting.newest(symbols, found)
+
+    def streams(self) -> list[Line]:
+        """Return who pushes prices, in the order they are asked, without who refused to lately."""
+        return [
+            line
+            for line in self._lines["quotes"]
+            if hasattr(line.provider, "stream") and not line.barred("stream", "")
+        ]
+
+    async def take(self, line: Line, quote: Quote) -> Quote | None:
+        """Take a price that was pushed, and return what there is to show of it.
+
+        Whoever asks for the symbol from now on gets it too.
+        """
+        return await self._quoting.take(line, quote)
 
     async def profiles(self, symbols: Collection[str]) -> dict[str, CompanyProfile]:
         """Return the profiles of symbols."""

@@ -74,18 +74,17 @@ async def open_services(settings: Settings, *, clock: Clock = utc_now) -> AsyncI
             cross_check=settings.cross_check,
         )
         await stack.enter_async_context(market)
-        feed = Feed(market, interval=settings.feed_interval)
+        feed = Feed(market, clock=clock, interval=settings.feed_interval)
         stack.push_async_callback(feed.close)
         if sources.names:
             interval = timedelta(seconds=settings.refresh_seconds or LEARNING_SECONDS)
+            renews = settings.refresh_seconds > 0
             upkeep = Upkeep(
                 database=database,
                 market=market,
                 names=sources.names,
                 watched=lambda: feed.symbols,
-                lease=Lease("upkeep", locks=server, ttl=3 * interval)
-                if settings.refresh_seconds
-                else None,
+                lease=Lease("upkeep", locks=server, ttl=3 * interval) if renews else None,
                 interval=interval,
             )
             await stack.enter_async_context(upkeep)

@@ -27,9 +27,9 @@ log = structlog.get_logger(__name__)
 class Upkeep:
     """Renews market data round by round, from one replica; every replica learns symbols.
 
-    ``watched`` tells what is followed live here; without a ``lease`` symbols are learnt and nothing
-    is renewed. Used as an async context manager it learns them at once and works in the background;
-    the first round begins after one interval.
+    ``watched`` tells what is followed live here; without a ``lease`` symbols are learnt alone. Used
+    as an async context manager it learns them at once and works in the background; the first round
+    begins after one interval.
     """
 
     def __init__(

@@ -3,7 +3,8 @@
 https://finnhub.io/docs/api
 """
 
-from collections.abc import Collection
+from collections.abc import AsyncGenerator, Collection
+from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
 from typing import ClassVar
@@ -11,6 +12,7 @@ from typing import ClassVar
 from datasources.errors import (
     InvalidCredentialsError,
     NotEntitledError,
+    ProviderError,
     RateLimitedError,
     UnavailableError,
 )
@@ -38,8 +40,11 @@ from datasources.providers._finnhub import (
     parse_quote,
     parse_search,
     parse_splits,
+    parse_trade,
+    trades,
 )
 from datasources.sessions import last_finished_day
+from datasources.sockets import Stream, check_number, open_socket
 from datasources.symbols import VENUES, Dialect, Names, suffix_of, venue_of
 from models.market import Actions, Bar, CompanyProfile, InstrumentMatch, Quote
 
@@ -116,6 +121,9 @@ class FinnhubDialect(Dialect):
 DIALECT = FinnhubDialect(suffixes={suffix: suffix for suffix in VENUES})
 
 
+STREAM = Stream(url="wss://ws.finnhub.io", key_parameter="token")
+
+
 class Finnhub(Remote):
     """Serves what a free key can have, and the rest for plans that include it."""
 
@@ -130,6 +138,7 @@ class Finnhub(Remote):
         calls_left=calls_left,
     )
     batch: ClassVar[dict[str, int]] = {"quotes": 1, "profiles": 1, "find": 1}
+    stream_limit: ClassVar[int] = 50
 
     def __init__(self, upstream: Upstream, *, names: Names, clock: Clock) -> None:
         super().__init__(upstream, names=names, clock=clock)
@@ -211,6 +220,33 @@ class Finnhub(Remote):
                 if match.symbol == symbol:
                     found[symbol] = match
         return found
+
+    def streamable(self, symbols: Collection[str]) -> list[str]:
+        """Return those of symbols that have a ticker here."""
+        return [symbol for text, symbol in self._names.outward(symbols).items() if ":" not in text]
+
+    async def stream(self, symbols: Collection[str]) -> AsyncGenerator[Quote, None]:
+        """Yield trades, each a quote; outside trading hours there are none.
+
+        There may be one connection for a key: a second one closes the first, or starves it.
+        """
+        check_number(symbols, self.stream_limit)
+        served: dict[str, tuple[str, Listed]] = {}
+        for one in symbols:
+            # That the list of one exchange cannot be had is no reason to do without the others.
+            with suppress(ProviderError):
+                for text, symbol, listed in await self._served([one]):
+                    served[text] = symbol, listed
+        if not served:
+            return
+        async with open_socket(self.upstream, STREAM) as socket:
+            for text in served:
+                await socket.send({"type": "subscribe", "symbol": text})
+            while True:
+                for quote in await socket.quotes(
+                    trades, lambda trade, at: parse_trade(trade, served, received_at=at)
+                ):
+                    yield quote
 
     async def _served(self, symbols: Collection[str]) -> list[tuple[str, str, Listed]]:
         """Return the vendor's and our symbol, and what it is priced in, of those it serves.

@@ -47,16 +47,13 @@ class Renewing(Market):
         self.names = names
 
 
-ALONE = Lease("upkeep", locks=None, ttl=timedelta(minutes=3))
-
-
-def upkeep_of(services, market, *, names=None, watched=(), lease=ALONE):
+def upkeep_of(services, market, *, names=None, watched=(), renews=True):
     return Upkeep(
         database=services.database,
         market=market,
         names=names or {},
         watched=lambda: watched,
-        lease=lease,
+        lease=Lease("upkeep", locks=None, ttl=timedelta(minutes=3)) if renews else None,
         interval=timedelta(minutes=1),
     )
 
@@ -145,7 +142,7 @@ async def test_without_a_migrated_database_no_symbol_is_learnt_and_the_start_goe
 
 async def test_a_round_that_only_learns_renews_nothing(api):
     market = Renewing()
-    upkeep = upkeep_of(api.services, market, watched={"AAPL"}, lease=None)
+    upkeep = upkeep_of(api.services, market, watched={"AAPL"}, renews=False)
     assert not await upkeep.round()
     assert market.asked == []
 
