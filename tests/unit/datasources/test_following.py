@@ -422,5 +422,5 @@ async def test_an_outage_leaves_the_last_price_that_was_pushed_marked_as_old(clo
     clock.now += 2 * MINUTE
     quote = (await world.market.quotes(["A"]))["A"]
     assert (str(quote.price), quote.quality) == ("1.1", QuoteQuality.STALE)
-    await world.market.disbelieve(["A"])
+    await world.market.disbelieve(["A"], names="")
     assert await world.market.quotes(["A"]) == {}
