@@ -22,6 +22,7 @@ from datasources.errors import (
     ProviderError,
     UnavailableError,
 )
+from datasources.loaded import Loaded
 from datasources.pacing import Budget, time_left
 from datasources.protocols import Clock, Provider
 from models.market import Attempt, BreakerState, Outcome, ProviderState
@@ -213,6 +214,13 @@ class Answers(Generic[K, V]):
     found: dict[K, V] = field(default_factory=dict)
     failed: set[K] = field(default_factory=set)
     attempts: dict[K, list[Attempt]] = field(default_factory=dict)
+
+
+def loaded(answers: Answers[K, V]) -> Loaded[K, V]:
+    """Hand answers to the cache; raises UnavailableError if nobody could tell anything."""
+    if answers.failed and not answers.found:
+        raise UnavailableError("no provider could answer")
+    return Loaded(answers.found, failed=answers.failed)
 
 
 def _anywhere(_: Any) -> str:

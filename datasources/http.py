@@ -340,6 +340,8 @@ class Remote:
     vendor: ClassVar[Vendor]
     dialect: ClassVar[Dialect] = Dialect()
     batch: ClassVar[Mapping[str, int]] = {}
+    finds_isins: ClassVar[bool] = False
+    """Whether the vendor's search is known to take an ISIN."""
 
     def __init__(self, upstream: Upstream, *, names: Names, clock: Clock) -> None:
         self.upstream = upstream

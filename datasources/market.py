@@ -15,9 +15,9 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from datasources.cache import Cache
-from datasources.chain import Answers, Line, Question, ask_chain
+from datasources.chain import Line, Question, ask_chain, loaded
 from datasources.countries import country_code
-from datasources.errors import UnavailableError
+from datasources.finding import Finding
 from datasources.learning import Learner
 from datasources.loaded import Loaded
 from datasources.past import Past
@@ -49,10 +49,6 @@ from models.market import (
     Rate,
     RateQuestion,
 )
-
-MAX_LISTINGS = 20
-LISTINGS_PATIENCE = timedelta(seconds=10)
-"""How long an import waits for vendors to tell what its ISINs are."""
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -113,6 +109,7 @@ class Market:
             clock=clock,
             deadline=deadline,
         )
+        self._finding = Finding(self._lines["search"], cache=cache, clock=clock, deadline=deadline)
         self._quoting = Quoting(
             self._lines["quotes"],
             clock=clock,
@@ -354,96 +351,15 @@ class Market:
 
     async def search(self, text: str, *, limit: int) -> list[InstrumentMatch]:
         """Return instruments that fit a text, the first provider's first; empty if none can say."""
-
-        async def load(keys: list[str]) -> dict[str, tuple[InstrumentMatch, ...]]:
-            found: dict[str, InstrumentMatch] = {}
-
-            async def ask(provider: SearchProvider, _: list[str]) -> dict[str, None]:
-                for match in await provider.search(text, limit=limit):
-                    found.setdefault(match.symbol, match)
-                return dict.fromkeys(keys) if len(found) >= limit else {}
-
-            try:
-                await self._ask("search", keys, of="search", ask=ask)
-            except UnavailableError:
-                if not found:
-                    raise
-            return dict.fromkeys(keys, tuple(found.values())[:limit])
-
-        entries = await self._cache.get_many(
-            "search",
-            [f"{limit}:{text}"],
-            of=tuple[InstrumentMatch, ...],
-            load=load,
-            policy=POLICIES["search"],
-            patience=self._deadline,
-        )
-        return [match for entry in entries.values() for match in entry.value or ()]
+        return await self._finding.search(text, limit=limit)
 
     async def find(self, symbols: Collection[str]) -> Loaded[str, InstrumentMatch]:
         """Return the instruments with exactly these symbols; what nobody could tell has failed."""
-
-        async def load(missing: list[str]) -> dict[str, InstrumentMatch]:
-            return await self._ask(
-                "find",
-                missing,
-                of="search",
-                ask=lambda provider, keys: provider.find(keys),
-                venue_of=venue_code,
-            )
-
-        entries = await self._cache.get_many(
-            "find",
-            symbols,
-            of=InstrumentMatch,
-            load=load,
-            policy=POLICIES["find"],
-            patience=self._deadline,
-        )
-        found = {key: entry.value for key, entry in entries.items() if entry.value is not None}
-        return Loaded(found, failed=set(symbols) - entries.keys())
+        return await self._finding.find(symbols)
 
     async def listings(self, isins: Collection[str]) -> dict[str, tuple[InstrumentMatch, ...]]:
         """Return what vendors list under each ISIN, absent where they list nothing."""
-        vendors = [line for line in self._lines["search"] if line.remote]
-
-        async def ask(
-            provider: SearchProvider, keys: list[str]
-        ) -> dict[str, tuple[InstrumentMatch, ...]]:
-            (isin,) = keys
-            found = await provider.search(isin, limit=MAX_LISTINGS)
-            return {isin: tuple(found)} if found else {}
-
-        async def load(missing: list[str]) -> dict[str, tuple[InstrumentMatch, ...]]:
-            # One ISIN a question, whatever a vendor's batches are.
-            found = await asyncio.gather(
-                *(
-                    ask_chain(
-                        Question(kind="listings", ask=ask),
-                        [isin],
-                        lines=vendors,
-                        clock=self._clock,
-                        seconds=self._deadline.total_seconds(),
-                    )
-                    for isin in missing
-                )
-            )
-            return Loaded(
-                {isin: matches for one in found for isin, matches in one.found.items()},
-                failed={isin for one in found for isin in one.failed},
-            )
-
-        if not vendors:
-            return {}
-        entries = await self._cache.get_many(
-            "listings",
-            isins,
-            of=tuple[InstrumentMatch, ...],
-            load=load,
-            policy=POLICIES["profiles"],
-            patience=LISTINGS_PATIENCE,
-        )
-        return {key: entry.value for key, entry in entries.items() if entry.value is not None}
+        return await self._finding.listings(isins)
 
     async def disbelieve(self, symbols: Collection[str], *, names: str) -> None:
         """Forget what was believed of prices, because symbols turn out to mean something else.
@@ -491,10 +407,3 @@ class Market:
         """Stop, and write what is left."""
         await self._stack.aclose()
         await self._cache.close()
-
-
-def loaded(answers: Answers[K, V]) -> Loaded[K, V]:
-    """Hand answers to the cache; raises UnavailableError if nobody could tell anything."""
-    if answers.failed and answers.failed == answers.attempts.keys():
-        raise UnavailableError("no provider could answer")
-    return Loaded(answers.found, failed=answers.failed)

@@ -138,6 +138,7 @@ class Finnhub(Remote):
         calls_left=calls_left,
     )
     batch: ClassVar[dict[str, int]] = {"quotes": 1, "profiles": 1, "find": 1}
+    finds_isins: ClassVar[bool] = True
     stream_limit: ClassVar[int] = 50
 
     def __init__(self, upstream: Upstream, *, names: Names, clock: Clock) -> None:

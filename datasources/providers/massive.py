@@ -119,6 +119,7 @@ class Massive(Remote):
     dialect: ClassVar[Dialect] = DIALECT
     vendor = VENDOR
     batch: ClassVar[Mapping[str, int]] = {"quotes": 250, "profiles": 1, "find": 1}
+    finds_isins: ClassVar[bool] = True
     stream_limit: ClassVar[int] = 500  # none is documented; who reads too slowly is cut off
 
     def __init__(self, upstream: Upstream, *, names: Names, clock: Clock) -> None:
