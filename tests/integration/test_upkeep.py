@@ -1,7 +1,9 @@
 """Work in the background: one replica renews, all learn symbols, and users keep their share."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 import redis.asyncio
@@ -11,15 +13,19 @@ from structlog.testing import capture_logs
 from datasources.lease import Lease
 from datasources.market import Market
 from datasources.pacing import background
+from datasources.providers.simulated import Simulated
 from datasources.shared import SharedServer
 from datasources.symbols import Dialect, Names
 from gateway.cli import main
 from gateway.resources import open_services
 from gateway.settings import Settings
+from models.market import Bar, SeriesKey
 from services.demo import seed_demo
+from services.last_known import StoredMarket
+from services.stored_bars import StoredHistory
 from services.upkeep import Upkeep
 from services.vendor_symbols import set_vendor_symbol
-from tests.conftest import SECRET, missing
+from tests.conftest import NOW, SECRET, missing
 
 REDIS = "redis://127.0.0.1:6379/9"
 
@@ -145,6 +151,31 @@ async def test_a_round_that_only_learns_renews_nothing(api):
     upkeep = upkeep_of(api.services, market, watched={"AAPL"}, renews=False)
     assert not await upkeep.round()
     assert market.asked == []
+
+
+async def test_what_a_provider_told_under_another_symbol_is_forgotten_and_nothing_else(database):
+    stored, history = StoredMarket(database), StoredHistory(database)
+    key = SeriesKey(symbol="BP.L", source="yahoo", adjusted=False)
+    (quote,) = (await Simulated(clock=lambda: NOW).quotes(["BP.L"])).values()
+    day = NOW.date()
+    bar = Bar(symbol="BP.L", day=day, close=Decimal(1), currency="GBP", source="yahoo")
+    other = replace(quote, symbol="VOD.L", source="yahoo")
+    await stored.remember(quotes=[replace(quote, source="yahoo"), other], bars=[bar])
+
+    async def left():
+        closes = await history.closes([(key, day)])
+        return set(await stored.quotes(["BP.L", "VOD.L"])), bool(closes)
+
+    async def set_for(provider):
+        async with database.writing() as session:
+            await set_vendor_symbol(
+                session, provider=provider, symbol="BP.L", vendor_symbol="BP..L"
+            )
+
+    await set_for("finnhub")
+    assert await left() == ({"BP.L", "VOD.L"}, True)
+    await set_for("yahoo")
+    assert await left() == ({"VOD.L"}, False)
 
 
 async def test_a_round_that_fails_does_not_end_the_work(api):
