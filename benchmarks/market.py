@@ -182,7 +182,7 @@ async def compare(
         times.append((await measure(ask, before(one), seconds=seconds))[0])
         cells.append(f"{times[-1]:>11.3f} {calls:>5}")
     print(f"{title:24}" + "".join(cells))
-    ratios = (f"{time / times[0]:>10.1f}x{'':6}" for time in times[1:])
+    ratios = (f"{time / times[0]:>10.2f}x{'':6}" for time in times[1:])
     print(f"{'':41}" + "".join(ratios).rstrip(), flush=True)
 
 
@@ -213,7 +213,7 @@ async def redis_server() -> AsyncIterator[Redis | None]:
         await client.aclose()
 
 
-async def share(client: Redis, seconds: float) -> None:
+async def share(client: Redis, seconds: float, *, batch: int = BATCH) -> None:
     """Print what a batch costs a process whose memory is empty, with the server behind it."""
     source, run = Source(DELAY), f"folioql_bench_{uuid4().hex}"
     server = SharedServer(REDIS, clock=utc_now)
@@ -256,10 +256,10 @@ async def share(client: Redis, seconds: float) -> None:
     try:
         for title, before in (("server empty", anew), ("server full", attrgetter("forget"))):
             await compare(
-                f"{BATCH} cold, {title}",
+                f"{batch} cold, {title}",
                 source,
                 contenders,
-                batch=BATCH,
+                batch=batch,
                 before=before,
                 seconds=seconds,
             )
@@ -280,6 +280,8 @@ async def main(seconds: float = 1.0) -> None:
     def keep(_: Contender) -> Ask:
         return nothing
 
+    gc.collect()
+    gc.freeze()  # or walking what imports have left, a tenth of a second, would hit some at random
     print("Quotes: milliseconds (median) and calls of the vendor, and times as long as the first")
     print(f"{'':24}" + "".join(f"{one.name:>17}" for one in contenders))
     await compare("1 warm", source, contenders, before=keep, seconds=seconds)
@@ -301,4 +303,9 @@ async def main(seconds: float = 1.0) -> None:
         if client is not None:
             await share(client, seconds)
     sizes = [await memory(place) for place in range(len(contenders) - 1)]
-    print(f"{f'MiB of {MANY:,} quotes':24}" + "".join(f"{size:>11.1f}{'':6}" for size in sizes))
+    print(
+        f"{f'MiB of {MANY:,} quotes':24}"
+        + "".join(f"{size:>11.1f}{'':6}" for size in sizes).rstrip()
+    )
+    for one in (*contenders, *quick):
+        await one.close()

@@ -94,8 +94,15 @@ def doubt_of(quote: Quote, reference: Quote | None) -> PriceDoubt | None:
 
 
 def disagreement(quote: Quote, other: Quote) -> PriceDoubt | None:
-    """Return the doubt that another source's price casts on a quote; null if they agree."""
-    if other.currency != quote.currency or agree(quote.price, other.price):
+    """Return the doubt that another source's price casts on a quote; null if they agree.
+
+    What is made up, or older than it should be, casts none.
+    """
+    if (
+        other.quality in {QuoteQuality.SIMULATED, QuoteQuality.STALE}
+        or other.currency != quote.currency
+        or agree(quote.price, other.price)
+    ):
         return None
     return PriceDoubt(
         doubt=Doubt.DISAGREEMENT,

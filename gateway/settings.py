@@ -183,7 +183,13 @@ class Settings(BaseModel):
         return named
 
     @field_validator(
-        "providers", "quote_providers", "profile_providers", "bar_providers", "search_providers"
+        "providers",
+        "quote_providers",
+        "profile_providers",
+        "bar_providers",
+        "action_providers",
+        "search_providers",
+        "rate_providers",
     )
     @classmethod
     def _sensible_order(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:

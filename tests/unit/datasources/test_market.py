@@ -1,5 +1,6 @@
 """The door to market data: chains, outages, and the last known value."""
 
+import asyncio
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -14,6 +15,7 @@ from models.market import (
     Bar,
     CloseQuestion,
     HistoryQuestion,
+    InstrumentMatch,
     Outcome,
     Quote,
     QuoteQuality,
@@ -296,3 +298,52 @@ async def test_today_is_asked_again_after_minutes_and_a_past_day_after_a_day(clo
     assert await asked_again_after(hours=9) == ["2024-06-14"]
     assert await asked_again_after(hours=14) == []
     assert await asked_again_after(hours=1) == ["2024-06-13"]
+
+
+async def test_a_search_waits_no_longer_than_the_deadline_and_is_asked_once(clock):
+    class Slow:
+        name = "slow"
+        batch = {}  # noqa: RUF012
+
+        def __init__(self):
+            self.asked, self.hold = [], asyncio.Event()
+
+        async def search(self, text, *, limit):
+            self.asked.append((text, limit))
+            await self.hold.wait()
+            return [InstrumentMatch(symbol="AAPL", name="Apple", currency="USD", source="slow")]
+
+    vendor = Slow()
+    market = Market(
+        chains=Chains(search=(vendor,)),
+        cache=Cache(clock=clock),
+        clock=clock,
+        deadline=timedelta(seconds=0.05),
+    )
+    async with asyncio.timeout(2), market:
+        assert await market.search("apple", limit=10) == []
+        vendor.hold.set()
+        for _ in range(2):
+            assert [match.symbol for match in await market.search("apple", limit=10)] == ["AAPL"]
+    assert vendor.asked == [("apple", 10)]
+
+
+async def test_a_close_that_is_not_made_yet_is_asked_for_again_though_the_day_is_over_in_utc(clock):
+    class Late(Closing):
+        last = date(2024, 1, 10)
+
+        async def closes(self, questions):
+            found = await super().closes(questions)
+            return {one: replace(bar, day=self.last) for one, bar in found.items()}
+
+    vendor = Late()
+    market = Market(chains=Chains(bars=(vendor,)), cache=Cache(clock=clock), clock=clock)
+    # New York closed at 21:00 on the 11th, and its prices are mended for four hours.
+    clock.now = datetime(2024, 1, 12, 0, 30, tzinfo=UTC)
+    question = CloseQuestion(symbol="AAPL", day=date(2024, 1, 11))
+    assert (await market.closes([question]))[question].day == date(2024, 1, 10)
+    clock.now, vendor.last = datetime(2024, 1, 12, 1, 10, tzinfo=UTC), date(2024, 1, 11)
+    assert (await market.closes([question]))[question].day == date(2024, 1, 11)
+    clock.now += timedelta(hours=20)
+    await market.closes([question])
+    assert len(vendor.days) == 2

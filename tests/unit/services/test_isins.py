@@ -24,7 +24,7 @@ class Vendor:
 
     name = "vendor"
     batch = {}  # noqa: RUF012
-    upstream = None
+    finds_isins = True
 
     def __init__(self, **listings):
         self.listings = listings
@@ -96,5 +96,9 @@ async def test_each_isin_is_one_question_and_what_could_not_be_told_is_asked_aga
     assert set(await find_isins(later, {APPLE: {"USD"}})) == {APPLE}
 
 
-async def test_what_is_made_up_is_not_asked_for_isins():
-    assert await find_isins(market_of(Simulated(clock=lambda: NOW)), {APPLE: {"USD"}}) == {}
+async def test_only_who_is_known_to_take_an_isin_is_asked_for_one():
+    fuzzy = Vendor(**{APPLE: [listed("APLE", "USD")]})
+    fuzzy.finds_isins = False
+    market = market_of(fuzzy, Simulated(clock=lambda: NOW))
+    assert await find_isins(market, {APPLE: {"USD"}}) == {}
+    assert fuzzy.asked == []
