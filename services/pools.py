@@ -6,6 +6,7 @@ they are always derived together.
 
 from collections import namedtuple
 from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, cast
 
@@ -19,6 +20,21 @@ from models.transactions import Transaction, ledger_of_instruments, links
 _NAMES = tuple(Transaction.model_fields)
 _COLUMNS = [getattr(Transaction, name) for name in _NAMES]
 _Entry: Any = namedtuple("_Entry", _NAMES)  # type: ignore[misc]  # noqa: PYI024  # as the model's
+
+
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """What the changes of one session reach: pools of lots, portfolios, and their owners."""
+
+    owners: set[int] = field(default_factory=set)
+    pools: set[Pool] = field(default_factory=set)
+    portfolios: set[int] = field(default_factory=set)
+
+
+def touched_by(session: AsyncSession) -> Touched:
+    """Return what this session has changed so far."""
+    touched: Touched = session.info.setdefault("touched", Touched())
+    return touched
 
 
 async def read_entries(session: AsyncSession, statement: Select[Transaction]) -> list[Transaction]:

@@ -14,8 +14,7 @@ from models.portfolios import Portfolio, cash_by_portfolio, portfolios_by_id, po
 from services.access import may
 from services.aside import aside
 from services.entries import InstrumentState, instrument_states, terms_of
-from services.pools import entries_of
-from services.projection import Touched, touched_by
+from services.pools import Touched, entries_of, touched_by
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

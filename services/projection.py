@@ -5,7 +5,7 @@ its own movements to the sums; a rebuild derives all of it anew. Both must come 
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -52,7 +52,7 @@ from services.entries import (
 )
 from services.errors import MistakeCode, refuse
 from services.lot_choices import check_lots
-from services.pools import entries_of, read_entries, tied
+from services.pools import entries_of, read_entries, tied, touched_by
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,21 +82,6 @@ def pools_of(entries: Sequence[Transaction]) -> set[Pool]:
         for entry in entries
         if entry.related_instrument_id is not None
     }
-
-
-@dataclass(frozen=True, slots=True)
-class Touched:
-    """What the changes of one session reach: pools of lots, portfolios, and their owners."""
-
-    owners: set[int] = field(default_factory=set)
-    pools: set[Pool] = field(default_factory=set)
-    portfolios: set[int] = field(default_factory=set)
-
-
-def touched_by(session: AsyncSession) -> Touched:
-    """Return what this session has changed so far."""
-    touched: Touched = session.info.setdefault("touched", Touched())
-    return touched
 
 
 async def apply_change(
