@@ -1,9 +1,15 @@
 """Assembles the one schema."""
 
+from collections.abc import Awaitable, Callable
+from copy import copy
+from typing import Any, Literal
+
 import strawberry
+from graphql import GraphQLField
 from strawberry.schema.config import StrawberryConfig
 
 from gateway.documents import PreparedDocument
+from gateway.engine import compiled_executor
 from resolvers.accounts import AccountMutations
 from resolvers.batches import BatchMutations
 from resolvers.bookings import BookingMutations
@@ -53,6 +59,23 @@ def build_schema() -> strawberry.Schema:
         extensions=[PreparedDocument],
         config=StrawberryConfig(scalar_map=SCALARS),
     )
+
+
+def batch_resolver_of(field: GraphQLField) -> Callable[..., Awaitable[list[Any]]] | None:
+    """Return the resolver of a batched field; none of any other field."""
+    definition = field.extensions.get("strawberry-definition")
+    resolver: Callable[..., Awaitable[list[Any]]] | None = getattr(definition, "metadata", {}).get(
+        "batched"
+    )
+    return resolver
+
+
+def executed_by(schema: strawberry.Schema, engine: Literal["compiled", "reference"]) -> Any:
+    """Return the schema as one of the engines executes it."""
+    chosen = copy(schema)
+    if engine == "compiled":
+        chosen.execution_context_class = compiled_executor(batch_resolver_of)
+    return chosen
 
 
 schema = build_schema()

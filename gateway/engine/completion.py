@@ -7,7 +7,7 @@ recorded: then whoever holds the column becomes null in turn.
 
 from collections.abc import AsyncIterable, Awaitable, Callable, Sequence
 from itertools import chain, islice
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from graphql import (
     FieldNode,
@@ -30,9 +30,6 @@ from gateway.engine.leaves import Leaf, Values, is_special
 from gateway.engine.places import ChosenPlace, ItemPlace, Place, path_of
 from gateway.engine.running import Run
 
-if TYPE_CHECKING:
-    from gateway.engine.selections import Selection
-
 
 class Asked(NamedTuple):
     """A field as an operation asks for it: all that its errors and infos need."""
@@ -47,11 +44,18 @@ class Asked(NamedTuple):
         """Its name in the schema."""
         return self.nodes[0].name.value
 
-    def info(self, run: Run, place: Place, number: int) -> GraphQLResolveInfo:
+    def info(self, run: Run, place: Place, number: int) -> GraphQLResolveInfo[Any]:
         """Build what a resolver is told about its place."""
         return run.executor.build_resolve_info(
             self.definition, self.nodes, self.parent, path_of(place.steps(number))
         )
+
+
+class Selection(Protocol):
+    """What is asked of objects of one type."""
+
+    async def objects(self, run: Run, objects: Values, place: Place) -> Values:
+        """Return the answer for each of the objects."""
 
 
 class Shaper:
@@ -60,7 +64,7 @@ class Shaper:
     def __init__(
         self,
         leaf: Callable[[Any], Leaf],
-        select: Callable[[Run, GraphQLObjectType, FieldDetailsList], "Selection"],
+        select: Callable[[Run, GraphQLObjectType, FieldDetailsList], Selection],
         is_instance: Callable[[GraphQLObjectType, Values], bool],
     ) -> None:
         self.leaf = leaf
@@ -69,8 +73,9 @@ class Shaper:
 
     def completer(self, type_: GraphQLOutputType, asked: Asked) -> "Completer":
         """Build what completes a field's values."""
-        nullable = not isinstance(type_, GraphQLNonNull)
-        bare: Any = type_ if nullable else type_.of_type
+        nullable, bare = True, type_
+        if isinstance(type_, GraphQLNonNull):
+            nullable, bare = False, type_.of_type
         if isinstance(bare, GraphQLList):
             return ListCompleter(asked, self.completer(bare.of_type, asked), nullable=nullable)
         if is_leaf_type(bare):
@@ -161,8 +166,8 @@ class ListCompleter(Completer):
         column: Values = [list(islice(following, length)) for length in lengths]
         if run.failures and not self._item.nullable:
             column = [None if any(item is None for item in one) else one for one in column]
-        for number, error in broken.items():
-            self.fail(run, place, number, error)
+        for number, reason in broken.items():
+            self.fail(run, place, number, reason)
             column[number] = None
         return column
 
@@ -180,7 +185,7 @@ class ListCompleter(Completer):
             elif is_iterable(value):
                 try:
                     items.extend(value)
-                except Exception as error:  # noqa: BLE001  # reported at its place
+                except Exception as error:  # noqa: BLE001  # those before it count
                     broken[number] = error
             else:
                 name = f"{self._asked.parent}.{self._asked.name}"
@@ -189,9 +194,9 @@ class ListCompleter(Completer):
                 )
         if later:
             drained = [_drained(value, lists[number]) for number, value in later]
-            for (number, _), error in zip(later, await run.settle(drained), strict=True):
-                if error is not None:
-                    broken[number] = error
+            for (number, _), reason in zip(later, await run.settle(drained), strict=True):
+                if reason is not None:
+                    broken[number] = reason
         return lists
 
 
@@ -261,7 +266,7 @@ class AbstractCompleter(Completer):
         groups: dict[str, list[int]] = {}
         for number, name in enumerate(await settled(run, names)):
             try:
-                self._check(run, name, values[number], self._asked.info, place, number)
+                self._check(run, name, values[number], place, number)
             except Exception as error:  # noqa: BLE001  # reported at its place
                 self.fail(run, place, number, error)
             else:
@@ -280,21 +285,15 @@ class AbstractCompleter(Completer):
                 column[number] = completed[number]
         return column
 
-    def _check(
-        self,
-        run: Run,
-        name: Any,
-        value: Any,
-        info: Callable[[Run, Place, int], GraphQLResolveInfo],
-        place: Place,
-        number: int,
-    ) -> None:
+    def _check(self, run: Run, name: Any, value: Any, place: Place, number: int) -> None:
+        """Make sure that a value can be completed as being of a type; raises if it cannot."""
         if isinstance(name, Exception):
             raise name
         if isinstance(name, str) and name in self._possible:
             return
+        info = self._asked.info(run, place, number)
         type_ = run.executor.ensure_valid_runtime_type(
-            name, self._type, self._asked.details, info(run, place, number), value
+            name, self._type, self._asked.details, info, value
         )
         self._possible[name] = ObjectCompleter(self._asked, type_, self._shaper, nullable=True)
 
@@ -320,9 +319,7 @@ async def _of_some(
 
 async def settled(run: Run, values: Values) -> Values:
     """Wait for the promises in a column; what fails is its own exception."""
-    promised = [
-        number for number, value in enumerate(values) if run.executor.is_awaitable(value)
-    ]
+    promised = [number for number, value in enumerate(values) if run.executor.is_awaitable(value)]
     if not promised:
         return values
     values = values.copy()

@@ -58,14 +58,22 @@ class Column:
         self._completer = completer
         self._step = Step(key, order, completer.nullable, asked.parent.name)
 
-    def at_once(self, objects: Values) -> Values | None:  # noqa: ARG002, PLR6301
-        """Return the finished column if nothing needs a second look; none otherwise."""
+    def read(self, objects: Values) -> Values | None:  # noqa: ARG002
+        """Return the values that need no resolver to be called; none if there are no such."""
         return None
 
-    async def values(self, run: Run, objects: Values, place: Place) -> Values:
+    def finished(self, values: Values) -> Values | None:  # noqa: ARG002
+        """Return what stands in the answer if nothing needs a second look; none otherwise."""
+        return None
+
+    async def answer(
+        self, run: Run, objects: Values, place: Place, values: Values | None
+    ) -> Values:
         """Return what stands in the answer for each of the objects."""
         where = FieldPlace(place, self._step)
-        return await self._completer.complete(run, await self._resolved(run, objects, where), where)
+        if values is None:
+            values = await self._resolved(run, objects, where)
+        return await self._completer.complete(run, values, where)
 
     async def _resolved(self, run: Run, objects: Values, place: Place) -> Values:
         raise NotImplementedError
@@ -74,9 +82,13 @@ class Column:
 class TypeName(Column):
     """``__typename``: the same for all objects of a selection."""
 
-    def at_once(self, objects: Values) -> Values:
+    def read(self, objects: Values) -> Values:
         """Return the name for each of the objects."""
         return [self.asked.parent.name] * len(objects)
+
+    def finished(self, values: Values) -> Values:
+        """Return the names."""
+        return values
 
 
 class Attribute(Column):
@@ -89,21 +101,23 @@ class Attribute(Column):
         self._getter = getter
         self._leaf = completer if isinstance(completer, LeafCompleter) else None
 
-    def at_once(self, objects: Values) -> Values | None:
-        """Return the finished column of leaves in which everything is as it should be."""
-        if self._leaf is None:
-            return None
-        try:
-            values = list(map(self._getter, objects))
-        except Exception:  # noqa: BLE001  # found again when looked at one by one
-            return None
-        return self._leaf.column(values)
+    def read(self, objects: Values) -> Values:
+        """Read all objects, each once; an exception is its object's value."""
+        values: Values = []
+        rest = iter(objects)
+        while len(values) < len(objects):
+            try:
+                values.extend(map(self._getter, rest))
+            except Exception as error:  # noqa: BLE001  # reported at its place
+                values.append(error)
+            else:
+                if len(values) < len(objects):  # what was raised ended the loop and not more
+                    values.append(StopIteration())
+        return values
 
-    async def _resolved(self, run: Run, objects: Values, place: Place) -> Values:  # noqa: ARG002
-        try:
-            return list(map(self._getter, objects))
-        except Exception:  # noqa: BLE001  # found again and kept at its place
-            return [attempt(self._getter, one) for one in objects]
+    def finished(self, values: Values) -> Values | None:
+        """Return a column of leaves in which everything is as it should be."""
+        return None if self._leaf is None else self._leaf.column(values)
 
 
 class Batched(Column):
@@ -127,8 +141,8 @@ class Batched(Column):
         except Exception as error:  # noqa: BLE001  # the error of each of them
             return [error] * len(objects)
         if len(answers) != len(objects):
-            error = RuntimeError(f"{len(objects)} objects got {len(answers)} values")
-            return [error] * len(objects)
+            mistake = RuntimeError(f"{len(objects)} objects got {len(answers)} values")
+            return [mistake] * len(objects)
         return answers
 
     async def _answers(self, run: Run, objects: Values, place: Place) -> Values:
@@ -176,11 +190,3 @@ def arguments_of(run: Run, asked: Asked) -> dict[str, Any]:
         None,
         executor.hide_suggestions,
     )
-
-
-def attempt(getter: Getter, source: Any) -> Any:
-    """Read one attribute; an exception is its value."""
-    try:
-        return getter(source)
-    except Exception as error:  # noqa: BLE001  # reported at its place
-        return error

@@ -34,7 +34,7 @@ def is_special(kind: type) -> bool:
 
 
 def _in_range(values: Values) -> bool:
-    return min(values) >= -(2**31) and max(values) < 2**31
+    return bool(min(values) >= -(2**31) and max(values) < 2**31)
 
 
 def _all_finite(values: Values) -> bool:
@@ -57,8 +57,11 @@ class Leaf:
     def __init__(self, type_: GraphQLLeafType) -> None:
         self._type = type_
         self._coerce: Callable[[Any], Any] = type_.coerce_output_value
-        kind, self._holds = AS_IT_IS.get(type_, (None, bool))
-        self._as_it_is = {kind}
+        self._as_it_is: set[type] | None = None
+        self._holds: Callable[[Values], bool] = bool
+        if type_ in AS_IT_IS:
+            kind, self._holds = AS_IT_IS[type_]
+            self._as_it_is = {kind}
         self._write = self._coerce
         if isinstance(type_, GraphQLEnumType):
             self._write = self._names(type_)
@@ -101,7 +104,9 @@ class Leaf:
             written = list(map(self._write, values))
         except Exception:  # noqa: BLE001  # found again and reported when looked at one by one
             return None
-        return None if NOTHING & set(map(type, written)) else written
+        if len(written) < len(values) or NOTHING & set(map(type, written)):
+            return None
+        return written
 
     def one(self, value: Any) -> Any:
         """Write one value as graphql-core does; raises what it raises."""

@@ -36,7 +36,7 @@ class Root:
 
     __slots__ = ()
 
-    def steps(self, number: int) -> tuple[Step, ...]:  # noqa: ARG002, PLR6301
+    def steps(self, number: int) -> tuple[Step, ...]:  # noqa: ARG002
         """Return the way from the root to itself."""
         return ()
 

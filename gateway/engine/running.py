@@ -139,7 +139,8 @@ def _turn() -> Generator[None, None, None]:
 @coroutine
 def resumed(part: Coroutine[Any, Any, T]) -> Generator[Any, Any, T]:
     """Go on with a part that was started; plain ``await`` takes none that has run already."""
-    return (yield from part)  # type: ignore[misc]
+    result: T = yield from part
+    return result
 
 
 async def _all(parts: Sequence[Coroutine[Any, Any, T]]) -> list[T]:

@@ -1,6 +1,6 @@
 """Selections: the fields asked of one object type, for all its objects of a level at once."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from graphql import GraphQLField, GraphQLLeafType, GraphQLObjectType
@@ -40,19 +40,26 @@ class Selection:
 
     async def objects(self, run: Run, objects: Values, place: Place) -> Values:
         """Return the answer for each of the objects; null for those that an error makes null."""
-        finished = [column.at_once(objects) for column in self._columns]
-        unfinished = [number for number, column in enumerate(finished) if column is None]
+        finished: list[Values | None] = []
+        unfinished: list[int] = []
+        answers: list[Coroutine[Any, Any, Values]] = []
+        for number, column in enumerate(self._columns):
+            values = column.read(objects)
+            done = None if values is None else column.finished(values)
+            if done is None:
+                unfinished.append(number)
+                answers.append(column.answer(run, objects, place, values))
+            finished.append(done)
         if unfinished:
-            columns = [self._columns[number].values(run, objects, place) for number in unfinished]
-            for number, column in zip(unfinished, await run.together(columns), strict=True):
-                finished[number] = column
+            for number, done in zip(unfinished, await run.together(answers), strict=True):
+                finished[number] = done
         return self._rows(run, finished, len(objects))
 
     async def one_by_one(self, run: Run, root: Any) -> Values:
         """Answer for the root object, each field when the one before is finished."""
         finished: list[Values] = []
         for column in self._columns:
-            found = column.at_once([root]) or await column.values(run, [root], Root())
+            found = await column.answer(run, [root], Root(), column.read([root]))
             if found == [None] and not column.nullable:
                 return [None]
             finished.append(found)
@@ -92,9 +99,7 @@ class Maker:
         )
         return self._selection(run, type_, collected.grouped_field_set)
 
-    def of_object(
-        self, run: Run, type_: GraphQLObjectType, details: FieldDetailsList
-    ) -> Selection:
+    def of_object(self, run: Run, type_: GraphQLObjectType, details: FieldDetailsList) -> Selection:
         """Make the selection of one object type below a field."""
         executor = run.executor
         collected = collect_subfields(
