@@ -69,7 +69,16 @@ SHAPES = (
     *("Str!", "Str", "Int!", "Int", "Float", "Bool!", "ID!", "Decimal", "Date", "Color!", "Odd"),
     *("[Str!]!", "[Int]", "[[Int!]!]", "[[Odd!]]!", "[Color!]", "[[[Decimal]!]!]!"),
     *("Apple!", "Apple", "Brick", "Cloud!", "[Apple!]!", "[Brick]", "[[Cloud!]!]", "[[Apple]!]!"),
-    *("Thing!", "Thing", "[Thing!]", "[Thing]!", "Either", "[Either!]!", "[[Thing!]!]", "[[[Apple!]!]!]"),
+    *(
+        "Thing!",
+        "Thing",
+        "[Thing!]",
+        "[Thing]!",
+        "Either",
+        "[Either!]!",
+        "[[Thing!]!]",
+        "[[[Apple!]!]!]",
+    ),
 )
 WAYS = ("attribute", "attribute", "plain", "async", "promise", "batched", "batched")
 FAULTY = 0.03
@@ -143,6 +152,7 @@ class World:
             return self.outcome(source.seed, name, shape, late=True)
 
         type_.__getattr__ = read
+        type_.__repr__ = lambda source: f"<{type(source).__name__} {source.seed}>"
 
     def _field(self, name, shape, way):
         result = self.annotation(shape)

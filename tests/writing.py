@@ -48,6 +48,7 @@ class Writer:
     scalars: dict
     depth: int = 5
     most: int = 5
+    without: tuple = ()
     arguments: dict = field(default_factory=dict)
     variables: dict = field(default_factory=dict)
     declared: list = field(default_factory=list)
@@ -93,7 +94,7 @@ class Writer:
         wanted = [
             (name, one)
             for name, one in type_.fields.items()
-            if depth > 1 or is_leaf_type(get_named_type(one.type))
+            if name not in self.without and (depth > 1 or is_leaf_type(get_named_type(one.type)))
         ]
         if not wanted:
             return "__typename"
@@ -155,8 +156,7 @@ class Writer:
             given = {
                 name: self.value(one.type)
                 for name, one in type_.fields.items()
-                if is_required_input_field(one)
-                or self.chance(0.4)
+                if is_required_input_field(one) or self.chance(0.4)
             }
             text = ", ".join(f"{name}: {text}" for name, (_, text) in given.items())
             return {name: one for name, (one, _) in given.items()}, f"{{{text}}}"
@@ -177,3 +177,22 @@ def questions(schema, count, *, seed=0, scalars=None, roots=None, **size):
         if not validate(schema, parse(question.text)):
             written += 1
             yield question
+
+
+def nulled(data, errors):
+    """Tell where errors made an answer null, and what is said of it.
+
+    Where a null went up from below, which of several errors is told depends on which came first.
+    """
+    found = set()
+    for error in errors:
+        path = error.get("path", ())
+        place, value = [], json.loads(data)
+        for step in path:
+            if value is None:
+                break
+            place.append(step)
+            value = value[step]
+        itself = len(place) == len(path)
+        found.add((tuple(place), error["message"] if itself else None))
+    return found
