@@ -169,7 +169,7 @@ class World:
                 for parent in parents:
                     try:
                         values.append(told(parent, count, box, color, tags))
-                    except Exception as error:
+                    except Exception as error:  # noqa: BLE001  # a value of its own
                         values.append(error)
                 return values
 

@@ -11,7 +11,6 @@ from graphql import (
     GraphQLInterfaceType,
     GraphQLList,
     GraphQLNonNull,
-    GraphQLObjectType,
     GraphQLUnionType,
     get_named_type,
     is_abstract_type,
