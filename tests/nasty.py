@@ -9,7 +9,7 @@ import random
 from datetime import date
 from decimal import Decimal
 from enum import Enum
-from typing import Annotated, Any, Optional, Union
+from typing import Annotated, Any, Optional
 
 import strawberry
 from graphql import GraphQLError, Undefined
@@ -110,9 +110,8 @@ class World:
             self.types[name] = type(name, (thing,), {"__annotations__": {}})
         self.types["Query"] = type("Query", (), {"__annotations__": {}})
         self.types["Mutation"] = type("Mutation", (), {"__annotations__": {}})
-        self.types["Either"] = Annotated[
-            Union[self.types["Apple"], self.types["Brick"]], strawberry.union("Either")  # noqa: UP007
-        ]
+        either = self.types["Apple"] | self.types["Brick"]
+        self.types["Either"] = Annotated[either, strawberry.union("Either")]
         for name, plan in plans.items():
             self._fill(self.types[name], plan)
         for name in (*OBJECTS, "Query", "Mutation"):

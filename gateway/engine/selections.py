@@ -35,7 +35,7 @@ class Selection:
 
     def __init__(self, columns: list[Column]) -> None:
         self._columns = columns
-        self._keys = [column.key for column in columns]
+        self._empty: dict[str, Any] = dict.fromkeys(column.key for column in columns)
         self._needed = [number for number, one in enumerate(columns) if not one.nullable]
 
     async def objects(self, run: Run, objects: Values, place: Place) -> Values:
@@ -66,10 +66,11 @@ class Selection:
         return self._rows(run, finished, 1)
 
     def _rows(self, run: Run, columns: list[Any], count: int) -> Values:
-        keys = self._keys
-        if not keys:
-            return [{} for _ in range(count)]
-        rows: Values = [dict(zip(keys, row, strict=True)) for row in zip(*columns, strict=True)]
+        # Copies of an empty answer, filled a column after the other: the fastest way there is.
+        rows: Values = [self._empty.copy() for _ in range(count)]
+        for key, values in zip(self._empty, columns, strict=True):
+            for row, value in zip(rows, values, strict=True):
+                row[key] = value
         if run.failures:
             for number in self._needed:
                 for which, value in enumerate(columns[number]):
