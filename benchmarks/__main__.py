@@ -3,7 +3,7 @@
 import asyncio
 import sys
 
-from benchmarks import ledger, query
+from benchmarks import execution, ledger, query
 from gateway.telemetry import configure_logging
 
 if __name__ == "__main__":
@@ -11,5 +11,7 @@ if __name__ == "__main__":
     chosen = sys.argv[1:]
     if chosen in ([], ["query"]):
         asyncio.run(query.main())
+    if chosen in ([], ["execution"]):
+        asyncio.run(execution.main())
     if chosen in ([], ["ledger"]):
         asyncio.run(ledger.main(ledger.SIZES if chosen else ledger.SIZES[:2]))

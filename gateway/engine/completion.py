@@ -78,11 +78,13 @@ class Shaper:
             nullable, bare = False, type_.of_type
         if isinstance(bare, GraphQLList):
             return ListCompleter(asked, self.completer(bare.of_type, asked), nullable=nullable)
-        if is_leaf_type(bare):
-            return LeafCompleter(asked, self.leaf(bare), nullable=nullable)
+        if isinstance(bare, GraphQLObjectType):
+            return ObjectCompleter(asked, bare, self, nullable=nullable)
         if is_abstract_type(bare):
             return AbstractCompleter(asked, bare, self, nullable=nullable)
-        return ObjectCompleter(asked, bare, self, nullable=nullable)
+        if is_leaf_type(bare):
+            return LeafCompleter(asked, self.leaf(bare), nullable=nullable)
+        raise TypeError(f"{bare} is no type of fields")
 
 
 class Completer:
