@@ -1,9 +1,10 @@
 """Runs the benchmarks: ``python -m benchmarks``, or one of them at all its sizes by its name."""
 
 import asyncio
+import shutil
 import sys
 
-from benchmarks import execution, ledger, query
+from benchmarks import execution, ledger, market, query, serving
 from gateway.telemetry import configure_logging
 
 if __name__ == "__main__":
@@ -13,5 +14,13 @@ if __name__ == "__main__":
         asyncio.run(query.main())
     if chosen in ([], ["execution"]):
         asyncio.run(execution.main())
+    if chosen in ([], ["market"]):
+        asyncio.run(market.main())
     if chosen in ([], ["ledger"]):
         asyncio.run(ledger.main(ledger.SIZES if chosen else ledger.SIZES[:2]))
+    if chosen[:1] == ["serving"]:
+        serving.main(chosen[1:])
+    elif not chosen and shutil.which("node"):
+        serving.main()
+    elif not chosen:
+        print("Serving skipped: it compares with servers on Node.js, and there is no node")

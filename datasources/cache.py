@@ -21,6 +21,7 @@ from datasources.entries import Entry, SharedEntries
 from datasources.errors import ProviderError
 from datasources.loaded import Loaded
 from datasources.orders import Held, Load, Order
+from datasources.pacing import background
 from datasources.policies import Policy
 from datasources.protocols import Clock
 from datasources.shared import SharedServer
@@ -95,6 +96,7 @@ class Cache:
         self._store = _Memory(max_entries=max_entries)
         self._shared = SharedEntries(server, sources=sources) if server else None
         self._sleep = sleep
+        self._terms = ""
         self._flights: dict[str, _Flight] = {}
         self._tasks: set[_Flight] = set()
         self._failed_at: dict[str, datetime] = {}
@@ -147,6 +149,9 @@ class Cache:
         self.looks[order.kind, "hit"] += len(found) - old
         self.looks[order.kind, "old"] += old
         self.looks[order.kind, "miss"] += len(missing)
+        if missing:
+            # First, so that what somebody waits for has the first call that a source allows.
+            found |= await self._wait_for(order, missing, patience=patience)
         behind = [
             key
             for key in behind
@@ -154,8 +159,6 @@ class Cache:
         ]
         if behind:
             self._launch(order, behind).add_done_callback(_tell)
-        if missing:
-            found |= await self._wait_for(order, missing, patience=patience)
         return found
 
     async def _wait_for(
@@ -289,6 +292,7 @@ class Cache:
 
     async def _load(self, order: Order[T], keys: list[str]) -> dict[str, Entry[T]]:
         """Load keys, and keep what is found here and on the server; stale values for the rest."""
+        terms = self._terms
         try:
             values = await order.load(keys)
         except ProviderError:
@@ -299,9 +303,11 @@ class Cache:
         loaded = {
             key: order.hold(key, Entry(values.get(key), now)) for key in keys if key not in unknown
         }
-        self._remember_failures(order, failed, now)
+        if not background.get():
+            # What its half of a budget did not do for, somebody who waits may have at once.
+            self._remember_failures(order, failed, now)
         entries = {key: held.entry for key, held in loaded.items()}
-        if loaded:
+        if loaded and terms == self._terms:
             await self._keep(order, loaded)
             if self._shared is not None:
                 ttl = max(held.kept_until for held in loaded.values()) - now
@@ -319,6 +325,8 @@ class Cache:
 
     async def _stale(self, order: Order[T], keys: list[str]) -> dict[str, Entry[T]]:
         """Return the values of keys that are not older than the stale limit."""
+        if not keys:
+            return {}  # nearly always, and a look-up of nothing is not free
         oldest = self._clock() - order.policy.stale_limit
         return {
             key: replace(held.entry, stale=True)
@@ -330,6 +338,16 @@ class Cache:
         """Drop all entries of this process; loads under way go on."""
         self._failed_at.clear()
         await self._store.clear()
+
+    async def renounce(self, terms: str) -> None:
+        """Forget everything, and what loads under way bring too: it is not what was thought.
+
+        From now on entries are shared with caches that go by the same ``terms`` alone.
+        """
+        self._terms = terms
+        if self._shared is not None:
+            self._shared.set_apart(terms)
+        await self.forget()
 
     async def close(self) -> None:
         """Stop the loads under way and forget everything."""

@@ -22,6 +22,7 @@ from datasources.errors import (
     ProviderError,
     UnavailableError,
 )
+from datasources.loaded import Loaded
 from datasources.pacing import Budget, time_left
 from datasources.protocols import Clock, Provider
 from models.market import Attempt, BreakerState, Outcome, ProviderState
@@ -37,8 +38,15 @@ BARRED_FOR = timedelta(days=1)
 REFUSALS = 3
 """So many different keys refused, none answered in between: it is the venue, not an odd symbol."""
 
+TOLD_EVERY = timedelta(minutes=1)
+
 OFF_FOR = timedelta(minutes=15)
 """How long a provider with a wrong key is left alone."""
+
+_REFUSED_FOR: dict[type[ProviderError], timedelta] = {
+    InvalidCredentialsError: OFF_FOR,
+    NotEntitledError: BARRED_FOR,
+}
 
 LAST_TIME = 10.0
 """Seconds that the last provider may take: callers have gone on by then, the cache still gains."""
@@ -61,6 +69,7 @@ class Line:
         self._clock = clock
         self._off_until: datetime | None = None
         self._barred: dict[tuple[str, str], datetime] = {}
+        self._told: dict[tuple[str, str], datetime] = {}
         self._refused: defaultdict[tuple[str, str], set[Hashable]] = defaultdict(set)
 
     @property
@@ -72,6 +81,11 @@ class Line:
     def remote(self) -> bool:
         """Tell whether the provider asks a vendor's service."""
         return hasattr(self.provider, "upstream")
+
+    @property
+    def malformed(self) -> int:
+        """Return how many events of streams could not be read."""
+        return getattr(getattr(self.provider, "upstream", None), "malformed", 0)
 
     def off(self) -> ProviderError | None:
         """Return why nothing may be asked now, if so."""
@@ -130,6 +144,17 @@ class Line:
             self._refused.pop((kind, venue_of(key)), None)
         return found
 
+    def lost(self, error: ProviderError) -> None:
+        """Note that a stream could not be opened or ended; a refusal is believed for a while.
+
+        It says nothing about questions: a plan may have these and no stream.
+        """
+        self.outcomes["stream", _outcome(error)] += 1
+        length = _REFUSED_FOR.get(type(error))
+        if length is not None:
+            self._barred["stream", ""] = self._clock() + length
+        log.warning("stream_lost", provider=self.name, code=error.code, error=str(error))
+
     def state(self, kinds: Sequence[str]) -> ProviderState:
         """Tell an operator how the provider is."""
         breaker = self.breaker.state
@@ -167,10 +192,15 @@ class Line:
                 self._barred[of_venue] = now + BARRED_FOR
 
     def _failed(self, kind: str, error: ProviderError) -> ProviderError:
-        self.last_error, self.last_error_at = str(error), self._clock()
-        log.warning(
-            "provider_failed", provider=self.name, kind=kind, code=error.code, error=str(error)
-        )
+        now = self._clock()
+        self.last_error, self.last_error_at = str(error), now
+        # An outage is one line a minute and not one for each question.
+        told = self._told.get((kind, error.code))
+        if told is None or abs(now - told) >= TOLD_EVERY:
+            self._told[kind, error.code] = now
+            log.warning(
+                "provider_failed", provider=self.name, kind=kind, code=error.code, error=str(error)
+            )
         return error
 
 
@@ -184,6 +214,13 @@ class Answers(Generic[K, V]):
     found: dict[K, V] = field(default_factory=dict)
     failed: set[K] = field(default_factory=set)
     attempts: dict[K, list[Attempt]] = field(default_factory=dict)
+
+
+def loaded(answers: Answers[K, V]) -> Loaded[K, V]:
+    """Hand answers to the cache; raises UnavailableError if nobody could tell anything."""
+    if answers.failed and not answers.found:
+        raise UnavailableError("no provider could answer")
+    return Loaded(answers.found, failed=answers.failed)
 
 
 def _anywhere(_: Any) -> str:

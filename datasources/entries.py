@@ -48,7 +48,13 @@ class SharedEntries:
 
     def __init__(self, server: SharedServer, *, sources: str) -> None:
         self._server = server
-        self.prefix = f"{FORMAT}:{_digest(sources)}"
+        self._sources = sources
+        self.prefix = ""
+        self.set_apart("")
+
+    def set_apart(self, terms: str) -> None:
+        """Have entries in common only with those who go by the same terms beside the sources."""
+        self.prefix = f"{FORMAT}:{_digest(self._sources + terms)}"
 
     def _names(self, kind: str, keys: Collection[str], of: Any) -> list[str]:
         return [f"{self.prefix}:{_form(of)[1]}:{kind}:{key}" for key in keys]

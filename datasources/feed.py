@@ -1,4 +1,4 @@
-"""Live prices: one poll for everyone's symbols, and for each listener the newest, not a queue."""
+"""Live prices: pushed where a provider can, polled where not; to each the newest, not a queue."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -7,7 +7,9 @@ from datetime import timedelta
 
 import structlog
 
+from datasources.following import Follower
 from datasources.market import Market
+from datasources.protocols import Clock
 from models.market import Quote
 
 log = structlog.get_logger(__name__)
@@ -59,12 +61,16 @@ class _Listener:
 
 
 class Feed:
-    """Follows the symbols that somebody listens to; polls only while somebody does."""
+    """Follows the symbols that somebody listens to; polls and connects only while somebody does.
+
+    All are polled, which asks nobody for what was pushed a moment ago.
+    """
 
     def __init__(
         self,
         market: Market,
         *,
+        clock: Clock,
         interval: timedelta = timedelta(seconds=1),
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
@@ -73,6 +79,9 @@ class Feed:
         self._sleep = sleep
         self._listeners: set[_Listener] = set()
         self._poller: asyncio.Task[None] | None = None
+        self._follower = Follower(
+            market, wanted=lambda: self.symbols, show=self._offer, clock=clock, sleep=sleep
+        )
 
     @property
     def listeners(self) -> int:
@@ -101,10 +110,13 @@ class Feed:
                     listener.offer(known[symbol])
             if self._poller is None:
                 self._poller = asyncio.create_task(self._poll())
+            self._follower.update()
             yield listener.updates()
         finally:
             self._listeners.discard(listener)
-            if not self._listeners:
+            if self._listeners:
+                self._follower.update()  # there may be room for what somebody else wants
+            else:
                 await self._stop()
 
     async def _poll(self) -> None:
@@ -117,15 +129,21 @@ class Feed:
             except Exception:
                 log.exception("feed_poll_failed")
                 continue
-            for listener in self._listeners:
-                for symbol in listener.symbols:
-                    if symbol in quotes:
-                        listener.offer(quotes[symbol])
+            for quote in quotes.values():
+                self._offer(quote)
+
+    def _offer(self, quote: Quote) -> None:
+        for listener in self._listeners:
+            if quote.symbol in listener.symbols:
+                listener.offer(quote)
 
     async def _stop(self) -> None:
         poller, self._poller = self._poller, None
         if poller is not None:
             poller.cancel()
+        # Nothing is awaited before both are told, so that whoever comes meanwhile begins anew.
+        await self._follower.stop()
+        if poller is not None:
             with suppress(asyncio.CancelledError):
                 await poller
 

@@ -8,7 +8,7 @@ import asyncio
 import json
 import logging
 import random
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -32,6 +32,7 @@ from datasources.pacing import Budget, Limit
 from datasources.protocols import Clock
 from datasources.symbols import Dialect, Names
 
+R = TypeVar("R")
 T = TypeVar("T")
 
 Client = httpx.AsyncClient
@@ -47,7 +48,11 @@ RETRY_AFTER = (0.05, 0.2)
 
 MAX_BYTES = 64_000_000
 MAX_WORDS = 200
+SHORTEST_KEY = 8
 AGENT = "FolioQL (https://graphql.org)"
+
+UNREADABLE = (ValueError, TypeError, KeyError, IndexError, AttributeError, ArithmeticError)
+"""What reading raises where an answer is not in the form it should have."""
 
 # They would log whole addresses, with the keys that some vendors want there, and headers.
 for _noisy in ("httpx", "httpcore"):
@@ -163,7 +168,11 @@ class _Question:
 
 
 class Upstream:
-    """One vendor's service under one key."""
+    """One vendor's service under one key.
+
+    ``override`` is the address in place of the vendor's own; ``malformed`` counts what a stream
+    sent that could not be read.
+    """
 
     def __init__(
         self,
@@ -179,8 +188,10 @@ class Upstream:
         self.vendor = vendor
         self.budget = budget
         self._client = client
-        self._clock = clock
-        self._key = key or SecretStr("")
+        self.clock = clock
+        self.key = key or SecretStr("")
+        self.override = url
+        self.malformed = 0
         self._url = (url or vendor.url).rstrip("/")
         self._hosts = {name: url or address for name, address in vendor.hosts.items()}
         self._sleep = sleep
@@ -244,11 +255,11 @@ class Upstream:
             return read(answer)
         except ProviderError as error:
             if isinstance(error, RateLimitedError):
-                await self.budget.close(error.until or next_minute(self._clock()))
-            error.args = (self._redact(str(error)),)
+                await self.budget.close(error.until or next_minute(self.clock()))
+            error.args = (self.redact(str(error)),)
             # The cause may hold the whole answer, and some vendors' answers repeat the key.
             raise error from None
-        except (ValueError, TypeError, KeyError, IndexError, AttributeError, ArithmeticError) as e:
+        except UNREADABLE as e:
             raise BadPayloadError(f"not in the documented form ({type(e).__name__})") from None
 
     def address(self, path: str, host: str | None = None) -> str:
@@ -258,7 +269,7 @@ class Upstream:
         return f"{self._url if host is None else self._hosts[host].rstrip('/')}{path}"
 
     async def _send(self, question: _Question) -> Answer:
-        vendor, key = self.vendor, self._key.get_secret_value()
+        vendor, key = self.vendor, self.key.get_secret_value()
         sent = {"User-Agent": AGENT, **vendor.headers, **(question.headers or {})}
         asked = dict(question.parameters or {})
         if key and vendor.key_header:
@@ -291,13 +302,15 @@ class Upstream:
             status=response.status_code,
             headers={name.lower(): value for name, value in response.headers.items()},
             body=bytes(body),
-            received_at=self._clock(),
+            received_at=self.clock(),
             cookies=_cookies(response.headers.get_list("set-cookie")),
         )
 
-    def _redact(self, words: str) -> str:
-        key = self._key.get_secret_value()
-        return (words.replace(key, "***") if key else words)[:MAX_WORDS]
+    def redact(self, words: str) -> str:
+        """Return words without the key, and not too many of them."""
+        key = self.key.get_secret_value()
+        # A shorter one is no vendor's, and may be any word.
+        return (words.replace(key, "***") if len(key) >= SHORTEST_KEY else words)[:MAX_WORDS]
 
     def __repr__(self) -> str:
         return f"Upstream({self.vendor.name})"
@@ -327,6 +340,8 @@ class Remote:
     vendor: ClassVar[Vendor]
     dialect: ClassVar[Dialect] = Dialect()
     batch: ClassVar[Mapping[str, int]] = {}
+    finds_isins: ClassVar[bool] = False
+    """Whether the vendor's search is known to take an ISIN."""
 
     def __init__(self, upstream: Upstream, *, names: Names, clock: Clock) -> None:
         self.upstream = upstream
@@ -385,6 +400,26 @@ def number(value: object) -> Decimal | None:
     return found
 
 
+def readable(rows: Iterable[R], read: Callable[[R], T | None]) -> list[T]:
+    """Read rows of which one that is out of form must not take the others from anybody.
+
+    Null is left out too. Raises BadPayloadError if there is nothing but what is out of form.
+    """
+    found: list[T] = []
+    unread: Exception | None = None
+    for row in rows:
+        try:
+            one = read(row)
+        except (BadPayloadError, *UNREADABLE) as error:
+            unread = unread or error
+        else:
+            if one is not None:
+                found.append(one)
+    if unread is not None and not found:
+        raise BadPayloadError(f"no row in the documented form ({type(unread).__name__})")
+    return found
+
+
 def price(value: object) -> Decimal | None:
     """Read a price; null for zero and below, which vendors write for missing."""
     found = number(value)
@@ -392,6 +427,10 @@ def price(value: object) -> Decimal | None:
 
 
 def word(value: object) -> str | None:
-    """Read a text; null for an empty one and what vendors write for missing."""
-    found = value.strip() if isinstance(value, str) else ""
+    """Read a text; null for an empty one and what vendors write for missing.
+
+    What no database can keep, such as a zero character or half a surrogate pair, becomes a blank.
+    """
+    text = value if isinstance(value, str) else ""
+    found = " ".join("".join(one if one.isprintable() else " " for one in text).split())
     return None if found in {"", "None", "-", "N/A", "null"} else found

@@ -7,16 +7,17 @@ all fail, the last value that was known answers, and says how old it is.
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Hashable
-from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from datasources.cache import Cache
-from datasources.chain import Answers, Line, Question, ask_chain
-from datasources.errors import UnavailableError
+from datasources.chain import Line, Question, ask_chain, loaded
+from datasources.countries import country_code
+from datasources.finding import Finding
 from datasources.learning import Learner
 from datasources.loaded import Loaded
 from datasources.past import Past
@@ -33,6 +34,7 @@ from datasources.protocols import (
     SearchProvider,
 )
 from datasources.quoting import Quoting, venue_code
+from datasources.sessions import last_finished_day
 from models.market import (
     KINDS,
     Actions,
@@ -47,10 +49,6 @@ from models.market import (
     Rate,
     RateQuestion,
 )
-
-MAX_LISTINGS = 20
-LISTINGS_PATIENCE = timedelta(seconds=10)
-"""How long an import waits for vendors to tell what its ISINs are."""
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -111,6 +109,7 @@ class Market:
             clock=clock,
             deadline=deadline,
         )
+        self._finding = Finding(self._lines["search"], cache=cache, clock=clock, deadline=deadline)
         self._quoting = Quoting(
             self._lines["quotes"],
             clock=clock,
@@ -166,25 +165,41 @@ class Market:
         async def load(missing: list[str]) -> dict[str, Quote]:
             return loaded(await self._quoting.load(missing))
 
+        live = self._quoting.live(symbols, max_age=max_age)
         entries = await self._cache.get_many(
             "quotes",
-            symbols,
+            [symbol for symbol in symbols if symbol not in live],
             of=Quote,
             load=load,
             policy=POLICIES["quotes"],
             max_age=max_age,
             patience=self._deadline,
         )
-        found = {
+        found = live | {
             symbol: self._quoting.outdated(entry.value) if entry.stale else entry.value
             for symbol, entry in entries.items()
             if entry.value is not None
         }
         missing = [symbol for symbol in symbols if symbol not in found]
-        if missing and self._last_known is not None:
-            kept = await self._last_known.quotes(missing)
+        if missing:
+            kept = await self._quoting.believed(missing)
             found |= {symbol: self._quoting.outdated(quote) for symbol, quote in kept.items()}
-        return found
+        return self._quoting.newest(symbols, found)
+
+    def streams(self) -> list[Line]:
+        """Return who pushes prices, in the order they are asked, without who refused to lately."""
+        return [
+            line
+            for line in self._lines["quotes"]
+            if hasattr(line.provider, "stream") and not line.barred("stream", "")
+        ]
+
+    async def take(self, line: Line, quote: Quote) -> Quote | None:
+        """Take a price that was pushed, and return what there is to show of it.
+
+        Whoever asks for the symbol from now on gets it too.
+        """
+        return await self._quoting.take(line, quote)
 
     async def profiles(self, symbols: Collection[str]) -> dict[str, CompanyProfile]:
         """Return the profiles of symbols."""
@@ -197,6 +212,8 @@ class Market:
                 ask=lambda provider, keys: provider.profiles(keys),
                 venue_of=venue_code,
             )
+            for symbol, profile in found.items():
+                found[symbol] = replace(profile, country=country_code(profile.country))
             self._learner.learn(profiles=found.values())
             return found
 
@@ -220,7 +237,14 @@ class Market:
         async def load(missing: list[CloseQuestion]) -> Loaded[CloseQuestion, Bar]:
             return loaded(await self._past.closes(missing))
 
-        found = await self._by_day("closes", questions, of=Bar, load=load)
+        now = self._clock()
+        found = await self._by_day(
+            "closes",
+            questions,
+            of=Bar,
+            load=load,
+            is_over=lambda question: question.day <= last_finished_day(question.symbol, now),
+        )
         missing = [question for question in questions if question not in found]
         if missing:
             found |= await self._past.stored_closes(missing)
@@ -254,7 +278,10 @@ class Market:
             return rates
 
         crosses = [question for question in questions if question not in found]
-        found |= await self._by_day("rates", crosses, of=Rate, load=load)
+        today = self._clock().date()
+        found |= await self._by_day(
+            "rates", crosses, of=Rate, load=load, is_over=lambda question: question.day < today
+        )
         missing = [question for question in questions if question not in found]
         if missing and self._last_known is not None:
             found |= await self._last_known.rates(missing)
@@ -267,6 +294,7 @@ class Market:
         *,
         of: type[V],
         load: Callable[[list[Any]], Awaitable[Loaded[Any, V]]],
+        is_over: Callable[[Any], bool],
     ) -> dict[Any, V]:
         """Answer questions about days through the cache; a past day's answer lasts longer.
 
@@ -281,10 +309,9 @@ class Market:
                 failed=[key for key in keys if by_key[key] in answers.failed],
             )
 
-        now = self._clock().date()
         keys: dict[str, list[str]] = {"today": [], "past": []}
         for key, question in by_key.items():
-            keys["today" if question.day >= now else "past"].append(key)
+            keys["past" if is_over(question) else "today"].append(key)
         groups = await asyncio.gather(
             *(
                 self._cache.get_many(
@@ -309,7 +336,7 @@ class Market:
     async def bars(
         self, questions: Collection[HistoryQuestion]
     ) -> dict[HistoryQuestion, list[Bar]]:
-        """Return the trading days asked for, each series of one source; none is left out."""
+        """Return the trading days asked for, each series of one source; absent if none has any."""
         return (await self._past.bars(questions)).found
 
     async def actions(
@@ -324,85 +351,23 @@ class Market:
 
     async def search(self, text: str, *, limit: int) -> list[InstrumentMatch]:
         """Return instruments that fit a text, the first provider's first; empty if none can say."""
-        found: dict[str, InstrumentMatch] = {}
+        return await self._finding.search(text, limit=limit)
 
-        async def ask(provider: SearchProvider, _: list[str]) -> dict[str, None]:
-            for match in await provider.search(text, limit=limit):
-                found.setdefault(match.symbol, match)
-            return {text: None} if len(found) >= limit else {}
-
-        with suppress(UnavailableError):
-            await self._ask("search", [text], of="search", ask=ask)
-        return list(found.values())[:limit]
-
-    async def find(self, symbols: Collection[str]) -> dict[str, InstrumentMatch]:
-        """Return the instruments with exactly these symbols."""
-
-        async def load(missing: list[str]) -> dict[str, InstrumentMatch]:
-            return await self._ask(
-                "find",
-                missing,
-                of="search",
-                ask=lambda provider, keys: provider.find(keys),
-                venue_of=venue_code,
-            )
-
-        entries = await self._cache.get_many(
-            "find",
-            symbols,
-            of=InstrumentMatch,
-            load=load,
-            policy=POLICIES["find"],
-            patience=self._deadline,
-        )
-        return {key: entry.value for key, entry in entries.items() if entry.value is not None}
+    async def find(self, symbols: Collection[str]) -> Loaded[str, InstrumentMatch]:
+        """Return the instruments with exactly these symbols; what nobody could tell has failed."""
+        return await self._finding.find(symbols)
 
     async def listings(self, isins: Collection[str]) -> dict[str, tuple[InstrumentMatch, ...]]:
         """Return what vendors list under each ISIN, absent where they list nothing."""
-        vendors = [line for line in self._lines["search"] if line.remote]
+        return await self._finding.listings(isins)
 
-        async def ask(
-            provider: SearchProvider, keys: list[str]
-        ) -> dict[str, tuple[InstrumentMatch, ...]]:
-            (isin,) = keys
-            found = await provider.search(isin, limit=MAX_LISTINGS)
-            return {isin: tuple(found)} if found else {}
+    async def disbelieve(self, symbols: Collection[str], *, names: str) -> None:
+        """Forget what was believed of prices, because symbols turn out to mean something else.
 
-        async def load(missing: list[str]) -> dict[str, tuple[InstrumentMatch, ...]]:
-            # One ISIN a question, whatever a vendor's batches are.
-            found = await asyncio.gather(
-                *(
-                    ask_chain(
-                        Question(kind="listings", ask=ask),
-                        [isin],
-                        lines=vendors,
-                        clock=self._clock,
-                        seconds=self._deadline.total_seconds(),
-                    )
-                    for isin in missing
-                )
-            )
-            return Loaded(
-                {isin: matches for one in found for isin, matches in one.found.items()},
-                failed={isin for one in found for isin in one.failed},
-            )
-
-        if not vendors:
-            return {}
-        entries = await self._cache.get_many(
-            "listings",
-            isins,
-            of=tuple[InstrumentMatch, ...],
-            load=load,
-            policy=POLICIES["profiles"],
-            patience=LISTINGS_PATIENCE,
-        )
-        return {key: entry.value for key, entry in entries.items() if entry.value is not None}
-
-    async def disbelieve(self, symbols: Collection[str]) -> None:
-        """Forget what was believed of prices, because symbols turn out to mean something else."""
+        ``names`` describes what they mean now: only replicas that agree on it share what they load.
+        """
         self._quoting.forget(symbols)
-        await self._cache.forget()
+        await self._cache.renounce(names)
 
     async def forget(self) -> None:
         """Drop what this process has cached, so that the next question goes further."""
@@ -442,10 +407,3 @@ class Market:
         """Stop, and write what is left."""
         await self._stack.aclose()
         await self._cache.close()
-
-
-def loaded(answers: Answers[K, V]) -> Loaded[K, V]:
-    """Hand answers to the cache; raises UnavailableError if nobody could tell anything."""
-    if answers.failed and answers.failed == answers.attempts.keys():
-        raise UnavailableError("no provider could answer")
-    return Loaded(answers.found, failed=answers.failed)

@@ -152,9 +152,11 @@ class Past:
             [question],
             lines=[line for line in self._kept if source in (None, line.name)],
         )
-        if answers.failed:
+        if question in answers.found:
+            return answers.found[question]
+        if _who_knew_nothing(answers, question) is None:
             raise UnavailableError("no provider of bars could answer")
-        return answers.found.get(question, [])
+        return []
 
     async def _fetch_actions(
         self, symbol: str, *, first: date, last: date, source: str | None
@@ -179,12 +181,18 @@ class Past:
         )
         if question in answers.found:
             return answers.found[question]
-        for attempt in answers.attempts.get(question, ()):
-            if attempt.outcome is Outcome.UNKNOWN:
-                return attempt.provider, Actions()
-        if answers.failed:
+        source = _who_knew_nothing(answers, question)
+        if source is None and question in answers.attempts:
             raise UnavailableError("no provider of actions could answer")
+        return None if source is None else (source, Actions())
+
+
+def _who_knew_nothing(answers: Answers[K, V], question: K) -> str | None:
+    """Name the first source that says there is nothing; null if not all that could tell did."""
+    if question in answers.failed:
         return None
+    attempts = answers.attempts.get(question, ())
+    return next((one.provider for one in attempts if one.outcome is Outcome.UNKNOWN), None)
 
 
 async def _bars(

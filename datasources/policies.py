@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from datasources.sessions import local_day, session_of
-from models.market import Quote, QuoteQuality
+from models.market import Bar, Quote, QuoteQuality, Rate
 
-MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
+MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 
 SETTLED = 30 * MINUTE
 """How long after a close prices may still come: an auction, and vendors twenty minutes behind."""
@@ -62,6 +62,14 @@ def life_of_quote(symbol: str, quote: Quote, now: datetime) -> timedelta:
     return session.opens_at - now if settled and of_session else MINUTE
 
 
+def life_of_past(question: str, value: Bar | Rate, _: datetime) -> timedelta:
+    """Return how long what was told of a past day is fresh: a day, or an hour if an earlier one's.
+
+    That is right for days without trading; but a source that was down may have known better.
+    """
+    return DAY if f"day={value.day!r}" in question else HOUR
+
+
 POLICIES: Mapping[str, Policy] = {
     "quotes": Policy(
         ttl=MINUTE,
@@ -72,6 +80,13 @@ POLICIES: Mapping[str, Policy] = {
     ),
     "profiles": Policy(ttl=DAY, negative_ttl=10 * MINUTE, stale_limit=30 * DAY, grace=DAY),
     "find": Policy(ttl=10 * MINUTE, negative_ttl=MINUTE, stale_limit=DAY, grace=10 * MINUTE),
-    "past": Policy(ttl=DAY, negative_ttl=5 * MINUTE, stale_limit=7 * DAY, grace=DAY),
+    "search": Policy(ttl=MINUTE, negative_ttl=MINUTE, stale_limit=10 * MINUTE),
+    "past": Policy(
+        ttl=DAY,
+        negative_ttl=5 * MINUTE,
+        stale_limit=7 * DAY,
+        grace=DAY,
+        life=life_of_past,
+    ),
     "today": Policy(ttl=5 * MINUTE, negative_ttl=MINUTE, stale_limit=7 * DAY, grace=MINUTE),
 }

@@ -5,7 +5,7 @@ method may raise ProviderError, which stands for the whole batch: the chain cuts
 pieces that a provider can answer in one go, as its ``batch`` tells.
 """
 
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping
 from datetime import date, datetime
 from typing import Protocol, runtime_checkable
 
@@ -112,10 +112,15 @@ class StreamProvider(Provider, Protocol):
         """Return how many symbols one connection may follow."""
         ...
 
-    def stream(self, symbols: Collection[str]) -> AsyncIterator[Quote]:
-        """Yield quotes of symbols as they come until the connection ends.
+    def streamable(self, symbols: Collection[str]) -> list[str]:
+        """Return those of symbols that can be followed at all, in their order."""
+        ...
 
-        Raises ProviderError when it cannot be opened or breaks; whoever listens connects anew.
+    def stream(self, symbols: Collection[str]) -> AsyncGenerator[Quote, None]:
+        """Yield quotes of symbols as they come, none older than the one before of its symbol.
+
+        One call is one connection; symbols that the vendor does not know are silent. Raises
+        ProviderError when it cannot be opened, and when it ends: whoever listens connects anew.
         """
         ...
 

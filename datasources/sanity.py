@@ -23,6 +23,9 @@ AGREEMENT = Decimal("0.05")
 HUNDREDFOLD = (Decimal(100), Decimal(1000))
 SPLITS = (Decimal("1.5"), *map(Decimal, (2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 20, 25, 30, 40, 50)))
 
+LEAST = min(SPLITS) * (1 - NEAR)
+"""The smallest ratio that is odd at all: nearly every price is nearer to the one before."""
+
 PATIENCE = {
     Doubt.MINOR_UNIT: (timedelta(days=7), timedelta(days=90)),
     Doubt.SPLIT: (timedelta(0), timedelta(days=4)),
@@ -50,6 +53,8 @@ def _near(ratio: Decimal, usual: Decimal, *, within: Decimal = NEAR) -> bool:
 
 
 def _kind(ratio: Decimal) -> Doubt | None:
+    if ratio < LEAST:
+        return None
     # A day may move a price by a fifth beside the change of unit.
     if any(_near(ratio, usual, within=Decimal("0.2")) for usual in HUNDREDFOLD):
         return Doubt.MINOR_UNIT
@@ -89,8 +94,15 @@ def doubt_of(quote: Quote, reference: Quote | None) -> PriceDoubt | None:
 
 
 def disagreement(quote: Quote, other: Quote) -> PriceDoubt | None:
-    """Return the doubt that another source's price casts on a quote; null if they agree."""
-    if other.currency != quote.currency or agree(quote.price, other.price):
+    """Return the doubt that another source's price casts on a quote; null if they agree.
+
+    What is made up, or older than it should be, casts none.
+    """
+    if (
+        other.quality in {QuoteQuality.SIMULATED, QuoteQuality.STALE}
+        or other.currency != quote.currency
+        or agree(quote.price, other.price)
+    ):
         return None
     return PriceDoubt(
         doubt=Doubt.DISAGREEMENT,

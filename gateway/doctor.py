@@ -1,7 +1,8 @@
 """Examines settings, services and providers, and says what is usable and why not."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from time import perf_counter
 from typing import Any
 
@@ -18,6 +19,8 @@ from models.migrate import head, revision
 
 ASKED = "AAPL"
 """What every vendor of prices knows."""
+
+LATELY = timedelta(days=14)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,14 +112,24 @@ async def _provider(provider: Provider, kinds: list[str]) -> Finding:
 
 
 async def _question(provider: Any, kinds: list[str]) -> str:
-    """Ask for something that every provider of a kind should know."""
+    """Ask for something that every provider should know, of a kind that it is set up for."""
+    today = utc_now().date()
     if "rates" in kinds:
-        question = RateQuestion(base="USD", target="EUR", day=utc_now().date())
+        question = RateQuestion(base="USD", target="EUR", day=today)
         rates = await provider.rates([question])
         return f"newest rate of {rates[question].day if question in rates else None}"
     if not hasattr(provider, "upstream"):
         matches = await provider.search("A", limit=1)
         return f"knows {matches[0].symbol if matches else 'no symbol'}"
+    if "quotes" not in kinds:
+        asks: dict[str, Callable[[], Awaitable[Any]]] = {
+            "profiles": lambda: provider.profiles([ASKED]),
+            "bars": lambda: provider.bars(ASKED, first=today - LATELY, last=today),
+            "actions": lambda: provider.actions(ASKED, first=today - LATELY, last=today),
+            "search": lambda: provider.find([ASKED]),
+        }
+        found = await asks[kinds[0]]()
+        return f"{'knows' if found else 'does not know'} {kinds[0]} of {ASKED}"
     quotes: dict[str, Quote] = await provider.quotes([ASKED])
     quote = quotes.get(ASKED)
     if quote is None:

@@ -38,6 +38,11 @@ class MarketCollector(Collector):
             "Whether a provider is asked: 1 yes, 0.5 on trial, 0 no.",
             labels=("provider",),
         )
+        malformed = CounterMetricFamily(
+            "folioql_provider_malformed",
+            "Events of streams that could not be read and were dropped.",
+            labels=("provider",),
+        )
         left = GaugeMetricFamily(
             "folioql_provider_calls_left",
             "Calls left of each limit of a plan.",
@@ -48,6 +53,7 @@ class MarketCollector(Collector):
             for (kind, outcome), count in line.outcomes.items():
                 calls.add_metric([line.name, kind, outcome.value.lower()], count)
             spent.add_metric([line.name], count_value=line.answered, sum_value=line.seconds)
+            malformed.add_metric([line.name], line.malformed)
             status = line.state(())
             state.add_metric([line.name], asked[status.breaker])
             for budget in status.budgets:
@@ -60,7 +66,7 @@ class MarketCollector(Collector):
         )
         for (kind, result), count in self._market.cache_looks().items():
             looks.add_metric([kind, result], count)
-        yield from (calls, spent, state, left, looks)
+        yield from (calls, spent, state, malformed, left, looks)
 
 
 def metrics_of(market: Market) -> bytes:

@@ -28,6 +28,9 @@ from services.upkeep import Upkeep
 SOURCES = {"price_files_currency", "simulation_seed", "provider_urls", "cross_check"}
 """The settings that decide what providers answer, beside their order and the files they read."""
 
+LEARNING_SECONDS = 60
+"""How often symbols that are set for vendors are looked up where nothing is renewed."""
+
 
 def utc_now() -> datetime:
     """Return the time of the machine."""
@@ -71,16 +74,17 @@ async def open_services(settings: Settings, *, clock: Clock = utc_now) -> AsyncI
             cross_check=settings.cross_check,
         )
         await stack.enter_async_context(market)
-        feed = Feed(market, interval=settings.feed_interval)
+        feed = Feed(market, clock=clock, interval=settings.feed_interval)
         stack.push_async_callback(feed.close)
-        if settings.refresh_seconds and sources.names:
-            interval = timedelta(seconds=settings.refresh_seconds)
+        if sources.names:
+            interval = timedelta(seconds=settings.refresh_seconds or LEARNING_SECONDS)
+            renews = settings.refresh_seconds > 0
             upkeep = Upkeep(
                 database=database,
                 market=market,
                 names=sources.names,
                 watched=lambda: feed.symbols,
-                lease=Lease("upkeep", locks=server, ttl=3 * interval),
+                lease=Lease("upkeep", locks=server, ttl=3 * interval) if renews else None,
                 interval=interval,
             )
             await stack.enter_async_context(upkeep)

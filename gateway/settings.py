@@ -186,7 +186,13 @@ class Settings(BaseModel):
         return named
 
     @field_validator(
-        "providers", "quote_providers", "profile_providers", "bar_providers", "search_providers"
+        "providers",
+        "quote_providers",
+        "profile_providers",
+        "bar_providers",
+        "action_providers",
+        "search_providers",
+        "rate_providers",
     )
     @classmethod
     def _sensible_order(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
@@ -263,7 +269,9 @@ class Settings(BaseModel):
         for name in VENDORS:
             key: SecretStr | None = getattr(self, f"{name}_key", None)
             if name in named and key is not None and not key.get_secret_value():
-                raise ValueError(f"{name} is among the providers, but {name.upper()}_KEY is empty")
+                raise ValueError(
+                    f"{PREFIX}{name.upper()}_KEY is empty, but {name} is among the providers"
+                )
         return self
 
     @property
@@ -337,8 +345,11 @@ def load_settings(
         return Settings.model_validate(from_file | from_environment | given)
     except ValidationError as error:
         # Only names and reasons: a value may be a secret or hold a password.
-        reasons = "; ".join(
-            f"{PREFIX}{'.'.join(str(part) for part in problem['loc']).upper()}: {problem['msg']}"
-            for problem in error.errors(include_input=False, include_url=False)
-        )
-        raise SettingsError(f"These settings cannot be used: {reasons}.") from error
+        reasons = []
+        for problem in error.errors(include_input=False, include_url=False):
+            name = ".".join(str(part) for part in problem["loc"]).upper()
+            reason = problem["msg"].removeprefix("Value error, ")
+            reasons.append(f"{PREFIX}{name}: {reason}" if name else reason)
+        words = "; ".join(reasons)
+        # Nor is the cause told, which would repeat the values.
+        raise SettingsError(f"These settings cannot be used: {words}.") from None

@@ -15,7 +15,9 @@ class CompanyProfile:
 
     symbol: Symbol = strawberry.field(description="The instrument.")
     name: str = strawberry.field(description="The company's name.")
-    country: str | None = strawberry.field(description="Where it is at home, if known.")
+    country: str | None = strawberry.field(
+        description="Where it is at home, if known: two letters by ISO 3166."
+    )
     currency: CurrencyCode | None = strawberry.field(
         description="What its shares trade in, if known."
     )

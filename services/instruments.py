@@ -6,6 +6,7 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from datasources.loaded import Loaded
 from datasources.market import Market
 from datasources.symbols import venue_of
 from models.instruments import Instrument, instruments_by_symbol, symbols_by_isin
@@ -57,10 +58,10 @@ async def find_isins(
 
 async def find_missing(
     market: Market, symbols: Collection[str], *, known: Mapping[str, Instrument]
-) -> dict[str, InstrumentMatch]:
+) -> Loaded[str, InstrumentMatch]:
     """Ask the market for the symbols we do not have, all in one go."""
     missing = sorted(set(symbols) - set(known))
-    return await market.find(missing) if missing else {}
+    return await market.find(missing) if missing else Loaded({})
 
 
 async def create_missing(

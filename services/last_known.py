@@ -130,4 +130,8 @@ class StoredMarket:
 
 def _row(table: type[Base], value: object) -> dict[str, Any]:
     """Return what of a value its table keeps: how it was found out is not kept."""
-    return {name: getattr(value, name) for name in table.model_fields}
+    found = {name: getattr(value, name) for name in table.model_fields}
+    # PostgreSQL has no NUL in texts, and one vendor's name must not keep all the rest from it.
+    return {
+        name: one.replace("\0", "") if isinstance(one, str) else one for name, one in found.items()
+    }

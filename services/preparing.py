@@ -4,7 +4,7 @@ Market data must not be waited for within a database transaction, so this comes 
 with all they need are then booked (``services.booking``).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
@@ -130,14 +130,17 @@ async def prepare(
     async with database.reading() as session:
         known = await known_instruments(session, symbols)
     listed = {match.symbol: match for match in by_isin.values() if match.symbol not in known}
-    matches = await find_missing(market, symbols - listed.keys(), known=known) | listed
+    asked = await find_missing(market, symbols - listed.keys(), known=known)
+    matches = asked | listed
     currencies = {symbol: row.currency for symbol, row in known.items()}
     currencies |= {symbol: match.currency for symbol, match in matches.items()}
 
     settled: list[Settled] = []
     mistakes: dict[int, list[Mistake]] = {}
     for place, draft in enumerate(drafts):
-        found = _unknown(draft, currencies) or _two_currencies(draft, currencies)
+        found = _unknown(draft, currencies, untold=asked.failed) or _two_currencies(
+            draft, currencies
+        )
         one, wrong = _settle(draft, base=base_currency, own=currencies.get(draft.symbol or ""))
         settled.append(one)
         if found or wrong:
@@ -201,11 +204,15 @@ async def _with_symbols(
     return named, listed
 
 
-def _unknown(draft: Draft, currencies: Mapping[str, str]) -> list[Mistake]:
+def _unknown(
+    draft: Draft, currencies: Mapping[str, str], *, untold: Collection[str]
+) -> list[Mistake]:
     found = []
     for name, symbol in (("symbol", draft.symbol), ("relatedSymbol", draft.related_symbol)):
         if symbol is not None and symbol not in currencies:
             message = f"No instrument with the symbol {symbol} was found."
+            if symbol in untold:
+                message = f"No provider could tell just now what {symbol} is: try again later."
             found.append(Mistake(MistakeCode.UNKNOWN_INSTRUMENT, message, (name,)))
     if draft.symbol is None and draft.isin is not None:
         message = f"No instrument with the ISIN {draft.isin} is known: name its symbol."

@@ -27,8 +27,9 @@ log = structlog.get_logger(__name__)
 class Upkeep:
     """Renews market data round by round, from one replica; every replica learns symbols.
 
-    ``watched`` tells what is followed live here. Used as an async context manager it works in the
-    background; the first round begins after one interval.
+    ``watched`` tells what is followed live here; without a ``lease`` symbols are learnt alone. Used
+    as an async context manager it learns them at once and works in the background; the first round
+    begins after one interval.
     """
 
     def __init__(
@@ -38,7 +39,7 @@ class Upkeep:
         market: Market,
         names: Mapping[str, Names],
         watched: Callable[[], Collection[str]],
-        lease: Lease,
+        lease: Lease | None,
         interval: timedelta,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
@@ -55,17 +56,23 @@ class Upkeep:
         """Take over which symbols vendors were set to use for single instruments."""
         async with self._database.reading() as session:
             known = await vendor_symbols_by_provider(session)
+        changed: set[str] = set()
         for provider, names in self._names.items():
             before, after = names.overrides, known.get(provider, {})
-            changed = {symbol for symbol, _ in before.items() ^ after.items()}
-            if changed:
-                names.overrides = after
-                await self._market.disbelieve(changed)
+            changed |= {symbol for symbol, _ in before.items() ^ after.items()}
+            names.overrides = after
+        if changed:
+            in_use = [
+                (provider, sorted(names.overrides.items()))
+                for provider, names in sorted(self._names.items())
+                if names.overrides
+            ]
+            await self._market.disbelieve(changed, names=repr(in_use) if in_use else "")
 
     async def round(self) -> bool:
         """Work once, and tell whether this replica was the one to renew."""
         await self.learn_symbols()
-        if not await self._lease.held():
+        if self._lease is None or not await self._lease.held():
             return False
         async with self._database.reading() as session:
             held = set(await session.scalars(held_symbols()))
@@ -89,7 +96,11 @@ class Upkeep:
                 log.exception("upkeep_failed")
 
     async def __aenter__(self) -> Self:
-        """Start in the background."""
+        """Learn symbols, so that no price of another instrument is asked for, and start."""
+        try:
+            await self.learn_symbols()
+        except Exception:
+            log.exception("symbols_not_learnt")
         self._worker = asyncio.create_task(self._work())
         return self
 
@@ -104,4 +115,5 @@ class Upkeep:
             self._worker.cancel()
             with suppress(asyncio.CancelledError):
                 await self._worker
-        await self._lease.give_back()
+        if self._lease is not None:
+            await self._lease.give_back()

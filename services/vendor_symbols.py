@@ -4,8 +4,10 @@ from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from models.bars import PriceSeries
+from models.corporate_actions import ActionCoverage, CorporateAction
 from models.database import upsert
-from models.last_known import LastQuote
+from models.last_known import LastQuote, StoredProfile
 from models.vendor_symbols import VendorSymbol, vendor_symbols
 
 
@@ -27,7 +29,7 @@ async def set_vendor_symbol(
 ) -> None:
     """Set how a provider calls an instrument, or with null go back to its usual way.
 
-    What was believed of the instrument's price so far may have been another's: it is forgotten.
+    What this provider told of the instrument so far may have been another's: it is forgotten.
     """
     if vendor_symbol is None:
         await session.execute(
@@ -43,4 +45,6 @@ async def set_vendor_symbol(
             "note": note,
         }
         await upsert(session, VendorSymbol, [row])
-    await session.execute(delete(LastQuote).where(col(LastQuote.symbol) == symbol))
+    for table in (LastQuote, StoredProfile, PriceSeries, CorporateAction, ActionCoverage):
+        told = (col(table.symbol) == symbol, col(table.source) == provider)
+        await session.execute(delete(table).where(*told))

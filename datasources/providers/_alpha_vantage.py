@@ -34,22 +34,34 @@ CARRY = timedelta(days=7)
 
 DIVISION = Context(prec=28, rounding=ROUND_HALF_EVEN)
 
-PRICED_IN = {"L": "GBX"}
-"""What prices of a venue are in, where that is no major unit; no answer but a search says so."""
+UNTOLD = {"L"}
+"""Venues whose prices are in several units, such as pence, pounds and dollars in London.
+
+No answer with a price says in which: only a search does.
+"""
 
 KINDS = {"etf": AssetClass.FUND, "mutual fund": AssetClass.FUND, "equity": AssetClass.EQUITY}
 COUNTRIES = {"USA": "US"}
 
 
-def unit_of(symbol: str) -> tuple[str, Decimal]:
+def unit_of(symbol: str, told: str | None) -> tuple[str, Decimal]:
     """Return the currency of a symbol's prices, and the factor to it."""
-    return major_unit(PRICED_IN.get(suffix_of(symbol) or "", venue_of(symbol).currency))
+    return major_unit(told or venue_of(symbol).currency)
 
 
-def parse_quote(answer: Answer, *, symbol: str) -> Quote | None:
+def parse_unit(answer: Answer, *, text: str) -> str | None:
+    """Read from a search what the prices of the vendor's symbol are in; null if it is not there."""
+    for one in _rows(answer, "bestMatches"):
+        row = _fields(one)
+        if row["symbol"] == text:
+            return word(row.get("currency"))
+    return None
+
+
+def parse_quote(answer: Answer, *, symbol: str, unit: str | None = None) -> Quote | None:
     """Read the last close; null for the empty object that stands for an unknown symbol."""
     row = _fields(_part(answer, "Global Quote"))
-    day, (currency, factor) = _day(row.get("latest trading day")), unit_of(symbol)
+    day, (currency, factor) = _day(row.get("latest trading day")), unit_of(symbol, unit)
     last = _price(row.get("price"), factor)
     if last is None or day is None:
         return None
@@ -94,9 +106,11 @@ def parse_profile(answer: Answer, *, symbol: str) -> CompanyProfile | None:
     )
 
 
-def parse_bars(answer: Answer, *, symbol: str, first: date, last: date) -> list[Bar]:
+def parse_bars(
+    answer: Answer, *, symbol: str, first: date, last: date, unit: str | None = None
+) -> list[Bar]:
     """Read days from first to last as they were traded."""
-    currency, factor = unit_of(symbol)
+    currency, factor = unit_of(symbol, unit)
     bars = []
     for text, row in _part(answer, "Time Series (Daily)").items():
         day, values = date.fromisoformat(text), _fields(row)
@@ -145,7 +159,7 @@ def split_ratio(factor: Decimal) -> tuple[Decimal, Decimal]:
 
 def parse_dividends(answer: Answer, *, symbol: str) -> tuple[DividendEvent, ...]:
     """Read dividends, oldest first."""
-    currency, factor = unit_of(symbol)
+    currency, factor = unit_of(symbol, None)
     events = []
     for row in _rows(answer, "data"):
         day, amount = _day(row["ex_dividend_date"]), _price(row["amount"], factor)

@@ -1,12 +1,18 @@
 """Reads Finnhub's answers: pure functions from payloads to values."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from datasources.errors import BadPayloadError
-from datasources.http import Answer, price, seconds, word
+from datasources.errors import (
+    BadPayloadError,
+    InvalidCredentialsError,
+    InvalidRequestError,
+    NotEntitledError,
+)
+from datasources.http import Answer, milliseconds, price, seconds, word
 from datasources.symbols import UNITED_STATES, Names, major_unit, suffix_of, venue_of
 from models.market import (
     AssetClass,
@@ -225,3 +231,44 @@ def _day(value: Any) -> date | None:
         return date.fromisoformat(word(value) or "")
     except ValueError:
         return None
+
+
+def trades(frame: Answer) -> list[dict[str, Any]]:
+    """Return the trades in a frame of the stream; none in a ping. Raises what an error tells.
+
+    An invalid symbol is only silent: the others go on.
+    """
+    message = frame.json(dict)
+    if message["type"] == "error":
+        text = str(message.get("msg")).casefold()
+        if "too many symbols" in text:
+            raise InvalidRequestError("too many symbols")
+        if "access" in text:
+            raise NotEntitledError("the plan does not include this")
+        if "api key" in text or "token" in text:
+            raise InvalidCredentialsError("the key is missing or wrong")
+    return list(message["data"]) if message["type"] == "trade" else []
+
+
+def parse_trade(
+    trade: Mapping[str, Any], served: Mapping[str, tuple[str, Listed]], *, received_at: datetime
+) -> Quote | None:
+    """Read a trade; null for another symbol's. Its time is in milliseconds here.
+
+    Its volume is that of the trade alone, or zero, and not the day's.
+    """
+    if trade["s"] not in served:
+        return None
+    symbol, listed = served[trade["s"]]
+    last = _price(trade["p"], listed)
+    if last is None:
+        return None
+    return Quote(
+        symbol=symbol,
+        price=last,
+        currency=listed.currency,
+        as_of=min(milliseconds(trade["t"]), received_at),
+        received_at=received_at,
+        source=NAME,
+        quality=QuoteQuality.FRESH if listed is IN_DOLLARS else QuoteQuality.DELAYED,
+    )

@@ -6,8 +6,15 @@ from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from datasources.errors import BadPayloadError, InvalidRequestError, NotEntitledError
-from datasources.http import Answer, milliseconds, nanoseconds, number, price, word
+from datasources.errors import (
+    BadPayloadError,
+    InvalidCredentialsError,
+    InvalidRequestError,
+    NotEntitledError,
+    RateLimitedError,
+    UnavailableError,
+)
+from datasources.http import Answer, milliseconds, nanoseconds, number, price, readable, word
 from datasources.sessions import last_close, local_day
 from datasources.symbols import COIN, PAIR, venue_of
 from models.market import (
@@ -85,13 +92,14 @@ def read_quotes(answer: Answer, symbols: Mapping[str, str]) -> dict[str, Quote]:
     """Read a snapshot of some tickers; unknown ones are not in it."""
     body = envelope(answer)
     live = QuoteQuality.DELAYED if body.get("status") == "DELAYED" else QuoteQuality.FRESH
-    found: dict[str, Quote] = {}
-    for row in body.get("tickers") or []:
+
+    def read(row: Row) -> Quote | None:
         symbol = symbols.get(row["ticker"])
-        one = symbol and _quote(row, symbol, live=live, received_at=answer.received_at)
-        if one:
-            found[one.symbol] = one
-    return found
+        if symbol is None:
+            return None
+        return _quote(row, symbol, live=live, received_at=answer.received_at)
+
+    return {quote.symbol: quote for quote in readable(body.get("tickers") or [], read)}
 
 
 def _quote(row: Row, symbol: str, *, live: QuoteQuality, received_at: datetime) -> Quote | None:
@@ -260,3 +268,64 @@ def _asset_class(row: Row) -> AssetClass:
     if kind in FUNDS:
         return AssetClass.FUND
     return AssetClass.BOND if kind == "BOND" else AssetClass.EQUITY
+
+
+def events(frame: Answer) -> list[Row]:
+    """Return the events of a frame of the stream, which is always an array."""
+    return list(frame.json(list))
+
+
+class Statuses:
+    """What the statuses of a stream mean, which depends on those before."""
+
+    def __init__(self) -> None:
+        self._subscribed = False
+
+    def admits(self, event: Row) -> bool:
+        """Tell whether an event lets us in; raises ProviderError for one that ends the stream."""
+        if event["ev"] != "status":
+            return False
+        status, text = event["status"], str(event.get("message")).casefold()
+        if status in {"auth_failed", "auth_timeout"}:
+            if "plan" in text:
+                raise NotEntitledError("the plan does not include this")
+            raise InvalidCredentialsError("the key is missing or wrong")
+        if status == "max_connections":
+            raise RateLimitedError("too many connections")
+        if status in {"slow_consumer", "force_disconnect"}:
+            raise UnavailableError(f"cut off ({status})")
+        # What any plan has is subscribed to first: what is refused later, a better one has.
+        if status == "error" and not self._subscribed:
+            raise NotEntitledError("the plan does not include this")
+        self._subscribed |= status == "success"
+        return bool(status == "auth_success")
+
+
+def read_event(
+    event: Row,
+    symbols: Mapping[str, str],
+    *,
+    quality: QuoteQuality,
+    received_at: datetime,
+) -> Quote | None:
+    """Read a trade, or the end of a minute or second; null for anything else.
+
+    Times are in milliseconds here. The range of a window is not the day's; its day's open and
+    volume are.
+    """
+    trade = event["ev"] == "T"
+    symbol = symbols.get(event["sym"]) if trade or event["ev"] in {"A", "AM"} else None
+    last = price(event["p" if trade else "c"]) if symbol else None
+    if symbol is None or last is None:
+        return None
+    return Quote(
+        symbol=symbol,
+        price=last,
+        currency=venue_of(symbol).currency,
+        as_of=min(milliseconds(event["t" if trade else "e"]), received_at),
+        received_at=received_at,
+        source=SOURCE,
+        quality=quality,
+        open=None if trade else price(event.get("op")),
+        volume=None if trade else number(event.get("av")),
+    )

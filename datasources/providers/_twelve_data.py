@@ -16,6 +16,7 @@ from datasources.errors import (
     UnavailableError,
 )
 from datasources.http import Answer, next_minute, number, price, seconds, word
+from datasources.sockets import quality_of
 from datasources.symbols import COIN, PAIR, VENUES, major_unit, suffix_of, venue_of
 from models.market import AssetClass, Bar, InstrumentMatch, Quote, QuoteQuality
 
@@ -249,3 +250,46 @@ def read_matches(answer: Answer, inward: Callable[[str], str | None]) -> dict[st
                 asset_class=CLASSES.get(kind, AssetClass.EQUITY),
             )
     return found
+
+
+def price_events(frame: Answer) -> list[Row]:
+    """Return the price in a frame of the stream, if it is one; raises what an error tells.
+
+    Symbols that cannot be followed are only silent, unless that is all of them.
+    """
+    body: Row = frame.json(dict)
+    if body["event"] == "price":
+        return [body]
+    if body["event"] == "subscribe-status":
+        if body["status"] == "error" and not body.get("success"):
+            raise InvalidRequestError("none of the symbols can be followed")
+    elif body.get("status") == "error" and (error := failure(body, now=frame.received_at)):
+        raise error
+    return []
+
+
+def read_price(event: Row, symbols: Mapping[str, str], *, received_at: datetime) -> Quote | None:
+    """Read a price; null for another symbol's. Numbers are no texts here, and times are seconds.
+
+    The ticker comes without the exchange that it was asked for at.
+    """
+    ticker, exchange = event["symbol"], word(event.get("exchange"))
+    symbol = symbols.get(f"{ticker}:{exchange}")
+    if symbol is None and exchange not in EXCHANGES.values():
+        symbol = symbols.get(ticker)
+    unit, last = symbol and _unit(event, symbol), price(event["price"])
+    if symbol is None or not unit or last is None:
+        return None
+    currency, factor = unit
+    as_of = min(seconds(event["timestamp"]), received_at)
+    real_time = suffix_of(symbol) is None
+    return Quote(
+        symbol=symbol,
+        price=last * factor,
+        currency=currency,
+        as_of=as_of,
+        received_at=received_at,
+        source=SOURCE,
+        quality=QuoteQuality.FRESH if real_time else quality_of(as_of, received_at),
+        volume=number(event.get("day_volume")),
+    )

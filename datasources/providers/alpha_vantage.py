@@ -28,7 +28,7 @@ from datasources.providers._alpha_vantage import (
     CARRY,
     ERROR,
     NAME,
-    PRICED_IN,
+    UNTOLD,
     euro_rate,
     parse_bars,
     parse_dividends,
@@ -37,6 +37,7 @@ from datasources.providers._alpha_vantage import (
     parse_quote,
     parse_search,
     parse_splits,
+    parse_unit,
 )
 from datasources.sessions import last_finished_day
 from datasources.symbols import Dialect, Names, suffix_of
@@ -161,15 +162,22 @@ class AlphaVantage(Remote):
 
     def __init__(self, upstream: Upstream, *, names: Names, clock: Clock) -> None:
         super().__init__(upstream, names=names, clock=clock)
+        self._units: dict[str, str] = {}
         self._compact_until: dict[str, datetime] = {}
         self._euros: dict[str, tuple[date, bool, dict[date, Decimal]]] = {}
         self._loading = asyncio.Lock()
 
     async def quotes(self, symbols: Collection[str]) -> dict[str, Quote]:
-        """Return the last closes of symbols, one call each."""
+        """Return the last closes of symbols, one call each.
+
+        Where prices may be in pence or not, one call more tells, once for each symbol.
+        """
         found: dict[str, Quote] = {}
         for text, symbol in self._names.outward(symbols).items():
-            read = partial(parse_quote, symbol=symbol)
+            unit = await self._unit(text, symbol)
+            if unit is None and suffix_of(symbol) in UNTOLD:
+                continue
+            read = partial(parse_quote, symbol=symbol, unit=unit)
             quote = await self._ask("GLOBAL_QUOTE", {"symbol": text}, read=read)
             if quote is not None:
                 found[symbol] = quote
@@ -195,8 +203,11 @@ class AlphaVantage(Remote):
         last = min(last, last_finished_day(symbol, self._clock()))
         if first > last:
             return []
-        read = partial(parse_bars, symbol=symbol, first=first, last=last)
         for text in self._names.outward([symbol]):
+            unit = await self._unit(text, symbol)
+            if unit is None and suffix_of(symbol) in UNTOLD:
+                return []
+            read = partial(parse_bars, symbol=symbol, first=first, last=last, unit=unit)
             whole = self._needs_all(first)
             if whole and not self._may_have_all(DAILY):
                 raise InvalidRequestError(TOO_LONG_AGO)
@@ -211,9 +222,9 @@ class AlphaVantage(Remote):
     async def actions(self, symbol: str, *, first: date, last: date) -> Actions:
         """Return splits and dividends with their day from first to last, both included.
 
-        None of venues that price in a minor unit: what their dividends are counted in is not told.
+        None of venues that may price in a minor unit: what dividends are counted in is not told.
         """
-        if suffix_of(symbol) in PRICED_IN:
+        if suffix_of(symbol) in UNTOLD:
             return Actions()
         for text in self._names.outward([symbol]):
             asked = {"symbol": text}
@@ -256,6 +267,19 @@ class AlphaVantage(Remote):
                 if match.symbol == symbol:
                     found[symbol] = match
         return found
+
+    async def _unit(self, text: str, symbol: str) -> str | None:
+        """Return what a symbol's prices are in; null if the venue tells, or nobody does."""
+        if suffix_of(symbol) not in UNTOLD:
+            return None
+        if text not in self._units:
+            unit = await self._ask(
+                "SYMBOL_SEARCH", {"keywords": text}, read=partial(parse_unit, text=text)
+            )
+            if unit is None:
+                return None
+            self._units[text] = unit
+        return self._units[text]
 
     async def _ask(
         self, function: str, asked: Mapping[str, str], *, read: Callable[[Answer], T]

@@ -6,6 +6,7 @@ Both serve cross rates through the euro, both legs of the same day.
 import asyncio
 from collections.abc import Collection
 from datetime import date, datetime, time, timedelta
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 from zoneinfo import ZoneInfo
@@ -16,6 +17,7 @@ from holidays import financial_holidays
 from datasources.errors import BadPayloadError, ProviderError
 from datasources.eurofxref import Table, read_history, read_xml
 from datasources.http import Answer, Remote, Upstream, Vendor, check_status
+from datasources.once import Once
 from datasources.pacing import Limit
 from datasources.protocols import Clock
 from datasources.rates import CARRY, cross
@@ -125,16 +127,21 @@ class EcbOnline(Remote):
         self._again_at: datetime | None = None
         self._versions: dict[str, dict[str, str]] = {}
         self._loading = asyncio.Lock()
+        self._once = Once()
 
     async def rates(self, questions: Collection[RateQuestion]) -> dict[RateQuestion, Rate]:
         """Return each rate of the last published day within a week on or before the day."""
         if not questions:
             return {}
-        now = self._clock()
-        async with self._loading:
-            table = await self._load(min(question.day for question in questions), now=now)
-            table = self._table = await self._renewed(table, now=now)
+        now, first = self._clock(), min(question.day for question in questions)
+        table = await self._once.do(first, partial(self._current, first, now=now))
         return _answers(questions, table, latest=now.date())
+
+    async def _current(self, first: date, *, now: datetime) -> Table:
+        async with self._loading:
+            table = await self._load(first, now=now)
+            self._table = await self._renewed(table, now=now)
+            return self._table
 
     async def _load(self, first: date, *, now: datetime) -> Table:
         """Return what is there already, with the days from ``first`` on."""

@@ -3,9 +3,8 @@
 https://finnhub.io/docs/api
 """
 
-import asyncio
-from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import AsyncGenerator, Collection
+from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
 from typing import ClassVar
@@ -13,6 +12,7 @@ from typing import ClassVar
 from datasources.errors import (
     InvalidCredentialsError,
     NotEntitledError,
+    ProviderError,
     RateLimitedError,
     UnavailableError,
 )
@@ -25,6 +25,7 @@ from datasources.http import (
     next_minute,
     retry_after,
 )
+from datasources.once import Once
 from datasources.pacing import Limit
 from datasources.protocols import Clock
 from datasources.providers._finnhub import (
@@ -39,8 +40,11 @@ from datasources.providers._finnhub import (
     parse_quote,
     parse_search,
     parse_splits,
+    parse_trade,
+    trades,
 )
 from datasources.sessions import last_finished_day
+from datasources.sockets import Stream, check_number, open_socket
 from datasources.symbols import VENUES, Dialect, Names, suffix_of, venue_of
 from models.market import Actions, Bar, CompanyProfile, InstrumentMatch, Quote
 
@@ -80,12 +84,23 @@ def check(answer: Answer) -> None:
     check_status(answer)
 
 
+def _is_foreign(symbol: str) -> bool:
+    """Tell whether a symbol ends in a venue that we do not know: share classes have one letter."""
+    _, point, ending = symbol.rpartition(".")
+    return bool(point) and len(ending) > 1 and suffix_of(symbol) is None
+
+
 class FinnhubDialect(Dialect):
     """Canadian units have a point where ours have a dash: ERE.UN.TO is our ERE-UN.TO."""
 
     def outward(self, symbol: str) -> str | None:
-        """Return the vendor's form of a canonical symbol; null if it does not serve the venue."""
+        """Return the vendor's form of a canonical symbol; null if it does not serve the venue.
+
+        Nor is there one of a venue that we do not know, whose prices would pass for dollars.
+        """
         text = super().outward(symbol)
+        if _is_foreign(symbol):
+            return None
         return text.replace("-", ".") if text and venue_of(symbol).country == "CA" else text
 
     def inward(self, text: str) -> str | None:
@@ -97,15 +112,16 @@ class FinnhubDialect(Dialect):
         symbol = super().inward(text)
         if symbol is None:
             return None
-        suffix = suffix_of(symbol)
-        if suffix is None:
-            _, point, ending = symbol.rpartition(".")
-            return None if point and len(ending) > 1 else symbol
+        if suffix_of(symbol) is None:
+            return None if _is_foreign(symbol) else symbol
         return symbol.replace(".UN.", "-UN.") if venue_of(symbol).country == "CA" else symbol
 
 
 # No currency pairs and crypto assets: the endpoints here do not say what those are priced in.
 DIALECT = FinnhubDialect(suffixes={suffix: suffix for suffix in VENUES})
+
+
+STREAM = Stream(url="wss://ws.finnhub.io", key_parameter="token")
 
 
 class Finnhub(Remote):
@@ -122,11 +138,13 @@ class Finnhub(Remote):
         calls_left=calls_left,
     )
     batch: ClassVar[dict[str, int]] = {"quotes": 1, "profiles": 1, "find": 1}
+    finds_isins: ClassVar[bool] = True
+    stream_limit: ClassVar[int] = 50
 
     def __init__(self, upstream: Upstream, *, names: Names, clock: Clock) -> None:
         super().__init__(upstream, names=names, clock=clock)
         self._lists: dict[str, tuple[datetime, dict[str, Listed]]] = {}
-        self._loading: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._loading = Once()
 
     async def quotes(self, symbols: Collection[str]) -> dict[str, Quote]:
         """Return the current quotes of symbols, one call each."""
@@ -204,6 +222,33 @@ class Finnhub(Remote):
                     found[symbol] = match
         return found
 
+    def streamable(self, symbols: Collection[str]) -> list[str]:
+        """Return those of symbols that have a ticker here."""
+        return [symbol for text, symbol in self._names.outward(symbols).items() if ":" not in text]
+
+    async def stream(self, symbols: Collection[str]) -> AsyncGenerator[Quote, None]:
+        """Yield trades, each a quote; outside trading hours there are none.
+
+        There may be one connection for a key: a second one closes the first, or starves it.
+        """
+        check_number(symbols, self.stream_limit)
+        served: dict[str, tuple[str, Listed]] = {}
+        for one in symbols:
+            # That the list of one exchange cannot be had is no reason to do without the others.
+            with suppress(ProviderError):
+                for text, symbol, listed in await self._served([one]):
+                    served[text] = symbol, listed
+        if not served:
+            return
+        async with open_socket(self.upstream, STREAM) as socket:
+            for text in served:
+                await socket.send({"type": "subscribe", "symbol": text})
+            while True:
+                for quote in await socket.quotes(
+                    trades, lambda trade, at: parse_trade(trade, served, received_at=at)
+                ):
+                    yield quote
+
     async def _served(self, symbols: Collection[str]) -> list[tuple[str, str, Listed]]:
         """Return the vendor's and our symbol, and what it is priced in, of those it serves.
 
@@ -223,14 +268,16 @@ class Finnhub(Remote):
         exchange = suffix_of(text)
         if exchange is None:
             return IN_DOLLARS
-        async with self._loading[exchange]:
-            known = self._lists.get(exchange)
-            if known is None or self._clock() - known[0] >= DAY:
-                listed = await self.upstream.get(
-                    "/stock/symbol", {"exchange": exchange}, read=parse_list
-                )
-                known = self._lists[exchange] = self._clock(), listed
+        known = self._lists.get(exchange)
+        if known is None or self._clock() - known[0] >= DAY:
+            # A list has thousands of rows: it may take longer than a price may.
+            known = await self._loading.do(exchange, partial(self._load_list, exchange))
         return known[1].get(text)
+
+    async def _load_list(self, exchange: str) -> tuple[datetime, dict[str, Listed]]:
+        listed = await self.upstream.get("/stock/symbol", {"exchange": exchange}, read=parse_list)
+        known = self._lists[exchange] = self._clock(), listed
+        return known
 
 
 def _epoch(day: date) -> int:

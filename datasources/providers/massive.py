@@ -5,9 +5,10 @@ that quotes are refused and the next provider is asked for them.
 """
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping
+from contextlib import aclosing
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from functools import partial
 from typing import ClassVar, TypeVar
 from urllib.parse import quote
@@ -18,16 +19,20 @@ from datasources.errors import (
     NotEntitledError,
     UnavailableError,
 )
-from datasources.http import Answer, Remote, Vendor, check_status
+from datasources.http import Answer, Remote, Upstream, Vendor, check_status
 from datasources.pacing import Limit
+from datasources.protocols import Clock
 from datasources.providers._massive import (
     SOURCE,
     Row,
+    Statuses,
     envelope,
+    events,
     is_cut,
     next_page,
     read_bars,
     read_dividends,
+    read_event,
     read_matches,
     read_profile,
     read_quotes,
@@ -35,8 +40,16 @@ from datasources.providers._massive import (
     results,
 )
 from datasources.sessions import last_finished_day
-from datasources.symbols import SYMBOL, Dialect, suffix_of
-from models.market import Actions, Bar, CompanyProfile, InstrumentMatch, Quote
+from datasources.sockets import Stream, check_number, open_socket
+from datasources.symbols import SYMBOL, Dialect, Names, suffix_of
+from models.market import (
+    Actions,
+    Bar,
+    CompanyProfile,
+    InstrumentMatch,
+    Quote,
+    QuoteQuality,
+)
 
 T = TypeVar("T")
 
@@ -61,6 +74,11 @@ VENDOR = Vendor(
     key_prefix="Bearer ",
     check=check,
 )
+
+STREAM = Stream(url="wss://socket.massive.com/stocks")
+DELAYED = Stream(url="wss://delayed.massive.com/stocks")
+CHANNELS = ("AM", "A", "T")
+"""Minutes, seconds and trades: the better the plan, the more of them."""
 
 _PREFERRED = re.compile(r"([A-Z]+)-P([A-Z]?)")
 _THEIR_PREFERRED = re.compile(r"([A-Z]+)p([A-Z]?)")
@@ -101,6 +119,12 @@ class Massive(Remote):
     dialect: ClassVar[Dialect] = DIALECT
     vendor = VENDOR
     batch: ClassVar[Mapping[str, int]] = {"quotes": 250, "profiles": 1, "find": 1}
+    finds_isins: ClassVar[bool] = True
+    stream_limit: ClassVar[int] = 500  # none is documented; who reads too slowly is cut off
+
+    def __init__(self, upstream: Upstream, *, names: Names, clock: Clock) -> None:
+        super().__init__(upstream, names=names, clock=clock)
+        self._delayed = False
 
     async def quotes(self, symbols: Collection[str]) -> dict[str, Quote]:
         """Return the quotes of shares, in one request for all of them."""
@@ -211,6 +235,47 @@ class Massive(Remote):
             if symbol in matches:
                 found[symbol] = matches[symbol]
         return found
+
+    def streamable(self, symbols: Collection[str]) -> list[str]:
+        """Return the shares among symbols: what else there is has other addresses."""
+        return list(_shares(self._names.outward(symbols)).values())
+
+    async def stream(self, symbols: Collection[str]) -> AsyncGenerator[Quote, None]:
+        """Yield trades, seconds and minutes, whatever the plan has, in real time if it has that."""
+        check_number(symbols, self.stream_limit)
+        asked = _shares(self._names.outward(symbols))
+        while asked:
+            try:
+                async with aclosing(self._follow(asked, delayed=self._delayed)) as quotes:
+                    async for one in quotes:
+                        yield one
+            except NotEntitledError:
+                # A plan with delayed prices is refused where the others are.
+                self._delayed = not self._delayed
+                if not self._delayed:
+                    raise
+
+    async def _follow(
+        self, asked: Mapping[str, str], *, delayed: bool
+    ) -> AsyncGenerator[Quote, None]:
+        statuses = Statuses()
+        quality = QuoteQuality.DELAYED if delayed else QuoteQuality.FRESH
+
+        def read(event: Row, at: datetime) -> Quote | None:
+            if event["ev"] == "status":
+                statuses.admits(event)
+                return None
+            return read_event(event, asked, quality=quality, received_at=at)
+
+        async with open_socket(self.upstream, DELAYED if delayed else STREAM) as socket:
+            await socket.sign(lambda key: {"action": "auth", "params": key})
+            await socket.until(lambda frame: any(map(statuses.admits, events(frame))))
+            for channel in CHANNELS:
+                wanted = ",".join(f"{channel}.{ticker}" for ticker in asked)
+                await socket.send({"action": "subscribe", "params": wanted})
+            while True:
+                for one in await socket.quotes(events, read):
+                    yield one
 
     def _matches(self, answer: Answer) -> dict[str, InstrumentMatch]:
         return read_matches(results(envelope(answer)), self._names.inward)

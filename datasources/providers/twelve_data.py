@@ -3,7 +3,7 @@
 An error is often a body with HTTP 200, and in a batch every member may be one of its own.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import AsyncGenerator, Collection, Mapping
 from datetime import date, datetime, timedelta
 from typing import ClassVar
 from zoneinfo import ZoneInfo
@@ -16,11 +16,14 @@ from datasources.providers._twelve_data import (
     MICS,
     SOURCE,
     failure,
+    price_events,
     read_bars,
     read_matches,
+    read_price,
     read_quotes,
 )
 from datasources.sessions import last_finished_day
+from datasources.sockets import Stream, check_number, open_socket
 from datasources.symbols import (
     COIN,
     PAIR,
@@ -71,6 +74,13 @@ VENDOR = Vendor(
 )
 
 
+STREAM = Stream(
+    url="wss://ws.twelvedata.com/v1/quotes/price",
+    key_parameter="apikey",
+    heartbeat={"action": "heartbeat"},
+)
+
+
 class Listings(Dialect):
     """Outward a ticker stands with its exchange (VOD:LSE), inward with its MIC (VOD:XLON)."""
 
@@ -103,6 +113,7 @@ class TwelveData(Remote):
     vendor = VENDOR
     # Half a minute's credits: more would never fit into the share that background work may use.
     batch: ClassVar[Mapping[str, int]] = {"quotes": 4, "find": 1}
+    stream_limit: ClassVar[int] = 8  # of a trial, which like the rest of it has eight credits
 
     async def quotes(self, symbols: Collection[str]) -> dict[str, Quote]:
         """Return the quotes of symbols, in one request that costs a credit for each."""
@@ -161,6 +172,24 @@ class TwelveData(Remote):
             if symbol in matches:
                 found[symbol] = matches[symbol]
         return found
+
+    def streamable(self, symbols: Collection[str]) -> list[str]:
+        """Return those of symbols that have a ticker here."""
+        return list(self._names.outward(symbols).values())
+
+    async def stream(self, symbols: Collection[str]) -> AsyncGenerator[Quote, None]:
+        """Yield prices as they change."""
+        check_number(symbols, self.stream_limit)
+        asked = self._names.outward(symbols)
+        if not asked:
+            return
+        async with open_socket(self.upstream, STREAM) as socket:
+            await socket.send({"action": "subscribe", "params": {"symbols": ",".join(asked)}})
+            while True:
+                for quote in await socket.quotes(
+                    price_events, lambda event, at: read_price(event, asked, received_at=at)
+                ):
+                    yield quote
 
     async def _found(self, text: str) -> dict[str, InstrumentMatch]:
         return await self.upstream.get(

@@ -6,16 +6,18 @@ the days, splits and dividends.
 """
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import AsyncGenerator, Collection, Mapping
+from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, ClassVar
 from urllib.parse import quote as escaped
 
 from datasources.errors import AuthExpiredError, InvalidRequestError, ProviderError
-from datasources.http import Answer, Remote, Upstream, Vendor, price, seconds, word
+from datasources.http import Answer, Remote, Upstream, Vendor, price, readable, seconds, word
 from datasources.pacing import Limit
 from datasources.protocols import Clock
 from datasources.sessions import last_finished_day
+from datasources.sockets import Stream, check_number, open_socket
 from datasources.symbols import COIN, PAIR, VENUES, Dialect, Names, venue_of
 from datasources.yahoo_chart import (
     SOURCE,
@@ -28,6 +30,7 @@ from datasources.yahoo_chart import (
     unit_of,
 )
 from datasources.yahoo_session import HOSTS, Payload, YahooSession
+from datasources.yahoo_stream import Followed, Unit, messages, read_message
 from models.market import (
     Actions,
     AssetClass,
@@ -46,6 +49,7 @@ DIALECT = Dialect(
     indices=True,
 )
 BATCH = 50
+STREAM = Stream(url="wss://streamer.finance.yahoo.com/?version=2")
 CHARTS_AT_ONCE = 8
 MODULES = "price,quoteType,assetProfile"
 
@@ -82,16 +86,20 @@ class Yahoo(Remote):
         },
     )
     batch: ClassVar[Mapping[str, int]] = {"quotes": BATCH, "find": BATCH, "profiles": 1}
+    stream_limit: ClassVar[int] = 100
 
     def __init__(self, upstream: Upstream, *, names: Names, clock: Clock) -> None:
         super().__init__(upstream, names=names, clock=clock)
         self._session = YahooSession(upstream, clock=clock)
+        self._units: dict[str, Unit] = {}
 
     async def quotes(self, symbols: Collection[str]) -> dict[str, Quote]:
         """Return the current quotes of symbols."""
-        rows = await self._rows(symbols)
-        found = (parse_quote(row, symbol=symbol, received_at=at) for symbol, (row, at) in rows)
-        return {quote.symbol: quote for quote in found if quote is not None}
+        found = readable(
+            await self._rows(symbols),
+            lambda one: parse_quote(one[1][0], symbol=one[0], received_at=one[1][1]),
+        )
+        return {quote.symbol: quote for quote in found}
 
     async def find(self, symbols: Collection[str]) -> dict[str, InstrumentMatch]:
         """Return the instruments with exactly these symbols."""
@@ -191,6 +199,45 @@ class Yahoo(Remote):
             read=lambda payload, _: parse_search(payload, names=self._names),
         )
         return matches[:limit]
+
+    def streamable(self, symbols: Collection[str]) -> list[str]:
+        """Return those of symbols that have a form here."""
+        return list(self._names.outward(symbols).values())
+
+    async def stream(self, symbols: Collection[str]) -> AsyncGenerator[Quote, None]:
+        """Yield prices, about one a second for each symbol, the first as old as it may be.
+
+        There may be many connections. Symbols beyond the limit would be dropped without a word.
+        """
+        check_number(symbols, self.stream_limit)
+        outward = self._names.outward(symbols)
+        if not outward:
+            return
+        followed = {
+            text: Followed(symbol=symbol, unit=unit)
+            for (text, symbol), unit in zip(
+                outward.items(), await self._units_of(outward.values()), strict=True
+            )
+        }
+        async with open_socket(self.upstream, STREAM) as socket:
+            await socket.send({"subscribe": list(followed)})
+            while True:
+                for quote in await socket.quotes(
+                    messages, lambda message, at: read_message(message, followed, received_at=at)
+                ):
+                    yield quote
+
+    async def _units_of(self, symbols: Collection[str]) -> list[Unit | None]:
+        """Return what symbols are priced in; asked once, and only where a symbol does not tell."""
+        unknown = [s for s in symbols if unit_of(None, s) is None and s not in self._units]
+        for start in range(0, len(unknown), BATCH):
+            # Most messages say it themselves.
+            with suppress(ProviderError):
+                for symbol, (row, _) in await self._rows(unknown[start : start + BATCH]):
+                    unit = unit_of(row.get("currency"), symbol)
+                    if unit is not None:
+                        self._units[symbol] = unit
+        return [unit_of(None, symbol) or self._units.get(symbol) for symbol in symbols]
 
 
 def _chart_path(text: str) -> str:

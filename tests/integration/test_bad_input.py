@@ -344,7 +344,9 @@ def least(kind):
 async def test_nobody_changes_anything_without_signing_in(api, mutation):
     kind = SCHEMA.mutation_type.fields[mutation].args["input"].type
     title = get_named_type(kind).name
-    query = f"mutation($input: {title}!) {{ {mutation}(input: $input) {{ replayed }} }}"
+    query = (
+        f"mutation($input: {title}!) {{ {mutation}(input: $input) {{ userErrors {{ code }} }} }}"
+    )
     answer = await api.ask(query, {"input": least(kind)})
     codes = [error["extensions"]["code"] for error in answer["errors"]]
     assert codes == ["UNAUTHENTICATED"]

@@ -1,9 +1,24 @@
-"""The benchmarks' peer answers the same question, so that comparing with it is fair."""
+"""The benchmarks' peers answer the same question, so that comparing with them is fair."""
 
+import re
+import sys
+from operator import attrgetter
+
+import pytest
+from graphql import GraphQLObjectType, build_schema
+
+import datasources.shared
+from benchmarks import market
 from benchmarks.bare import bare_endpoint
 from benchmarks.ledgers import drafts_of
+from benchmarks.load import put_load
+from benchmarks.peers import folio, plain
+from benchmarks.peers.folio import ENGINES
+from benchmarks.peers.queries import POSITION, QUESTIONS
+from benchmarks.processes import cores, started
+from benchmarks.serving import NODE, check, node_peers, python_peers, running
 from services.drafts import check_draft
-from tests.conftest import NOW
+from tests.conftest import NOW, missing
 from tests.ledger import Ledger
 
 
@@ -37,3 +52,111 @@ def test_a_made_up_ledger_is_the_same_at_each_run_and_passes_all_checks():
     drafts = drafts_of(500)
     assert drafts == drafts_of(500)
     assert all(check_draft(draft, now=NOW.replace(year=2027)) for draft in drafts)
+
+
+def calls(printed):
+    """How often each way asked the vendor, by the title of the row."""
+    found = {}
+    for line in printed.splitlines():
+        title, cells = line[:24].strip(), line[24:]
+        if title:
+            found[title] = [int(count) for count in re.findall(r"\d\.\d{3} +(\d+)", cells)]
+    return found
+
+
+async def test_each_way_to_a_quote_asks_the_vendor_as_often_as_it_is_made_to(capsys):
+    source = market.Source(0)
+    ways = market.in_memory(source)
+    names = ["Market.quotes", "Cache.get_many", "@cached", "@multi_cached", "no cache"]
+    assert [one.name for one in ways] == names
+    forget = attrgetter("forget")
+    for title, before in (("warm", lambda _: market.nothing), ("cold", forget)):
+        await market.compare(title, source, ways, batch=3, before=before, seconds=0)
+    await market.compare("stampede", source, ways, callers=20, before=forget, seconds=0)
+    for one in ways:
+        await one.close()
+    assert calls(capsys.readouterr().out) == {
+        "warm": [0, 0, 0, 0, 1],
+        "cold": [1, 1, 3, 1, 1],
+        "stampede": [1, 1, 20, 20, 20],
+    }
+
+
+@pytest.mark.redis
+@pytest.mark.filterwarnings("ignore:Call to deprecated setex:DeprecationWarning")  # in aiocache
+async def test_what_one_replica_has_loaded_costs_the_next_one_no_call(capsys, monkeypatch):
+    monkeypatch.setattr(datasources.shared, "CALL_SECONDS", 20)
+    async with market.redis_server() as client:
+        if client is None:
+            missing("Redis")
+        await market.share(client, 0, batch=3)
+        assert [name async for name in client.scan_iter("folioql_bench_*SIM*")] == []
+    assert calls(capsys.readouterr().out) == {
+        "3 cold, server empty": [1, 1, 3, 1],
+        "3 cold, server full": [0, 0, 0, 0],
+    }
+
+
+def shape(schema):
+    """Return a schema's fields with their arguments and types."""
+    return {
+        name: {
+            field: (str(it.type), {one: str(argument.type) for one, argument in it.args.items()})
+            for field, it in kind.fields.items()
+        }
+        for name, kind in schema.type_map.items()
+        if isinstance(kind, GraphQLObjectType) and not name.startswith("__")
+    }
+
+
+@pytest.mark.parametrize("peer", [plain, folio])
+def test_every_served_schema_has_the_same_shape(peer):
+    text = (NODE.parent / "schema.graphql").read_text(encoding="utf-8")
+    assert shape(peer.schema._schema) == shape(build_schema(text))
+
+
+def test_a_dashboards_position_has_twenty_five_leaves():
+    leaves = re.findall(r"\w+(?!\w)(?!\s*\{)", POSITION)
+    assert len(leaves) == 25
+
+
+@pytest.mark.process
+@pytest.mark.xdist_group("process")
+def test_the_servers_in_python_give_the_same_answers_and_bear_a_load():
+    question = QUESTIONS["10"]
+    with running(python_peers(ENGINES), core=cores()[0]) as servers:
+        assert list(servers) == ["bare endpoint", "FolioQL, reference", "Strawberry"]
+        check(servers, list(QUESTIONS.values()))
+        before = servers["Strawberry"].cpu_seconds()
+        loads = [
+            put_load(server.url, question.body, connections=2, seconds=1, core=cores()[1])
+            for server in servers.values()
+        ]
+        assert servers["Strawberry"].cpu_seconds() > before
+    assert [load.errors for load in loads] == [0, 0, 0]
+    assert all(load.requests and 0 < load.p50 <= load.p99 for load in loads)
+
+
+@pytest.mark.process
+@pytest.mark.xdist_group("process")
+def test_where_wrk_is_missing_a_client_of_our_own_puts_the_load_on(monkeypatch):
+    monkeypatch.setattr("shutil.which", lambda _: None)
+    with running({"bare": python_peers([])["bare endpoint"]}, core=cores()[0]) as servers:
+        url, body = servers["bare"].url, QUESTIONS["leaf"].body
+        load = put_load(url, body, connections=2, seconds=1, core=cores()[1])
+        refused = put_load(f"{url}/no", body, connections=1, seconds=1, core=cores()[1])
+    assert (load.errors, load.requests > 0) == (0, True)
+    assert refused.errors == refused.requests > 0
+
+
+def test_a_server_that_does_not_start_is_said_to_and_shows_its_log(capfd):
+    command = [sys.executable, "-c", "raise SystemExit('no memory left')"]
+    with pytest.raises(RuntimeError, match="did not start"), started(command, core=cores()[0]):
+        pytest.fail("nothing runs")
+    assert capfd.readouterr().err == "no memory left\n"
+
+
+def test_without_node_its_servers_are_left_out_and_that_is_said(monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr("shutil.which", lambda _: None)
+    assert node_peers(tmp_path / "rows.json") == {}
+    assert capsys.readouterr().out == "Peers on Node.js skipped: there is no node with npm\n"

@@ -29,6 +29,13 @@ async def test_quotes_and_profiles_come_back_as_they_were(database):
     assert await stored.profiles(["AAPL", "MSFT"]) == profiles
 
 
+async def test_a_name_that_the_database_cannot_hold_keeps_nothing_from_it(database):
+    stored = StoredMarket(database)
+    (profile,) = (await Simulated(clock=lambda: NOW).profiles(["AAPL"])).values()
+    await stored.remember(profiles=[replace(profile, name="App\0le")])
+    assert (await stored.profiles(["AAPL"]))["AAPL"].name == "Apple"
+
+
 async def test_a_newer_quote_takes_the_place_of_the_older(database):
     stored = StoredMarket(database)
     (quote,) = (await Simulated(clock=lambda: NOW).quotes(["AAPL"])).values()

@@ -606,3 +606,18 @@ async def test_doctor_tells_whether_the_cache_can_be_used(own_server, tmp_path):
     assert await finding(own_server.url) == (True, "shared, can be written and read")
     mistaken = own_server.url.replace("hidden", "mistaken")
     assert await finding(mistaken) == (False, "cannot be used: AuthenticationError")
+
+
+async def test_what_was_loaded_under_other_names_of_instruments_is_not_shared(replica, server):
+    one, two = replica(), replica()
+    source = Source(a=1)
+    await ask(one, source, "a")
+    old = names(server, one)
+    source.known["a"] = 2
+    await one.renounce("other names")
+    assert await ask(one, source, "a") == {"a": (2, False)}
+    assert await ask(two, source, "a") == {"a": (1, False)}
+    await two.renounce("other names")
+    assert await ask(two, source, "a") == {"a": (2, False)}
+    assert source.asked == [["a"], ["a"]]
+    server.delete(*old)

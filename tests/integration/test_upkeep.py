@@ -1,22 +1,31 @@
 """Work in the background: one replica renews, all learn symbols, and users keep their share."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 import redis.asyncio
 from click.testing import CliRunner
+from structlog.testing import capture_logs
 
 from datasources.lease import Lease
 from datasources.market import Market
 from datasources.pacing import background
+from datasources.providers.simulated import Simulated
 from datasources.shared import SharedServer
 from datasources.symbols import Dialect, Names
 from gateway.cli import main
+from gateway.resources import open_services
+from gateway.settings import Settings
+from models.market import Bar, SeriesKey
 from services.demo import seed_demo
+from services.last_known import StoredMarket
+from services.stored_bars import StoredHistory
 from services.upkeep import Upkeep
 from services.vendor_symbols import set_vendor_symbol
-from tests.conftest import missing
+from tests.conftest import NOW, SECRET, missing
 
 REDIS = "redis://127.0.0.1:6379/9"
 
@@ -39,17 +48,18 @@ class Renewing(Market):
     async def refresh(self, symbols):
         self.asked.append(("history", tuple(symbols), background.get()))
 
-    async def disbelieve(self, symbols):
+    async def disbelieve(self, symbols, *, names):
         self.disbelieved.append(sorted(symbols))
+        self.names = names
 
 
-def upkeep_of(services, market, *, names=None, watched=(), lease=None):
+def upkeep_of(services, market, *, names=None, watched=(), renews=True):
     return Upkeep(
         database=services.database,
         market=market,
         names=names or {},
         watched=lambda: watched,
-        lease=lease or Lease("upkeep", locks=None, ttl=timedelta(minutes=3)),
+        lease=Lease("upkeep", locks=None, ttl=timedelta(minutes=3)) if renews else None,
         interval=timedelta(minutes=1),
     )
 
@@ -92,6 +102,7 @@ async def test_a_symbol_that_is_set_is_learnt_and_what_was_believed_is_forgotten
     await upkeep.learn_symbols()
     await upkeep.learn_symbols()
     assert market.disbelieved == [["BP.L"]]
+    assert market.names == "[('alpha_vantage', [('BP.L', 'BP..LON')])]"
     assert names["alpha_vantage"].outward(["BP.L", "VOD.L"]) == {
         "BP..LON": "BP.L",
         "VOD.LON": "VOD.L",
@@ -104,6 +115,67 @@ async def test_a_symbol_that_is_set_is_learnt_and_what_was_believed_is_forgotten
         )
     await upkeep.learn_symbols()
     assert names["alpha_vantage"].outward(["BP.L"]) == {"BP.LON": "BP.L"}
+    assert market.names == ""
+
+
+@pytest.mark.parametrize("seconds", [0, 60])
+async def test_symbols_are_known_before_anything_is_asked_though_nothing_is_renewed(
+    database, database_url, clock, seconds
+):
+    async with database.writing() as session:
+        await set_vendor_symbol(
+            session, provider="yahoo", symbol="BP.L", vendor_symbol="BP-OTHER.L"
+        )
+    settings = Settings(
+        database_url=database_url, secret=SECRET, providers=("yahoo",), refresh_seconds=seconds
+    )
+    async with open_services(settings, clock=clock) as services:
+        (vendor,) = [line.provider for line in services.market.lines() if line.remote]
+        assert vendor._names.outward(["BP.L"]) == {"BP-OTHER.L": "BP.L"}
+
+
+async def test_without_a_migrated_database_no_symbol_is_learnt_and_the_start_goes_on(
+    tmp_path, clock
+):
+    settings = Settings(
+        database_url=f"sqlite:///{tmp_path}/empty.db", secret=SECRET, providers=("yahoo",)
+    )
+    with capture_logs() as logs:
+        async with open_services(settings, clock=clock) as services:
+            assert services.market.has_vendors
+    assert [log["event"] for log in logs] == ["symbols_not_learnt"]
+
+
+async def test_a_round_that_only_learns_renews_nothing(api):
+    market = Renewing()
+    upkeep = upkeep_of(api.services, market, watched={"AAPL"}, renews=False)
+    assert not await upkeep.round()
+    assert market.asked == []
+
+
+async def test_what_a_provider_told_under_another_symbol_is_forgotten_and_nothing_else(database):
+    stored, history = StoredMarket(database), StoredHistory(database)
+    key = SeriesKey(symbol="BP.L", source="yahoo", adjusted=False)
+    (quote,) = (await Simulated(clock=lambda: NOW).quotes(["BP.L"])).values()
+    day = NOW.date()
+    bar = Bar(symbol="BP.L", day=day, close=Decimal(1), currency="GBP", source="yahoo")
+    other = replace(quote, symbol="VOD.L", source="yahoo")
+    await stored.remember(quotes=[replace(quote, source="yahoo"), other], bars=[bar])
+
+    async def left():
+        closes = await history.closes([(key, day)])
+        return set(await stored.quotes(["BP.L", "VOD.L"])), bool(closes)
+
+    async def set_for(provider):
+        async with database.writing() as session:
+            await set_vendor_symbol(
+                session, provider=provider, symbol="BP.L", vendor_symbol="BP..L"
+            )
+
+    await set_for("finnhub")
+    assert await left() == ({"BP.L", "VOD.L"}, True)
+    await set_for("yahoo")
+    assert await left() == ({"VOD.L"}, False)
 
 
 async def test_a_round_that_fails_does_not_end_the_work(api):

@@ -8,6 +8,7 @@ import pytest
 
 from gateway.app import create_app
 from gateway.settings import Settings
+from gateway.web.explorer import default_tabs
 from models.database import Database
 from models.migrate import upgrade
 from tests.conftest import SECRET, Api
@@ -236,3 +237,20 @@ async def test_a_key_that_is_refused_and_a_limit_are_told_apart(start):
     # Midnight in New York.
     assert alpha_vantage["budgets"] == [{"callsLeft": 0, "resetsAt": "2024-06-15T04:00:00Z"}]
     assert ecb["usable"] is True
+
+
+async def test_a_vendor_in_front_costs_a_statement_a_load_of_what_is_not_known_yet(start, clock):
+    vendors = await start()
+    vendors.api.services.market._learner._flusher.cancel()  # written behind: no reader's cost
+    database, query = vendors.api.services.database, default_tabs()[0]["query"]
+
+    async def statements():
+        before = database.statements
+        await vendors.api.data(query)
+        return database.statements - before
+
+    # Eight are the ledger's; one looks for a profile that no vendor has, one for the last price.
+    assert await statements() == 10
+    for _ in range(2):
+        clock.now += timedelta(minutes=3)
+        assert await statements() == 9

@@ -147,6 +147,16 @@ INVALID_CALL = {
     "Error Message": "Invalid API call. Please retry or visit the documentation "
     "(https://www.alphavantage.co/documentation/) for TIME_SERIES_DAILY."
 }
+SEARCHES = {
+    "AAPL": MATCHES,
+    # What London's prices are in is told here alone, and not the same for all shares.
+    "VOD.LON": {
+        "bestMatches": [{"1. symbol": "VOD.LON", "2. name": "Vodafone", "8. currency": "GBX"}]
+    },
+    "CSPX.LON": {
+        "bestMatches": [{"1. symbol": "CSPX.LON", "2. name": "ETF", "8. currency": "USD"}]
+    },
+}
 
 
 def handler(request: Request) -> Reply:
@@ -162,7 +172,7 @@ def handler(request: Request) -> Reply:
         "SPLITS": SPLITS if known else {"symbol": "ZZZZZ", "data": []},
         "DIVIDENDS": DIVIDENDS if known else {"symbol": "ZZZZZ", "data": []},
         "FX_DAILY": RATES.get(asked.get("to_symbol"), INVALID_CALL),
-        "SYMBOL_SEARCH": MATCHES if asked.get("keywords") == "AAPL" else {"bestMatches": []},
+        "SYMBOL_SEARCH": SEARCHES.get(asked.get("keywords"), {"bestMatches": []}),
     }
     return reply(answers[asked["function"]])
 

@@ -10,6 +10,7 @@ from structlog.testing import capture_logs
 from datasources.cache import Cache
 from datasources.errors import UnavailableError
 from datasources.loaded import Loaded
+from datasources.pacing import background
 from datasources.policies import Policy
 from tests.conftest import Clock
 
@@ -356,3 +357,36 @@ async def test_with_aiocache_disabled_every_question_is_a_load(cache, monkeypatc
     for _ in range(2):
         assert await ask(cache, source, "a") == {"a": (1, False)}
     assert source.asked == [["a"], ["a"]]
+
+
+async def test_what_somebody_waits_for_is_loaded_before_what_is_renewed_behind(cache, clock):
+    source = Source(a=1, b=2)
+    policy = replace(POLICY, grace=timedelta(seconds=30))
+    await ask(cache, source, "a", policy=policy)
+    clock.now += timedelta(seconds=61)
+    assert await ask(cache, source, "a", "b", policy=policy) == {"a": (1, False), "b": (2, False)}
+    await asyncio.sleep(0)
+    assert source.asked == [["a"], ["b"], ["a"]]
+
+
+async def test_what_a_load_under_way_brings_is_not_kept_once_all_was_renounced(cache):
+    source = Source(a=1)
+    source.gate = asyncio.Event()
+    caller = asyncio.create_task(ask(cache, source, "a"))
+    while not source.asked:
+        await asyncio.sleep(0)
+    await cache.renounce("other names")
+    source.gate.set()
+    assert await caller == {"a": (1, False)}
+    source.known["a"] = 2
+    assert await ask(cache, source, "a") == {"a": (2, False)}
+
+
+async def test_what_fails_in_the_background_is_no_failure_to_somebody_who_waits(cache):
+    source = Source(a=1)
+    source.failure = UnavailableError("half of the budget is used up")
+    token = background.set(True)
+    assert await ask(cache, source, "a") == {}
+    background.reset(token)
+    source.failure = None
+    assert await ask(cache, source, "a") == {"a": (1, False)}

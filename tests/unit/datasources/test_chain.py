@@ -6,6 +6,7 @@ from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
+from structlog.testing import capture_logs
 
 from datasources.chain import Line, Question, ask_chain
 from datasources.errors import (
@@ -283,9 +284,9 @@ def london_is_not_included(keys):
         raise NotEntitledError("plan")
 
 
-async def test_one_odd_symbol_does_not_take_its_market_away(clock):
+async def test_odd_symbols_do_not_take_their_market_away(clock):
     def odd(keys):
-        if "ODD" in keys:
+        if keys[0].startswith("ODD"):
             raise NotEntitledError("plan")
 
     plan = Scripted("plan", "A", batch=1)
@@ -293,6 +294,9 @@ async def test_one_odd_symbol_does_not_take_its_market_away(clock):
     line = Line(plan, clock=clock)
     for _ in range(5):
         await ask([line], "ODD", clock=clock)
+    # Several are odd, but what the market is known by is answered in between.
+    for key in ("ODD2", "A", "ODD3", "ODD4", "A"):
+        await ask([line], key, clock=clock)
     assert (await ask([line], "A", clock=clock)).found == {"A": "plan:A"}
 
 
@@ -369,3 +373,17 @@ async def test_a_state_tells_the_budgets_of_whoever_has_some(clock, one):
     await budget.take(2)
     (left,) = Line(one, clock=clock).state(["things"]).budgets
     assert (left.limit, left.left) == (5, 3)
+
+
+async def test_an_outage_is_a_line_of_the_log_a_minute_and_not_one_a_question(lines, one, clock):
+    one.failure = RateLimitedError("too many calls")
+    with capture_logs() as logs:
+        for _ in range(5):
+            await ask(lines, "A", clock=clock)
+        one.failure = UnavailableError("down")
+        await ask(lines, "A", clock=clock)
+        one.failure = RateLimitedError("too many calls")
+        clock.now += timedelta(minutes=1)
+        await ask(lines, "A", clock=clock)
+    codes = [entry["code"] for entry in logs if entry["event"] == "provider_failed"]
+    assert codes == ["RATE_LIMITED", "UNAVAILABLE", "RATE_LIMITED"]

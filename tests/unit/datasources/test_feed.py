@@ -22,6 +22,9 @@ class Prices:
         self.failure = None
         self.has_vendors = False
 
+    def streams(self):
+        return []
+
     async def quotes(self, symbols, *, max_age=None):
         self.asked.append((sorted(symbols), max_age))
         if self.failure is not None:
@@ -68,7 +71,7 @@ def ticks():
 
 @pytest.fixture
 def feed(market, ticks):
-    return Feed(market, interval=timedelta(seconds=1), sleep=ticks)
+    return Feed(market, clock=lambda: AT, interval=timedelta(seconds=1), sleep=ticks)
 
 
 def shown(quote):

@@ -17,7 +17,7 @@ from datasources.errors import (
     RateLimitedError,
     UnavailableError,
 )
-from datasources.http import Answer, Vendor, milliseconds, nanoseconds, number, seconds
+from datasources.http import Answer, Vendor, milliseconds, nanoseconds, number, seconds, word
 from datasources.pacing import Budget, Limit
 from tests.vendors import HTML, KEY, fake_vendor, reply, upstream_of
 
@@ -240,3 +240,9 @@ def test_what_stands_for_a_missing_number_is_missing_and_a_giant_one_is_refused(
     for value in ("1e40", "Infinity", "1" * 41, "12,5", True, []):
         with pytest.raises(BadPayloadError):
             number(value)
+
+
+@pytest.mark.parametrize("text", ["A\x00 B", "A\ud800B", " A\n\tB ", "A\xa0B"])
+def test_what_no_database_can_keep_becomes_a_blank(text):
+    assert word(text) == "A B"
+    assert word("Société Générale, 株式会社") == "Société Générale, 株式会社"

@@ -1,14 +1,14 @@
 """How long quotes are fresh: a minute while their market trades, until it opens when it does not."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
 
 from datasources.cache import Cache
-from datasources.policies import POLICIES, life_of_quote
-from models.market import Doubt, PriceDoubt, Quote, QuoteQuality
+from datasources.policies import DAY, HOUR, POLICIES, life_of_past, life_of_quote
+from models.market import Doubt, PriceDoubt, Quote, QuoteQuality, Rate, RateQuestion
 
 MINUTE = timedelta(minutes=1)
 
@@ -110,3 +110,11 @@ async def test_over_the_weekend_a_quote_is_loaded_once_and_at_the_opening_again(
         await ask()
     assert len(asked) == 4
     await cache.close()
+
+
+def test_a_past_days_own_rate_lasts_a_day_and_an_earlier_ones_an_hour():
+    friday, sunday = date(2024, 6, 14), date(2024, 6, 16)
+    rate = Rate(base="EUR", target="USD", value=Decimal("1.07"), day=friday, source="ECB")
+    for day, life in ((friday, DAY), (sunday, HOUR)):
+        question = RateQuestion(base="EUR", target="USD", day=day)
+        assert life_of_past(repr(question), rate, datetime(2024, 6, 20, tzinfo=UTC)) == life

@@ -2,14 +2,14 @@
 
 import asyncio
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
 
 from datasources.cache import Cache
 from datasources.chain import Line
-from datasources.errors import UnavailableError
+from datasources.errors import RateLimitedError, UnavailableError
 from datasources.market import Chains, Market
 from datasources.quoting import Quoting, venue_code
 from models.market import Doubt, Outcome, Quote, QuoteQuality
@@ -371,3 +371,54 @@ async def test_after_a_restart_the_memory_of_the_market_forgets_no_doubt(clock):
 )
 def test_a_plan_without_indices_or_currencies_says_nothing_of_shares(symbol, venue):
     assert venue_code(symbol) == venue
+
+
+async def test_a_made_up_price_takes_the_place_of_no_believed_one(world):
+    two = world("one", "made up")
+    two.vendors[1].quality = QuoteQuality.SIMULATED
+    await two.load("100", "7")
+    assert await two.shown("10000", "7") == ("100", "one", (PENCE, True, "10000", "100"))
+    assert await two.shown("50", "7") == ("50", "one", (SPLIT, False, "50", "100"))
+    assert two.remembered == "100"
+
+
+async def test_a_cross_check_with_what_is_made_up_or_of_another_day_says_nothing(world):
+    two = world("one", "two", cross_check=True)
+    two.vendors[1].quality = QuoteQuality.SIMULATED
+    assert await two.shown("100", "7") == ("100", "one", None)
+    two.vendors[1].quality, two.vendors[1].lag = QuoteQuality.DELAYED, DAY
+    assert await two.shown("101", "90") == ("101", "one", None)
+    assert two.remembered == "101"
+
+
+async def test_a_price_from_a_clock_that_is_ahead_is_of_now(world, clock):
+    alone = world("one")
+    alone.vendors[0].lag = -30 * DAY
+    quote = await alone.load("100")
+    assert quote.as_of == quote.received_at == clock.now
+
+
+async def test_what_a_budget_did_not_do_for_goes_first_the_next_time(world):
+    alone = world("one")
+    asked = []
+
+    async def quotes(symbols):
+        asked.extend(symbols)
+        if len(asked) % 3 == 0:
+            raise RateLimitedError("too many calls for now")
+        return {}  # unknown, which is an answer too
+
+    alone.vendors[0].quotes, alone.vendors[0].batch = quotes, {"quotes": 1}
+    for _ in range(3):
+        alone.clock.now += MINUTE
+        await alone.quoting.load(["A", "B", "C"])
+    assert asked == ["A", "B", "C", "C", "A", "B", "B", "A", "C"]
+
+
+async def test_the_last_price_of_a_currency_is_not_stale_while_its_market_rests(world, clock):
+    alone = world("one")
+    clock.now = datetime(2024, 6, 15, 12, 0, tzinfo=UTC)  # a Saturday
+    alone.vendors[0].lag = timedelta(hours=15, minutes=2)  # Friday, 16:59 in New York
+    alone.vendors[0].price = "1.07"
+    found = (await alone.quoting.load(["EURUSD=X"])).found
+    assert found["EURUSD=X"].quality is QuoteQuality.FRESH

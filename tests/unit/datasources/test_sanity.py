@@ -53,7 +53,9 @@ def kind(price, days=0.0, reference="0.6850", **more):
         ("100", "1000000", (Doubt.JUMP, True)),
         ("100", "100", None),
         ("100", "130", None),
-        ("100", "70.93", None),  # by less than 1.41
+        ("100", "141", (Doubt.SPLIT, False)),  # the least that is odd
+        ("100", "140.99", None),
+        ("100", "70.93", None),
         ("100", "250", None),
         ("0.0001", "0.0001", None),
     ],

@@ -1,6 +1,7 @@
 """Settings of providers: what is refused at the start, and what a limit means."""
 
 from datetime import timedelta
+from traceback import format_exception
 
 import pytest
 
@@ -10,10 +11,13 @@ from gateway.settings import Settings, SettingsError, load_settings
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ({"FOLIOQL_PROVIDERS": "finnhub"}, "FINNHUB_KEY is empty"),
-        ({"FOLIOQL_QUOTE_PROVIDERS": "twelve_data"}, "TWELVE_DATA_KEY is empty"),
+        ({"FOLIOQL_PROVIDERS": "finnhub"}, "used: FOLIOQL_FINNHUB_KEY is empty, but finnhub"),
+        ({"FOLIOQL_QUOTE_PROVIDERS": "twelve_data"}, "used: FOLIOQL_TWELVE_DATA_KEY is empty"),
         ({"FOLIOQL_PROVIDERS": "yahoo,files"}, "comes last"),
+        ({"FOLIOQL_ACTION_PROVIDERS": "yahoo,files"}, "comes last"),
         ({"FOLIOQL_PROVIDERS": "files,files"}, "twice"),
+        ({"FOLIOQL_ACTION_PROVIDERS": "files,files"}, "twice"),
+        ({"FOLIOQL_RATE_PROVIDERS": "ecb,ecb"}, "twice"),
         ({"FOLIOQL_PROVIDERS": "bloomberg"}, "PROVIDERS"),
         ({"FOLIOQL_RATE_PROVIDERS": "finnhub"}, "RATE_PROVIDERS"),
         ({"FOLIOQL_PROVIDER_LIMITS": "finnhub=many"}, "60/minute"),
@@ -27,6 +31,13 @@ from gateway.settings import Settings, SettingsError, load_settings
 def test_what_cannot_work_is_refused_at_the_start_with_its_reason(given, words, tmp_path):
     with pytest.raises(SettingsError, match=words):
         load_settings(given, env_file=tmp_path / "none")
+
+
+def test_a_refusal_repeats_no_key(tmp_path):
+    given = {"FOLIOQL_FINNHUB_KEY": "a key", "FOLIOQL_PROVIDERS": "massive"}
+    with pytest.raises(SettingsError) as caught:
+        load_settings(given, env_file=tmp_path / "none")
+    assert "a key" not in "".join(format_exception(caught.value))
 
 
 def test_each_kind_may_have_an_order_of_its_own(tmp_path):

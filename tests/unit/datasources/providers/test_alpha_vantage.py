@@ -47,6 +47,7 @@ from tests.contract.vendors.alpha_vantage import (
     OVERVIEW,
     PREMIUM_SIZE,
     QUOTES,
+    SEARCHES,
     global_quote,
     handler,
 )
@@ -105,7 +106,7 @@ def test_a_quote_is_the_last_close_and_delayed():
 
 
 def test_prices_of_london_are_in_pence_though_the_answer_does_not_say_so():
-    quote = parse_quote(answer(QUOTES["VOD.LON"]), symbol="VOD.L")
+    quote = parse_quote(answer(QUOTES["VOD.LON"]), symbol="VOD.L", unit="GBX")
     assert (quote.price, quote.previous_close) == (Decimal("0.975"), Decimal("0.96"))
     assert (quote.open, quote.high, quote.low) == (
         Decimal("3.011"),
@@ -197,9 +198,37 @@ def test_a_field_is_known_by_its_name_as_its_number_differs():
     # The volume is the sixth field where there is an adjusted close.
     row = {"4. close": "303.66", "5. adjusted close": "1.1", "6. volume": "3551020"}
     body = {"Time Series (Daily) - DATA DELAYED BY 15 MINUTES": {"2026-11-19": row}}
-    (bar,) = parse_bars(answer(body), symbol="VOD.L", first=FIRST, last=LAST)
+    (bar,) = parse_bars(answer(body), symbol="VOD.L", first=FIRST, last=LAST, unit="GBX")
     assert (bar.close, bar.volume) == (Decimal("3.0366"), Decimal(3_551_020))
     assert bar.currency == "GBP"
+
+
+@pytest.mark.parametrize(
+    ("symbol", "text", "price", "currency"),
+    [("VOD.L", "VOD.LON", "0.975", "GBP"), ("CSPX.L", "CSPX.LON", "612.5", "USD")],
+)
+async def test_what_a_london_price_is_in_is_asked_for_once(symbol, text, price, currency):
+    quotes = {
+        "VOD.LON": QUOTES["VOD.LON"],
+        "CSPX.LON": global_quote("CSPX.LON", price="612.5000", before="610.0000"),
+    }
+
+    def handle(request):
+        function = request.query["function"]
+        return reply(SEARCHES[text] if function == "SYMBOL_SEARCH" else quotes[text])
+
+    async with connected(handle) as (provider, server, _):
+        for _ in range(2):
+            quote = (await provider.quotes([symbol]))[symbol]
+            assert (quote.price, quote.currency) == (Decimal(price), currency)
+    asked = [request.query["function"] for request in server.requests]
+    assert asked == ["SYMBOL_SEARCH", "GLOBAL_QUOTE", "GLOBAL_QUOTE"]
+
+
+async def test_a_london_price_in_nobody_knows_what_is_none():
+    async with connected(lambda _: reply({"bestMatches": []})) as (provider, _, _):
+        assert await provider.quotes(["XYZ.L"]) == {}
+        assert await provider.bars("XYZ.L", first=FIRST, last=LAST) == []
 
 
 def test_days_outside_those_asked_are_left_out():

@@ -1,5 +1,6 @@
 """The ECB as it publishes: what is fetched, when, and what stays when that fails."""
 
+import asyncio
 from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -203,3 +204,16 @@ async def test_without_anything_the_failure_is_told(clock):
 async def test_a_day_to_come_is_answered_as_of_today(clock):
     async with connected(clock) as (ecb, _, _):
         assert await dollars(ecb, date(2027, 6, 1)) == THURSDAYS
+
+
+async def test_a_file_that_takes_longer_than_anybody_waits_is_read_to_its_end(clock):
+    async with connected(clock) as (ecb, served, server):
+        held = asyncio.Event()
+        served[QUARTER] = reply(document(["2026-11-19"]), hold=held)
+        for _ in range(2):
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.05):
+                    await dollars(ecb, THURSDAY)
+        held.set()
+        assert await dollars(ecb, THURSDAY) == THURSDAYS
+    assert server.paths == [QUARTER]

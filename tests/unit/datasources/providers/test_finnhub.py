@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
@@ -339,6 +340,31 @@ async def test_the_list_of_an_exchange_is_fetched_once_a_day_and_never_for_ameri
         await provider.quotes(["VOD.L"])
     assert server.paths.count("/stock/symbol") == 2
     assert server.paths.count("/quote") == 5
+
+
+async def test_a_list_that_takes_longer_than_anybody_waits_is_read_to_its_end():
+    async with connected() as (provider, server, _):
+        held, answered = asyncio.Event(), server.handler
+
+        def slow_list(request):
+            found = answered(request)
+            return replace(found, hold=held) if request.path == "/stock/symbol" else found
+
+        server.handler = slow_list
+        for _ in range(2):
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.05):
+                    await provider.quotes(["VOD.L"])
+        held.set()
+        assert list(await provider.quotes(["VOD.L"])) == ["VOD.L"]
+    assert server.paths == ["/stock/symbol", "/quote"]
+
+
+async def test_a_listing_of_a_venue_that_we_do_not_know_is_no_price_in_dollars():
+    async with connected() as (provider, server, _):
+        assert await provider.quotes(["SAP.SG", "SAP.MU"]) == {}
+    assert server.paths == []
+    assert DIALECT.outward("BRK.B") == "BRK.B"
 
 
 async def test_a_share_that_is_not_on_its_exchanges_list_has_no_price_in_we_know_not_what():

@@ -129,6 +129,14 @@ def test_a_snapshot_that_is_not_delayed_is_fresh():
     assert found["AAPL"].quality is QuoteQuality.FRESH
 
 
+def test_a_ticker_whose_row_cannot_be_read_takes_the_others_from_nobody():
+    odd = APPLE_SNAPSHOT.replace('"AAPL"', '"ODD"').replace("1795121940000000000", "1795121940")
+    both = {"AAPL": "AAPL", "ODD": "ODD"}
+    assert list(read_quotes(snapshot(f"{odd},{APPLE_SNAPSHOT}"), both)) == ["AAPL"]
+    with pytest.raises(BadPayloadError):
+        read_quotes(snapshot(odd), both)
+
+
 WIPED = """{"ticker":"AAPL","updated":0,"todaysChange":0,
  "day":{"o":0,"h":0,"l":0,"c":0,"v":0,"vw":0},"min":{"av":0,"t":0,"o":0,"h":0,"l":0,"c":0,"v":0},
  "prevDay":{"o":228.8,"h":230.2,"l":228.1,"c":229.55,"v":41230011,"vw":229.4}}"""

@@ -1,6 +1,7 @@
 """Yahoo's provider: batches and the way out of them, summaries, search, and what it asks."""
 
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from urllib.parse import unquote
@@ -8,7 +9,12 @@ from urllib.parse import unquote
 import orjson
 import pytest
 
-from datasources.errors import AuthExpiredError, RateLimitedError, UnavailableError
+from datasources.errors import (
+    AuthExpiredError,
+    BadPayloadError,
+    RateLimitedError,
+    UnavailableError,
+)
 from datasources.http import Answer
 from datasources.providers.yahoo import DIALECT, Yahoo, parse_profile, parse_quote, parse_search
 from datasources.symbols import Names
@@ -76,6 +82,18 @@ async def test_a_batch_is_one_call_and_a_quote_has_what_the_row_tells(clock):
     }
     assert server.paths[2:] == ["/v7/finance/quote", "/v7/finance/quote"]
     assert server.requests[2].query["symbols"] == "AAPL,VOD.L,ZZZZZ"
+
+
+async def test_a_row_that_cannot_be_read_takes_the_others_from_nobody(clock):
+    def serve(request):
+        found = handler(request)
+        # In milliseconds, which would be the year 58854.
+        return replace(found, body=found.body.replace(b"1795105800", b"1795105800000"))
+
+    async with connected(clock, serve) as (yahoo, _):
+        assert list(await yahoo.quotes(["AAPL", "VOD.L"])) == ["AAPL"]
+        with pytest.raises(BadPayloadError):
+            await yahoo.quotes(["VOD.L"])
 
 
 async def test_symbols_are_asked_for_as_yahoo_writes_them(clock):

@@ -1,0 +1,1 @@
+"""The servers that the serving benchmark compares: one process each, the same schema and data."""

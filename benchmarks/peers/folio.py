@@ -1,0 +1,187 @@
+"""FolioQL's own execution and transport, with a small schema over the data in memory."""
+
+import argparse
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from decimal import Decimal
+
+import strawberry
+from fastapi import FastAPI, Request, Response
+from pydantic import SecretStr
+from strawberry.schema.config import StrawberryConfig
+from strawberry.types import Info
+
+from benchmarks.peers.rows import make_rows
+from benchmarks.peers.running import serve
+from benchmarks.peers.values import Money, Quote, amounts_of, quote_of
+from gateway.documents import Documents, PreparedDocument
+from gateway.resources import open_services
+from gateway.settings import Settings
+from gateway.telemetry import RequestLog, configure_logging
+from gateway.transports.execution import Executor
+from gateway.transports.http import GraphQLOverHttp
+from resolvers.batching import batched
+from resolvers.context import Context
+from resolvers.scalars import SCALARS
+
+ROWS = make_rows()
+
+ENGINES: Mapping[str, Callable[[strawberry.Schema, Documents], Executor]] = {"reference": Executor}
+"""What executes, by name."""
+
+
+async def quotes_of_positions(parents: "list[Position]", info: Info[Context, None]) -> list[Quote]:
+    del info
+    return [QUOTES[one.symbol] for one in parents]
+
+
+async def parents_of_profiles(
+    parents: "list[Profile]", info: Info[Context, None]
+) -> list["Profile"]:
+    del info
+    return [PROFILES[one.parent_symbol] for one in parents]
+
+
+@strawberry.type
+class Profile:
+    symbol: str
+    name: str
+    country: str
+    exchange: str
+    sector: str
+    industry: str
+    parent_symbol: strawberry.Private[str]
+    parent: "Profile" = batched(parents_of_profiles, description="The company that owns it.")
+
+
+async def profiles_of_positions(
+    parents: "list[Position]", info: Info[Context, None]
+) -> list[Profile]:
+    del info
+    return [PROFILES[one.symbol] for one in parents]
+
+
+@strawberry.type
+class Position:
+    id: strawberry.ID
+    symbol: str
+    quantity: Decimal
+    average_cost: Money
+    cost_basis: Money
+    market_value: Money
+    unrealized_gain: Money
+    quote: Quote = batched(quotes_of_positions, description="The price it is valued at.")
+    profile: Profile = batched(profiles_of_positions, description="The company behind it.")
+
+
+async def positions_of_portfolios(
+    parents: "list[Portfolio]", info: Info[Context, None]
+) -> list[list[Position]]:
+    del info
+    return [POSITIONS[one.id] for one in parents]
+
+
+@strawberry.type
+class Portfolio:
+    id: strawberry.ID
+    name: str
+    base_currency: str
+    positions: list[Position] = batched(positions_of_portfolios, description="What it holds.")
+
+
+async def portfolios_of_viewers(
+    parents: "list[Viewer]", info: Info[Context, None]
+) -> list[list[Portfolio]]:
+    del info
+    return [PORTFOLIOS[one.username] for one in parents]
+
+
+@strawberry.type
+class Viewer:
+    username: str
+    portfolios: list[Portfolio] = batched(portfolios_of_viewers, description="All of them.")
+
+
+@strawberry.type
+class Query:
+    @strawberry.field
+    async def viewer(self, name: str) -> Viewer:
+        return Viewer(username=name)
+
+
+PORTFOLIOS = {
+    owner: [Portfolio(**vars(row)) for row in found] for owner, found in ROWS.portfolios.items()
+}
+POSITIONS = {
+    portfolio: [
+        Position(
+            id=strawberry.ID(row.id),
+            symbol=row.symbol,
+            quantity=row.quantity,
+            **amounts_of(row),
+        )
+        for row in found
+    ]
+    for portfolio, found in ROWS.positions.items()
+}
+QUOTES = {symbol: quote_of(row) for symbol, row in ROWS.quotes.items()}
+PROFILES = {
+    symbol: Profile(
+        symbol=symbol,
+        name=row.name,
+        country=row.country,
+        exchange=row.exchange,
+        sector=row.sector,
+        industry=row.industry,
+        parent_symbol=row.parent,
+    )
+    for symbol, row in ROWS.profiles.items()
+}
+
+schema = strawberry.Schema(
+    query=Query, extensions=[PreparedDocument], config=StrawberryConfig(scalar_map=SCALARS)
+)
+
+
+def create_app(engine: str) -> FastAPI:
+    """Build the application around one engine, with the limits that FolioQL has by default.
+
+    The services are there, as each request's context wants them, but the schema asks none of them.
+    """
+    settings = Settings(secret=SecretStr("s" * 32), database_url="sqlite://", refresh_seconds=0)
+    documents = Documents(
+        schema,
+        max_tokens=settings.max_tokens,
+        max_depth=settings.max_depth,
+        max_fields=settings.max_fields,
+        introspection=settings.introspection,
+    )
+
+    @asynccontextmanager
+    async def lifespan(application: FastAPI) -> AsyncIterator[None]:
+        async with open_services(settings) as services:
+            application.state.graphql = GraphQLOverHttp(
+                ENGINES[engine](schema, documents),
+                services=services,
+                max_body_bytes=settings.max_body_bytes,
+                max_upload_bytes=settings.max_upload_bytes,
+                explorer=None,
+            )
+            yield
+
+    application = FastAPI(lifespan=lifespan)
+    application.add_middleware(RequestLog)
+
+    @application.api_route("/graphql", methods=["GET", "POST"])
+    async def graphql(request: Request) -> Response:
+        endpoint: GraphQLOverHttp = request.app.state.graphql
+        return await endpoint.respond(request)
+
+    return application
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--engine", choices=ENGINES, default="reference")
+    configure_logging("error")
+    serve(create_app(parser.parse_args().engine))

@@ -1,0 +1,188 @@
+"""GraphQL over HTTP beside other servers of the same schema and data.
+
+Each server is one process on one core, the load comes from another process on another core. First
+all have to give the same answers.
+"""
+
+import argparse
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from http.client import HTTPConnection
+from math import ceil
+from pathlib import Path
+from time import perf_counter
+from urllib.parse import urlsplit
+
+import orjson
+
+from benchmarks.load import Load, generator, put_load
+from benchmarks.peers.folio import ENGINES
+from benchmarks.peers.queries import QUESTIONS, Question
+from benchmarks.peers.rows import as_json, make_rows
+from benchmarks.processes import Server, cores, on_core, started
+
+NODE = Path(__file__).parent / "peers" / "node"
+BARE, PLAIN, JIT = "bare endpoint", "Strawberry", "Mercurius"
+NODE_PEERS = {JIT: "mercurius.mjs", "GraphQL Yoga": "yoga.mjs", "Apollo Server": "apollo.mjs"}
+LEAST = 10
+"""Answers to each connection that a measurement waits for, however slow they are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """How one server bore the load of one question."""
+
+    load: Load
+    cpu: float
+
+    @property
+    def rate(self) -> float:
+        """Return requests a second."""
+        return self.load.requests / self.load.seconds
+
+
+def python_peers(engines: Sequence[str]) -> dict[str, list[str]]:
+    """Return the commands of the peers in Python, by title."""
+    run = [sys.executable, "-m"]
+    ours = {
+        f"FolioQL, {engine}": [*run, "benchmarks.peers.folio", "--engine", engine]
+        for engine in engines
+    }
+    return {
+        BARE: [*run, "benchmarks.peers.bare"],
+        **ours,
+        PLAIN: [*run, "benchmarks.peers.plain"],
+    }
+
+
+def node_peers(data: Path) -> dict[str, list[str]]:
+    """Return the commands of the peers on Node.js, installed if they were not; or say why none."""
+    node, npm = shutil.which("node"), shutil.which("npm")
+    if node is None or npm is None:
+        print("Peers on Node.js skipped: there is no node with npm")
+        return {}
+    installed, wanted = NODE / "node_modules" / ".package-lock.json", NODE / "package-lock.json"
+    if not installed.exists() or installed.stat().st_mtime < wanted.stat().st_mtime:
+        print("Installing the peers on Node.js", flush=True)
+        result = subprocess.run(
+            [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"],
+            cwd=NODE,
+            capture_output=True,
+            check=False,
+        )
+        if result.returncode:
+            print(f"Peers on Node.js skipped: {result.stderr.decode(errors='replace')}")
+            return {}
+    data.write_bytes(orjson.dumps(as_json(make_rows())))
+    return {title: [node, str(NODE / file), str(data)] for title, file in NODE_PEERS.items()}
+
+
+@contextmanager
+def running(commands: Mapping[str, Sequence[str]], *, core: int) -> Iterator[dict[str, Server]]:
+    """Run all peers; those that are not asked are idle."""
+    with ExitStack() as stack:
+        yield {
+            title: stack.enter_context(
+                started(command, core=core, environment={"NODE_ENV": "production"})
+            )
+            for title, command in commands.items()
+        }
+
+
+def answer(server: Server, question: Question) -> bytes:
+    """Return a server's data as text in one form, in the order that they came."""
+    parts = urlsplit(server.url)
+    with closing(HTTPConnection(parts.netloc, timeout=60)) as connection:
+        headers = {"content-type": "application/json"}
+        connection.request("POST", parts.path, question.body, headers)
+        text = connection.getresponse().read()
+    body = orjson.loads(text)
+    if "data" not in body or "errors" in body:
+        raise RuntimeError(text.decode())
+    return orjson.dumps(body["data"])
+
+
+def check(servers: Mapping[str, Server], questions: Sequence[Question]) -> None:
+    """Make sure that all servers give the same answers."""
+    for question in questions:
+        answers = {title: answer(server, question) for title, server in servers.items()}
+        wrong = [title for title, found in answers.items() if found != answers[BARE]]
+        if wrong:
+            raise RuntimeError(f"{', '.join(wrong)}: another answer to the {question.title}")
+
+
+def measure(server: Server, question: Question, *, seconds: int, core: int) -> Measured:
+    """Warm a server up and put load on it."""
+    times = []
+    for _ in range(3):
+        begun = perf_counter()
+        answer(server, question)
+        times.append(perf_counter() - begun)
+    round_of_all = min(times) * question.connections
+
+    def run(at_least: float) -> Load:
+        return put_load(
+            server.url,
+            question.body,
+            connections=question.connections,
+            seconds=ceil(at_least),
+            core=core,
+        )
+
+    run(max(seconds / 2, LEAST / 5 * round_of_all))
+    before = server.cpu_seconds()
+    load = run(max(seconds, LEAST * round_of_all))
+    if load.errors:
+        raise RuntimeError(f"{load.errors} bad answers to the {question.title}")
+    return Measured(load, (server.cpu_seconds() - before) / load.requests * 1000)
+
+
+def print_heading(question: Question, beside: Sequence[str]) -> None:
+    """Print what was asked, and what the columns are."""
+    print(f"\n{question.title}, {question.connections} at a time")
+    print(f"{'req/s beside':>72}{'CPU beside':>22}")
+    names = "".join(f"{name:>12}" for name in (*beside, *beside))
+    print(f"{'':22}{'req/s':>9}{'p50 ms':>9}{'p99 ms':>9}{'CPU ms':>9}{names}")
+
+
+def print_row(title: str, found: Measured, beside: Sequence[Measured]) -> None:
+    """Print the figures of one server, and how many times those of others they are."""
+    ratios = [found.rate / other.rate for other in beside]
+    ratios += [found.cpu / other.cpu for other in beside]
+    note = "  the load's side was the limit" if found.load.busy > 0.9 else ""
+    print(
+        f"{title:22}{found.rate:>9.0f}{found.load.p50:>9.2f}{found.load.p99:>9.2f}"
+        f"{found.cpu:>9.3f}" + "".join(f"{ratio:>12.2f}" for ratio in ratios) + note,
+        flush=True,
+    )
+
+
+def main(arguments: Sequence[str] = ()) -> None:
+    """Check and measure all servers."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks serving", description=__doc__)
+    parser.add_argument("--seconds", type=int, default=2, help="least time of a measurement")
+    parser.add_argument("--questions", nargs="+", choices=QUESTIONS, default=list(QUESTIONS))
+    parser.add_argument("--engines", nargs="+", choices=ENGINES, default=list(ENGINES))
+    chosen = parser.parse_args(arguments)
+    questions = [QUESTIONS[name] for name in chosen.questions]
+    server_core, load_core = cores()
+    apart = "a core each" if server_core != load_core else "one core for both"
+    print(f"Serving over HTTP: {apart} for the server and the load, by {generator()}")
+    with tempfile.TemporaryDirectory() as folder:
+        commands = python_peers(chosen.engines) | node_peers(Path(folder) / "rows.json")
+        with running(commands, core=server_core) as servers, on_core(load_core):
+            check(servers, questions)
+            beside = [title for title in (PLAIN, JIT) if title in servers]
+            for question in questions:
+                print_heading(question, beside)
+                found = {
+                    title: measure(server, question, seconds=chosen.seconds, core=load_core)
+                    for title, server in servers.items()
+                }
+                for title, one in found.items():
+                    print_row(title, one, [found[other] for other in beside])
