@@ -1,6 +1,6 @@
 """Assembles the one schema."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from copy import copy
 from typing import Any, Literal
 
@@ -9,7 +9,7 @@ from graphql import GraphQLField
 from strawberry.schema.config import StrawberryConfig
 
 from gateway.documents import PreparedDocument
-from gateway.engine import compiled_executor
+from gateway.engine import CompiledExecutor, compiled_executor
 from resolvers.accounts import AccountMutations
 from resolvers.batches import BatchMutations
 from resolvers.bookings import BookingMutations
@@ -70,12 +70,20 @@ def batch_resolver_of(field: GraphQLField) -> Callable[..., Awaitable[list[Any]]
     return resolver
 
 
-def executed_by(schema: strawberry.Schema, engine: Literal["compiled", "reference"]) -> Any:
+def executed_by(
+    schema: strawberry.Schema, engine: Literal["compiled", "reference"]
+) -> strawberry.Schema:
     """Return the schema as one of the engines executes it."""
     chosen = copy(schema)
     if engine == "compiled":
         chosen.execution_context_class = compiled_executor(batch_resolver_of)
     return chosen
+
+
+def outcomes_of(schema: strawberry.Schema) -> Mapping[str, int]:
+    """Return how many operations were executed in which way; nothing without the engine."""
+    executor: type[Any] = schema.execution_context_class
+    return executor.plans.outcomes if issubclass(executor, CompiledExecutor) else {}
 
 
 schema = build_schema()
