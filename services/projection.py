@@ -39,6 +39,7 @@ from models.positions import (
     positions_of_pairs,
 )
 from models.transactions import Transaction, first_moment, ledger
+from services.access import told
 from services.aside import aside
 from services.entries import (
     InstrumentState,
@@ -67,9 +68,10 @@ class Difference:
 class OversoldError(Exception):
     """A change takes units, or leaves later entries to take units, that are not there."""
 
-    def __init__(self, shortfall: Shortfall) -> None:
+    def __init__(self, shortfall: Shortfall, *, portfolio_id: int) -> None:
         super().__init__(f"entry {shortfall.event_id} lacks {shortfall.missing} units")
         self.shortfall = shortfall
+        self.portfolio_id = portfolio_id
 
 
 def pools_of(entries: Sequence[Transaction]) -> set[Pool]:
@@ -84,8 +86,9 @@ def pools_of(entries: Sequence[Transaction]) -> set[Pool]:
 
 @dataclass(frozen=True, slots=True)
 class Touched:
-    """What the changes of one session reach: pools of lots, and portfolios."""
+    """What the changes of one session reach: pools of lots, portfolios, and their owners."""
 
+    owners: set[int] = field(default_factory=set)
     pools: set[Pool] = field(default_factory=set)
     portfolios: set[int] = field(default_factory=set)
 
@@ -124,12 +127,13 @@ async def apply_change(
         removed=removed,
     )
     if lack is not None:
-        raise OversoldError(lack)
+        (taker,) = {entry.portfolio_id for entry in entries if entry.id == lack.event_id}
+        raise OversoldError(lack, portfolio_id=taker)
     states = await aside(entries, instrument_states, entries, terms=terms)
-    _check_paid(states, entries, added=added)
+    await _check_paid(session, states, entries, added=added)
     rewritten = await _rewrite_positions(session, states, pools=pools, lenient=lenient)
     arrived, left = by_portfolio(added), by_portfolio(removed)
-    _check_open(portfolios, rewritten | arrived.keys() | left.keys())
+    await _check_open(session, portfolios, rewritten | arrived.keys() | left.keys())
     changed = {key for key, _ in pools if portfolios[key].archived_at is None}
     for portfolio_id in sorted(arrived.keys() | left.keys()):
         come, gone = (_movements(group.get(portfolio_id, ())) for group in (arrived, left))
@@ -138,6 +142,7 @@ async def apply_change(
         changed.add(portfolio_id)
     for portfolio_id in changed:
         portfolios[portfolio_id].version += 1
+    touched_by(session).owners.add(owner_id)
     touched_by(session).pools.update(pools)
     touched_by(session).portfolios.update(changed)
 
@@ -147,11 +152,14 @@ async def _owned(session: AsyncSession, owner_id: int) -> dict[int, Portfolio]:
     return {row_key(row.id): row for row in rows}
 
 
-def _check_open(portfolios: Mapping[int, Portfolio], changed: Iterable[int]) -> None:
+async def _check_open(
+    session: AsyncSession, portfolios: Mapping[int, Portfolio], changed: Iterable[int]
+) -> None:
     for portfolio_id in sorted(changed):
         portfolio = portfolios[portfolio_id]
         if portfolio.archived_at is not None:
             message = f"This would change the portfolio {portfolio.name!r}, which is archived."
+            message = await told(session, message, portfolio_id=portfolio_id)
             raise refuse(MistakeCode.ARCHIVED, message)
 
 
@@ -238,10 +246,12 @@ def _check_covered(states: Mapping[Pool, InstrumentState], rows: Mapping[Pool, P
     for pool, state in states.items():
         known = rows[pool].missing if pool in rows else ZERO
         if state.holding.missing > known:
-            raise OversoldError(state.holding.shortfalls[-1 if known else 0])
+            shortfall = state.holding.shortfalls[-1 if known else 0]
+            raise OversoldError(shortfall, portfolio_id=pool[0])
 
 
-def _check_paid(
+async def _check_paid(
+    session: AsyncSession,
     states: Mapping[Pool, InstrumentState],
     entries: Sequence[Transaction],
     *,
@@ -255,6 +265,7 @@ def _check_paid(
                 f"The cash of {entry.occurred_at:%Y-%m-%d} is paid to holders, and the position "
                 "is short then: book the purchase that covers it instead."
             )
+            message = await told(session, message, portfolio_id=entry.portfolio_id)
             raise refuse(MistakeCode.INVALID, message, *(["amount"] if entry.id in new else []))
 
 
@@ -392,7 +403,7 @@ async def rebuild(session: AsyncSession, portfolio: Portfolio, *, repair: bool =
     states = await aside(related, instrument_states, related, terms=terms_of(portfolios.values()))
     rewritten = await _rewrite_positions(session, states, pools=pools, lenient=True)
     if not repair:
-        _check_open(portfolios, rewritten - {portfolio_id})
+        await _check_open(session, portfolios, rewritten - {portfolio_id})
     await session.execute(delete(CashBalance).where(col(CashBalance.portfolio_id) == portfolio_id))
     movements = _movements(entries)
     await _write_cash(session, portfolio_id, balances=cash_of(movements))

@@ -39,7 +39,7 @@ class Ledger:
         )
         async with services.database.writing() as session:
             held = await hold_portfolio(
-                session, owner_id=self.owner_id, portfolio_id=self.portfolio.id
+                session, user_id=self.owner_id, portfolio_id=self.portfolio.id
             )
             entries = await book(
                 session,
@@ -55,7 +55,7 @@ class Ledger:
         async with self.services.database.writing() as session:
             await void_transaction(
                 session,
-                owner_id=self.owner_id,
+                user_id=self.owner_id,
                 transaction_id=key,
                 kinds=KINDS | TRADES | UNIT_TRANSFERS,
                 reason=None,
