@@ -84,7 +84,7 @@ class Ledger:
         ready = perf_counter()
         async with services.database.writing() as session:
             held = await hold_portfolio(
-                session, owner_id=self.owner_id, portfolio_id=self.portfolio_id
+                session, user_id=self.owner_id, portfolio_id=self.portfolio_id
             )
             await book(session, held, prepared=prepared, places=range(len(drafts)), now=now)
         return (ready - started) * 1000, (perf_counter() - ready) * 1000

@@ -46,7 +46,7 @@ async def seed(services: Services, positions: int) -> int:
         row = await create_portfolio(
             session, "Main", owner_id=owner_id, base_currency="USD", now=now
         )
-        held = await hold_portfolio(session, owner_id=owner_id, portfolio_id=row_key(row.id))
+        held = await hold_portfolio(session, user_id=owner_id, portfolio_id=row_key(row.id))
         await book(session, held, prepared=prepared, places=range(len(drafts)), now=now)
     return owner_id
 

@@ -1,17 +1,26 @@
 """Who is calling: reads the access token of a request or a socket's first message."""
 
+import asyncio
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
+import structlog
+
 from resolvers.context import Context, Services
-from services.tokens import InvalidTokenError, Principal, Tokens
+from services.access import Principal
+from services.opaque import API_TOKEN
+from services.tokens import InvalidTokenError
 
 SCHEME = "bearer "
+REFRESH = "Sign in again or refresh the session."
+RECHECK_SECONDS = 5.0
+"""How often whoever listens with an API token is asked for again: it may have been revoked."""
+
+log = structlog.get_logger(__name__)
 
 
-def principal_of(
-    header: str | None, *, tokens: Tokens, now: datetime
+async def principal_of(
+    header: str | None, *, services: Services
 ) -> tuple[Principal | None, str | None]:
     """Return who an Authorization header speaks for, or else why it speaks for nobody.
 
@@ -20,20 +29,45 @@ def principal_of(
     if not header:
         return None, None
     if header[: len(SCHEME)].lower() != SCHEME:
-        return None, "The Authorization header must read: Bearer, a blank, an access token."
+        return None, "The Authorization header must read: Bearer, a blank, a token."
+    token, now = header[len(SCHEME) :].strip(), services.clock()
     try:
-        return tokens.read_access(header[len(SCHEME) :].strip(), now=now), None
+        if token.startswith(API_TOKEN):
+            return await services.api_tokens.read(token, now=now), None
+        return services.tokens.read_access(token, now=now), None
     except InvalidTokenError as error:
-        return None, f"{error} Sign in again or refresh the session."
+        advice = "Create another." if token.startswith(API_TOKEN) else REFRESH
+        return None, f"{error} {advice}"
 
 
-def context_for(services: Services, *, authorization: str | None, request_id: str) -> Context:
+async def context_for(services: Services, *, authorization: str | None, request_id: str) -> Context:
     """Build the context of one operation."""
-    principal, failure = principal_of(authorization, tokens=services.tokens, now=services.clock())
+    principal, failure = await principal_of(authorization, services=services)
     context = Context(services=services, principal=principal, request_id=request_id)
     if failure is not None:
         context.auth_failure = failure
     return context
+
+
+async def lapse(authorization: str | None, *, services: Services) -> str | None:
+    """Wait until a header no longer speaks for anybody, and return why; null if it never did."""
+    spoke = False
+    while True:
+        try:
+            principal, failure = await principal_of(authorization, services=services)
+        except Exception:
+            log.exception("token_not_checked")  # the next time may tell
+            await asyncio.sleep(RECHECK_SECONDS)
+            continue
+        if principal is None:
+            return failure if spoke else None
+        spoke = True
+        left = (principal.expires_at - services.clock()).total_seconds()
+        if principal.api_token_id is None or left <= RECHECK_SECONDS:
+            await asyncio.sleep(max(0.0, left))
+            kind = "access" if principal.api_token_id is None else "API"
+            return f"The {kind} token has expired."
+        await asyncio.sleep(RECHECK_SECONDS)
 
 
 def authorization_in(payload: Mapping[str, Any]) -> str | None:

@@ -19,6 +19,7 @@ from gateway.sources import Sources
 from models.database import Database
 from models.market import KINDS
 from resolvers.context import Services
+from services.api_tokens import ApiTokens
 from services.last_known import StoredMarket
 from services.passwords import Passwords
 from services.stored_bars import StoredHistory
@@ -88,6 +89,8 @@ async def open_services(settings: Settings, *, clock: Clock = utc_now) -> AsyncI
                 interval=interval,
             )
             await stack.enter_async_context(upkeep)
+        api_tokens = ApiTokens(database)
+        stack.push_async_callback(api_tokens.close)
         yield Services(
             database=database,
             market=market,
@@ -97,6 +100,7 @@ async def open_services(settings: Settings, *, clock: Clock = utc_now) -> AsyncI
                 access_lifetime=settings.access_lifetime,
                 refresh_lifetime=settings.refresh_lifetime,
             ),
+            api_tokens=api_tokens,
             passwords=Passwords(),
             clock=clock,
         )

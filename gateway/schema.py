@@ -10,22 +10,29 @@ from strawberry.schema.config import StrawberryConfig
 
 from gateway.documents import PreparedDocument
 from gateway.engine import CompiledExecutor, compiled_executor
+from resolvers.access import guard_roots
 from resolvers.accounts import AccountMutations
 from resolvers.batches import BatchMutations
 from resolvers.bookings import BookingMutations
 from resolvers.corrections import CorrectionMutations
 from resolvers.instruments import InstrumentQueries
+from resolvers.links import LinkQueries
 from resolvers.live import LiveSubscriptions
 from resolvers.portfolio_changes import PortfolioMutations
 from resolvers.proposal_changes import ProposalMutations
 from resolvers.providers import ProviderQueries
 from resolvers.scalars import SCALARS
+from resolvers.share_changes import ShareMutations
+from resolvers.token_changes import ApiTokenMutations
 from resolvers.transactions import ENTRY_TYPES
 from resolvers.viewer import ViewerQueries
 
 
-@strawberry.type(description="Everything that can be read. All of it needs a signed-in user.")
-class Query(ViewerQueries, InstrumentQueries, ProviderQueries):
+@strawberry.type(
+    description="Everything that can be read. All of it but `sharedPortfolio` needs a signed-in "
+    "user or an API token."
+)
+class Query(ViewerQueries, InstrumentQueries, ProviderQueries, LinkQueries):
     """Everything that can be read."""
 
 
@@ -40,6 +47,8 @@ class Mutation(
     CorrectionMutations,
     BatchMutations,
     ProposalMutations,
+    ApiTokenMutations,
+    ShareMutations,
 ):
     """Everything that can be changed."""
 
@@ -51,7 +60,7 @@ class Subscription(LiveSubscriptions):
 
 def build_schema() -> strawberry.Schema:
     """Build the schema from its parts."""
-    return strawberry.Schema(
+    built = strawberry.Schema(
         query=Query,
         mutation=Mutation,
         subscription=Subscription,
@@ -59,6 +68,8 @@ def build_schema() -> strawberry.Schema:
         extensions=[PreparedDocument],
         config=StrawberryConfig(scalar_map=SCALARS),
     )
+    guard_roots(built._schema)  # noqa: SLF001  # there is no other way to it
+    return built
 
 
 def batch_resolver_of(field: GraphQLField) -> Callable[..., Awaitable[list[Any]]] | None:

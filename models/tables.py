@@ -1,6 +1,7 @@
 """Every table, imported once, so that the metadata is complete for migrations."""
 
 from models import (
+    access,
     bars,
     corporate_actions,
     idempotency,
@@ -15,6 +16,7 @@ from models import (
 from models.base import metadata
 
 __all__ = [
+    "access",
     "bars",
     "corporate_actions",
     "idempotency",

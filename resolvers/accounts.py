@@ -9,6 +9,7 @@ from resolvers.context import Context
 from resolvers.scalars import CurrencyCode
 from resolvers.values import UserError, user_errors
 from resolvers.viewer import Viewer, viewer_of
+from services.access import Principal
 from services.accounts import (
     SignedIn,
     check_credentials,
@@ -19,7 +20,6 @@ from services.accounts import (
     start_session,
 )
 from services.errors import MistakeCode, RefusedError, refuse
-from services.tokens import Principal
 
 ERRORS = "What is wrong with the input; empty when it worked."
 

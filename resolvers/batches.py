@@ -249,7 +249,7 @@ async def _book(
     skip_refused: bool = False,
 ) -> BatchPayload:
     """Book rows; what market data they need is asked for before the ledger is held."""
-    now, owner_id = context.now(), context.user_id
+    now, user_id = context.now(), context.user_id
     outcomes: list[Outcome] = []
 
     async def change() -> Done:
@@ -257,7 +257,7 @@ async def _book(
         portfolio, prepared = await prepare_in(context, given.portfolio_id, drafts)
 
         async def act(session: AsyncSession) -> int | None:
-            held = await hold_portfolio(session, owner_id=owner_id, portfolio_id=portfolio.id or 0)
+            held = await hold_portfolio(session, user_id=user_id, portfolio_id=portfolio.id or 0)
             outcomes[:] = await book_rows(
                 session,
                 held,
@@ -329,7 +329,6 @@ class BatchMutations:
     ) -> RecordTransactionsPayload | None:
         """Book a list of entries."""
         context = info.context
-        _ = context.user_id
         if not 0 < len(input.transactions) <= MAX_TRANSACTIONS:
             message = f"Must be 1 to {MAX_TRANSACTIONS} entries."
             refused = refuse(MistakeCode.OUT_OF_RANGE, message, "transactions")
@@ -351,7 +350,6 @@ class BatchMutations:
     ) -> ImportTransactionsPayload | None:
         """Import a file."""
         context = info.context
-        _ = context.user_id
         try:
             parsed = await parse(_file(input), now=context.now())
         except RefusedError as error:

@@ -8,6 +8,7 @@ import strawberry
 from sqlalchemy.ext.asyncio import AsyncSession
 from strawberry.types import Info
 
+from models.access import Role
 from models.drafts import Draft
 from models.transactions import Kind
 from resolvers.batching import batched
@@ -47,7 +48,8 @@ from resolvers.transactions import (
     transaction_of,
 )
 from resolvers.values import UserError, user_errors
-from services.booking import book_one, hold_portfolio, owned_portfolio
+from services.access import portfolio_as
+from services.booking import book_one, hold_portfolio
 from services.drafts import check_draft
 from services.errors import MistakeCode, RefusedError, refuse
 from services.transfers import book_exchange, book_transfer, prepare_transfer
@@ -200,12 +202,15 @@ async def payload_of(
     if done.preview is not None:
         return made(preview=await ledger_preview(context, done.preview))
     booked = await context.loaders.transactions.load(done.key)
-    if booked is None:
-        return made(replayed=done.replayed)
+    portfolio = None if booked is None else await portfolio_by_key(context, booked[0].portfolio_id)
+    if booked is None or portfolio is None:
+        # A repeat of what was done in a portfolio that is no longer shared.
+        refused = refuse(MistakeCode.NOT_FOUND, "There is no such transaction any more.")
+        return made(user_errors=user_errors(refused))
     shown: dict[str, Any] = {field: transaction_of(booked)}
     return made(
         instrument_id=booked[0].instrument_id,
-        portfolio=await portfolio_by_key(context, booked[0].portfolio_id),
+        portfolio=portfolio,
         replayed=done.replayed,
         **shown,
     )
@@ -236,14 +241,14 @@ async def _record(  # one booking: who, what, where and how to answer
     field: str,
 ) -> PayloadType:
     """Book one entry; what market data it needs is asked for before the ledger is held."""
-    now, owner_id = context.now(), context.user_id
+    now, user_id = context.now(), context.user_id
 
     async def change() -> Done:
         draft = check_draft(Draft(**values_of(given) | {"kind": Kind(kind.value)}), now=now)
         portfolio, prepared = await prepare_in(context, given.portfolio_id, [draft])
 
         async def act(session: AsyncSession) -> int | None:
-            held = await hold_portfolio(session, owner_id=owner_id, portfolio_id=portfolio.id or 0)
+            held = await hold_portfolio(session, user_id=user_id, portfolio_id=portfolio.id or 0)
             return (await book_one(session, held, prepared=prepared, now=now)).id
 
         return await once(context, operation, given=given, act=act)
@@ -252,12 +257,12 @@ async def _record(  # one booking: who, what, where and how to answer
 
 
 async def _exchange(context: Context, given: RecordCurrencyExchangeInput) -> Done:
-    now, owner_id = context.now(), context.user_id
+    now, user_id = context.now(), context.user_id
     halves = halves_of(given, now=now)
     portfolio, prepared = await prepare_in(context, given.portfolio_id, halves)
 
     async def act(session: AsyncSession) -> int | None:
-        held = await hold_portfolio(session, owner_id=owner_id, portfolio_id=portfolio.id or 0)
+        held = await hold_portfolio(session, user_id=user_id, portfolio_id=portfolio.id or 0)
         return (await book_exchange(session, held, prepared=prepared, now=now)).id
 
     return await once(context, "recordCurrencyExchange", given=given, act=act)
@@ -271,7 +276,7 @@ async def _transfer(
     given: TransferInput,
     kind: Kind,
 ) -> PayloadType:
-    now, owner_id = context.now(), context.user_id
+    now, user_id = context.now(), context.user_id
 
     async def change() -> Done:
         draft = check_draft(Draft(**values_of(given) | {"kind": kind}), now=now)
@@ -283,7 +288,9 @@ async def _transfer(
             ):
                 key = key_of(text, type_name="Portfolio")
                 try:
-                    found = await owned_portfolio(session, owner_id=owner_id, portfolio_id=key)
+                    found = await portfolio_as(
+                        session, Role.EDITOR, user_id=user_id, portfolio_id=key
+                    )
                 except RefusedError as error:
                     mistake = error.mistakes[0]
                     raise refuse(mistake.code, mistake.message, name) from error
@@ -304,7 +311,7 @@ async def _transfer(
             leaving = await book_transfer(
                 session,
                 prepared,
-                owner_id=owner_id,
+                user_id=user_id,
                 source_id=source.id or 0,
                 target_id=target.id or 0,
                 now=now,

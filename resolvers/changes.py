@@ -11,11 +11,13 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from analytics.money import plain
+from models.access import Role
 from models.drafts import Draft
 from models.portfolios import Portfolio
 from resolvers.context import Context
 from resolvers.ids import key_of
-from services.booking import OutdatedError, owned_portfolio
+from services.access import portfolio_as
+from services.booking import OutdatedError
 from services.idempotency import Request, check_key, remember, replayed
 from services.preparing import Prepared, prepare
 from services.preview import Preview, preview
@@ -78,7 +80,7 @@ async def once(context: Context, operation: str, *, given: Repeatable, act: Act)
         try:
             async with database.writing() as session:
                 if getattr(given, "dry_run", False):
-                    seen = await preview(session, owner_id=context.user_id, change=act)
+                    seen = await preview(session, change=act)
                     return Done(preview=seen)
                 known = await replayed(session, request)
                 if known is not None:
@@ -113,15 +115,16 @@ def _plain(value: Any) -> Any:
 async def prepare_in(
     context: Context, portfolio_id: str, drafts: Sequence[Draft]
 ) -> tuple[Portfolio, Prepared]:
-    """Find the caller's portfolio, and what drafts need that are to be booked there.
+    """Find a portfolio the caller may change, and what drafts need that are to be booked there.
 
     Raises RefusedError. Market data is asked for here, before the ledger is held.
     """
     services = context.services
     async with services.database.reading() as session:
-        portfolio = await owned_portfolio(
+        portfolio = await portfolio_as(
             session,
-            owner_id=context.user_id,
+            Role.EDITOR,
+            user_id=context.user_id,
             portfolio_id=key_of(portfolio_id, type_name="Portfolio"),
         )
     prepared = await prepare(

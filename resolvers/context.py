@@ -8,11 +8,14 @@ from graphql import DocumentNode, GraphQLError
 
 from datasources.feed import Feed
 from datasources.market import Market
+from models.access import Scope
 from models.database import Database
 from resolvers.batching import Batches
 from resolvers.loaders import Loaders
+from services.access import MissingScopeError, Principal, require
+from services.api_tokens import ApiTokens
 from services.passwords import Passwords
-from services.tokens import Principal, Tokens
+from services.tokens import Tokens
 
 
 class UnauthenticatedError(GraphQLError):
@@ -20,6 +23,13 @@ class UnauthenticatedError(GraphQLError):
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason, extensions={"code": "UNAUTHENTICATED"})
+
+
+class ForbiddenError(GraphQLError):
+    """The caller's token is not good for this; the code says so, and the scope it lacks."""
+
+    def __init__(self, lack: MissingScopeError) -> None:
+        super().__init__(str(lack), extensions={"code": "FORBIDDEN", "scope": lack.scope.value})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +40,7 @@ class Services:
     market: Market
     feed: Feed
     tokens: Tokens
+    api_tokens: ApiTokens
     passwords: Passwords
     clock: Callable[[], datetime]
 
@@ -50,14 +61,26 @@ class Context:
         self.loaders = Loaders(self.services.database, self.services.market)
 
     @property
-    def user_id(self) -> int:
-        """Return who is calling; raises UnauthenticatedError for nobody."""
+    def caller(self) -> Principal:
+        """Return who is calling, by what token; raises UnauthenticatedError for nobody."""
         principal = self.principal
         if principal is None:
             raise UnauthenticatedError(self.auth_failure)
         if principal.expires_at <= self.services.clock():
             raise UnauthenticatedError("The access token has expired.")
-        return principal.user_id
+        return principal
+
+    @property
+    def user_id(self) -> int:
+        """Return who is calling; raises UnauthenticatedError for nobody."""
+        return self.caller.user_id
+
+    def require(self, scope: Scope) -> None:
+        """Raise ForbiddenError unless the caller's token has a scope."""
+        try:
+            require(self.caller, scope)
+        except MissingScopeError as lack:
+            raise ForbiddenError(lack) from None
 
     def now(self) -> datetime:
         """Return the time of the one clock."""

@@ -170,13 +170,13 @@ class CorrectionMutations:
     ) -> UpdateTransactionPayload | None:
         """Change a ledger entry."""
         context = info.context
-        now, owner_id = context.now(), context.user_id
+        now, user_id = context.now(), context.user_id
 
         async def change() -> Done:
             key, kinds = _found(input.id)
             async with context.services.database.reading() as session:
                 seen = await seen_transaction(
-                    session, owner_id=owner_id, transaction_id=key, kinds=kinds
+                    session, user_id=user_id, transaction_id=key, kinds=kinds
                 )
             draft = check_draft(changed_draft(seen.draft, _changes(input, kinds)), now=now)
             prepared = await prepare(
@@ -189,7 +189,7 @@ class CorrectionMutations:
             async def act(session: AsyncSession) -> int | None:
                 entry = await update_transaction(
                     session,
-                    owner_id=owner_id,
+                    user_id=user_id,
                     transaction_id=key,
                     kinds=kinds,
                     seen_at=seen.updated_at,
@@ -217,7 +217,7 @@ class CorrectionMutations:
         async def act(session: AsyncSession) -> int | None:
             entry = await void_transaction(
                 session,
-                owner_id=context.user_id,
+                user_id=context.user_id,
                 transaction_id=key,
                 kinds=kinds,
                 reason=input.reason,
@@ -245,7 +245,7 @@ class CorrectionMutations:
         async def act(session: AsyncSession) -> int | None:
             entry = await undo_change(
                 session,
-                owner_id=context.user_id,
+                user_id=context.user_id,
                 transaction_id=key,
                 kinds=kinds,
                 now=context.now(),

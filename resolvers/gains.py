@@ -14,6 +14,7 @@ from analytics.holdings import Closing, Holding
 from analytics.money import ONE, total_known
 from models import instruments, portfolios
 from resolvers import figures
+from resolvers.access import portfolios_in_reach
 from resolvers.batching import batched
 from resolvers.context import Context
 from resolvers.figures import Ask, facts_of
@@ -51,12 +52,12 @@ async def closers(
     keys = [parent.closed_by_key for parent in parents if parent.closed_by_key is not None]
     booked = dict(zip(keys, await loaders.transactions.load_many(keys), strict=True))
     ids = sorted({row[0].portfolio_id for row in booked.values() if row is not None})
-    owners = {row.id: row.owner_id for row in await loaders.portfolios.load_many(ids) if row}
+    reached = {row.id for row in await portfolios_in_reach(info.context, ids) if row is not None}
     found: list[Transaction | None] = []
     for parent in parents:
         row = None if parent.closed_by_key is None else booked[parent.closed_by_key]
-        mine = row is not None and owners.get(row[0].portfolio_id) == info.context.user_id
-        found.append(transaction_of(row) if mine and row is not None else None)
+        shown = row is not None and row[0].portfolio_id in reached
+        found.append(transaction_of(row) if shown and row is not None else None)
     return found
 
 

@@ -180,7 +180,6 @@ class InstrumentQueries:
     )
     async def instrument(self, info: Info[Context, None], symbol: Symbol) -> Instrument | None:
         """Look up one instrument."""
-        _ = info.context.user_id
         return (await instruments_by_symbol(info.context, [symbol]))[0]
 
     @strawberry.field(
@@ -191,7 +190,6 @@ class InstrumentQueries:
         self, info: Info[Context, None], symbols: list[Symbol]
     ) -> list[Instrument | None]:
         """Look up several instruments."""
-        _ = info.context.user_id
         if len(symbols) > MAX_SYMBOLS:
             raise bad_input(f"`symbols` takes at most {MAX_SYMBOLS}.")
         return await instruments_by_symbol(info.context, list(symbols))
@@ -204,7 +202,6 @@ class InstrumentQueries:
         self, info: Info[Context, None], text: str, first: int = 10
     ) -> list[InstrumentMatch]:
         """Search the market."""
-        _ = info.context.user_id
         if not 1 <= first <= MAX_MATCHES:
             raise bad_input(f"`first` must be from 1 to {MAX_MATCHES}, not {first}.")
         if not text.strip() or len(text) > 100:

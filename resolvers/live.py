@@ -29,7 +29,6 @@ class LiveSubscriptions:
         self, info: Info[Context, None], symbols: list[Symbol], min_interval_ms: int = 250
     ) -> AsyncGenerator[Quote, None]:
         """Follow prices."""
-        _ = info.context.user_id
         try:
             wanted = list(dict.fromkeys(canonical(symbol) for symbol in symbols))
         except InvalidSymbolError as error:

@@ -8,6 +8,7 @@ from typing import TypeVar
 from analytics.events import Method
 from analytics.money import ONE
 from datasources.market import Market
+from models.access import ApiToken, PortfolioShare, Role, shared_with, shares_of, tokens_of
 from models.corporate_actions import dismissed_by_portfolio
 from models.database import Database, chunks
 from models.drafts import Draft
@@ -53,6 +54,7 @@ from models.transactions import (
 )
 from models.users import User, users_by_id
 from resolvers.batching import Loader
+from services.access import roles_in
 from services.aside import aside
 from services.combined import Report, combined_state, days_of
 from services.entries import LedgerState, Terms, ledger_states, terms_of
@@ -136,6 +138,10 @@ class Loaders:
         self.portfolios_by_owner: Loader[int, list[Portfolio]] = Loader(
             self._portfolios_by_owner, default=list
         )
+        self.roles: Loader[tuple[int, int], Role | None] = Loader(self._roles, default=_nothing)
+        self.shared_with: Loader[int, list[Portfolio]] = Loader(self._shared_with, default=list)
+        self.shares: Loader[int, list[PortfolioShare]] = Loader(self._shares, default=list)
+        self.api_tokens: Loader[int, list[ApiToken]] = Loader(self._api_tokens, default=list)
         self.instruments: Loader[int, Instrument | None] = Loader(
             self._instruments, default=_nothing
         )
@@ -184,6 +190,24 @@ class Loaders:
         async with self._database.reading() as session:
             rows = await session.scalars(portfolios_by_owner(owners))
             return _group(rows, lambda row: row.owner_id)
+
+    async def _roles(self, keys: list[tuple[int, int]]) -> dict[tuple[int, int], Role | None]:
+        """Find in what roles portfolios are shared, by user and portfolio."""
+        async with self._database.reading() as session:
+            return dict(await roles_in(session, keys))
+
+    async def _shared_with(self, users: list[int]) -> dict[int, list[Portfolio]]:
+        async with self._database.reading() as session:
+            rows = _group(await session.execute(shared_with(users)), lambda row: row[0] or 0)
+            return {user: [portfolio for _, portfolio in group] for user, group in rows.items()}
+
+    async def _shares(self, ids: list[int]) -> dict[int, list[PortfolioShare]]:
+        async with self._database.reading() as session:
+            return _group(await session.scalars(shares_of(ids)), lambda row: row.portfolio_id)
+
+    async def _api_tokens(self, users: list[int]) -> dict[int, list[ApiToken]]:
+        async with self._database.reading() as session:
+            return _group(await session.scalars(tokens_of(users)), lambda row: row.user_id)
 
     async def _instruments(self, ids: list[int]) -> dict[int, Instrument | None]:
         async with self._database.reading() as session:

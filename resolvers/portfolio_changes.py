@@ -132,7 +132,7 @@ class PortfolioMutations:
                     allow_short=input.allow_short,
                     lot_method=method_of(input.lot_method),
                 ),
-                owner_id=context.user_id,
+                user_id=context.user_id,
                 portfolio_id=key_of(input.portfolio_id, type_name="Portfolio") or 0,
                 now=context.now(),
             )
@@ -153,7 +153,7 @@ class PortfolioMutations:
         async def act(session: AsyncSession) -> int | None:
             row = await archive_portfolio(
                 session,
-                owner_id=context.user_id,
+                user_id=context.user_id,
                 portfolio_id=key_of(input.portfolio_id, type_name="Portfolio") or 0,
                 now=context.now(),
             )

@@ -8,6 +8,7 @@ from strawberry.types import Info
 from analytics.valuation import Valuation
 from models import portfolios
 from resolvers import figures
+from resolvers.access import portfolios_in_reach
 from resolvers.batching import batched
 from resolvers.context import Context
 from resolvers.exports import TransactionExport, exports_of_portfolios
@@ -27,6 +28,13 @@ from resolvers.positions import Position, position_of
 from resolvers.proposals import MAX_PROPOSALS, LedgerProposal, proposals_of_portfolios
 from resolvers.quality import MAX_FINDINGS, DataQualityFinding, findings_of_scopes
 from resolvers.scalars import CurrencyCode, Ratio
+from resolvers.shares import (
+    PortfolioRole,
+    PortfolioShare,
+    owners_of_portfolios,
+    roles_in_portfolios,
+    shares_of_portfolios,
+)
 from resolvers.statements import PeriodStatement, statements_of_scopes
 from resolvers.transaction_pages import (
     TradeConnection,
@@ -230,6 +238,15 @@ class Portfolio(Node):
     archived_at: datetime | None = strawberry.field(
         description="When it was archived: it takes no bookings since. Null while it is in use."
     )
+    owner_name: str = batched(owners_of_portfolios, description="The username of its owner.")
+    viewer_role: PortfolioRole = batched(
+        roles_in_portfolios, description="What you are to it; by it you may do what you may do."
+    )
+    shares: list[PortfolioShare] | None = batched(
+        shares_of_portfolios,
+        description="Whom it is shared with, and its links, oldest first. Null unless it is yours; "
+        "an API token needs `ADMIN`.",
+    )
     overview: PortfolioOverview = batched(
         overviews,
         description="Its figures in the base currency or another, now or at the end of a past day.",
@@ -303,6 +320,6 @@ def portfolio_of(row: portfolios.Portfolio) -> Portfolio:
 
 
 async def portfolio_by_key(context: Context, key: int) -> Portfolio | None:
-    """Return the caller's portfolio of a key; null for a stranger's."""
-    row = await context.loaders.portfolios.load(key)
-    return None if row is None or row.owner_id != context.user_id else portfolio_of(row)
+    """Return a portfolio by its key; null for one out of the caller's reach."""
+    (row,) = await portfolios_in_reach(context, [key])
+    return None if row is None else portfolio_of(row)

@@ -9,6 +9,7 @@ from strawberry.types import Info
 from analytics.gains import split_unrealized
 from analytics.money import convert_known, exact, plain, ratio
 from analytics.valuation import Missing, Reason, market_value
+from resolvers.access import portfolios_in_reach
 from resolvers.batching import batched
 from resolvers.companies import CompanyProfile, profile_of
 from resolvers.context import Context
@@ -364,12 +365,12 @@ def position_of(facts: HoldingFacts, owner: PortfolioFacts) -> Position:
 
 
 async def position_by_key(context: Context, key: int) -> Position | None:
-    """Return the caller's position of a key; null for a stranger's."""
+    """Return a position by its key; null for one out of the caller's reach."""
     found = await context.loaders.positions.load(key)
     if found is None:
         return None
-    portfolio = await context.loaders.portfolios.load(found[0].portfolio_id)
-    if portfolio is None or portfolio.owner_id != context.user_id:
+    (portfolio,) = await portfolios_in_reach(context, [found[0].portfolio_id])
+    if portfolio is None:
         return None
     (facts,) = await facts_of(context, [Ask(portfolio, None)])
     return next((position_of(held, facts) for held in facts.holdings if held.key == key), None)

@@ -4,6 +4,7 @@ import strawberry
 from sqlalchemy.ext.asyncio import AsyncSession
 from strawberry.types import Info
 
+from models.access import Role
 from resolvers.bookings import BOOKING_ERRORS, NULL, LedgerPayload, answer
 from resolvers.changes import ERRORS, Done, LedgerChange, once, prepare_in
 from resolvers.context import Context
@@ -12,7 +13,8 @@ from resolvers.portfolios import Portfolio, portfolio_by_key
 from resolvers.proposals import proposals_for
 from resolvers.transactions import Transaction
 from resolvers.values import UserError, user_errors
-from services.booking import book_one, hold_portfolio, owned_portfolio
+from services.access import portfolio_as
+from services.booking import book_one, hold_portfolio
 from services.drafts import check_draft
 from services.entry_ids import keys_of_ids
 from services.errors import MistakeCode, RefusedError, refuse
@@ -60,11 +62,12 @@ class DismissProposalPayload:
 
 
 async def _accept(context: Context, given: AcceptProposalInput) -> Done:
-    now, owner_id = context.now(), context.user_id
+    now, user_id = context.now(), context.user_id
     async with context.services.database.reading() as session:
-        row = await owned_portfolio(
+        row = await portfolio_as(
             session,
-            owner_id=owner_id,
+            Role.EDITOR,
+            user_id=user_id,
             portfolio_id=key_of(given.portfolio_id, type_name="Portfolio"),
         )
         booked = await keys_of_ids(session, row.id or 0, {str(given.proposal_id)})
@@ -78,7 +81,7 @@ async def _accept(context: Context, given: AcceptProposalInput) -> Done:
     portfolio, prepared = await prepare_in(context, given.portfolio_id, [draft])
 
     async def act(session: AsyncSession) -> int | None:
-        held = await hold_portfolio(session, owner_id=owner_id, portfolio_id=portfolio.id or 0)
+        held = await hold_portfolio(session, user_id=user_id, portfolio_id=portfolio.id or 0)
         return (await book_one(session, held, prepared=prepared, now=now)).id
 
     return await once(context, "acceptProposal", given=given, act=act)
@@ -112,9 +115,10 @@ class ProposalMutations:
         database = context.services.database
         try:
             async with database.reading() as session:
-                row = await owned_portfolio(
+                row = await portfolio_as(
                     session,
-                    owner_id=context.user_id,
+                    Role.EDITOR,
+                    user_id=context.user_id,
                     portfolio_id=key_of(input.portfolio_id, type_name="Portfolio"),
                 )
             (found,) = await proposals_for(context, [row])

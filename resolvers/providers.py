@@ -222,5 +222,4 @@ class ProviderQueries:
     )
     async def provider_statuses(self, info: Info[Context, None]) -> list[ProviderStatus]:
         """List the providers."""
-        _ = info.context.user_id
         return [status_of(state) for state in info.context.services.market.statuses()]

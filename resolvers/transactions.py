@@ -22,6 +22,7 @@ from models.transactions import (
     UNIT_TRANSFERS,
     Kind,
 )
+from resolvers.access import portfolios_in_reach
 from resolvers.batching import batched
 from resolvers.context import Context
 from resolvers.histories import TransactionChange, histories_of_entries
@@ -402,11 +403,9 @@ _MAY_LACK_AMOUNT = frozenset({UnitTransfer, CorporateAction})
 
 
 async def transaction_by_key(context: Context, key: int, *, type_name: str) -> Entry | None:
-    """Return the caller's ledger entry of a key and type; null for a stranger's."""
+    """Return a ledger entry by key and type; null for one out of the caller's reach."""
     booked = await context.loaders.transactions.load(key)
     if booked is None or TYPES[Kind(booked[0].kind)].__name__ != type_name:
         return None
-    owner = await context.loaders.portfolios.load(booked[0].portfolio_id)
-    if owner is None or owner.owner_id != context.user_id:
-        return None
-    return transaction_of(booked)
+    (portfolio,) = await portfolios_in_reach(context, [booked[0].portfolio_id])
+    return None if portfolio is None else transaction_of(booked)

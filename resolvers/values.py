@@ -150,7 +150,7 @@ class UserErrorCode(Enum):
     TOO_LONG = strawberry.enum_value("TOO_LONG", description="The text is too long.")
     IN_FUTURE = strawberry.enum_value("IN_FUTURE", description="The time is yet to come.")
     NOT_FOUND = strawberry.enum_value(
-        "NOT_FOUND", description="There is no such thing, or it is not yours: both look the same."
+        "NOT_FOUND", description="There is no such thing, or it is not for you: both look the same."
     )
     ALREADY_EXISTS = strawberry.enum_value("ALREADY_EXISTS", description="The name or id is taken.")
     UNKNOWN_CURRENCY = strawberry.enum_value(

@@ -11,6 +11,7 @@ from strawberry.types import Info
 from models import users
 from models.currencies import is_currency
 from models.market import RateQuestion
+from resolvers.api_tokens import ApiToken, tokens_of_accounts
 from resolvers.batching import batched
 from resolvers.combined import Combined, combined_of
 from resolvers.context import Context, UnauthenticatedError
@@ -46,6 +47,18 @@ async def portfolio_of_viewers(
     return [found for _ in parents]
 
 
+async def portfolios_shared_with_viewers(
+    parents: "list[Viewer]", info: Info[Context, None], include_archived: bool = False
+) -> list[list[Portfolio]]:
+    """List the portfolios of others that are shared with viewers."""
+    keys = [parent.row.id or 0 for parent in parents]
+    found = await info.context.loaders.shared_with.load_many(keys)
+    return [
+        [portfolio_of(row) for row in rows if include_archived or row.archived_at is None]
+        for rows in found
+    ]
+
+
 async def combined_of_viewers(parents: "list[Viewer]", info: Info[Context, None]) -> list[Combined]:
     """Put the portfolios of viewers together."""
     del info
@@ -64,14 +77,25 @@ class Viewer(Node):
     created_at: datetime = strawberry.field(description="When the account was created.")
     portfolios: list[Portfolio] = batched(
         portfolios_of_viewers,
-        description="All portfolios, oldest first; archived ones only when asked for.",
+        description="All portfolios of yours, oldest first; archived ones only when asked for.",
+    )
+    shared_portfolios: list[Portfolio] = batched(
+        portfolios_shared_with_viewers,
+        description="The portfolios of others that are shared with you, oldest first; archived "
+        "ones only when asked for.",
     )
     portfolio: Portfolio | None = batched(
         portfolio_of_viewers,
-        description="One portfolio by its id; null if there is none or it is not yours.",
+        description="One portfolio by its id; null if there is none, or it is neither yours "
+        "nor shared with you.",
     )
     combined: Combined = batched(
-        combined_of_viewers, description="All portfolios as one, in your base currency."
+        combined_of_viewers, description="All portfolios of yours as one, in your base currency."
+    )
+    api_tokens: list[ApiToken] | None = batched(
+        tokens_of_accounts,
+        description="Your API tokens, oldest first; of those that have ended the newest. An API "
+        "token needs `ADMIN`.",
     )
 
 
@@ -145,20 +169,19 @@ class ViewerQueries:
         return viewer_of(row)
 
     @strawberry.field(
-        description="Anything by its global id; null if there is no such thing or it is not yours."
+        description="Anything by its global id; null if there is no such thing, or it is neither "
+        "yours nor shared with you."
     )
     async def node(self, info: Info[Context, None], id: strawberry.ID) -> Node | None:
         """Find one node."""
-        _ = info.context.user_id
         return await find_node(info.context, id)
 
     @strawberry.field(
         description="Things by their global ids, at most 100, in the order asked for; null where "
-        "there is no such thing or it is not yours."
+        "there is no such thing, or it is neither yours nor shared with you."
     )
     async def nodes(self, info: Info[Context, None], ids: list[strawberry.ID]) -> list[Node | None]:
         """Find several nodes."""
-        _ = info.context.user_id
         if len(ids) > MAX_NODES:
             raise bad_input(f"`ids` takes at most {MAX_NODES}.")
         return list(await asyncio.gather(*(find_node(info.context, text) for text in ids)))
@@ -174,7 +197,6 @@ class ViewerQueries:
         on: date | None = None,
     ) -> ExchangeRate | None:
         """Look up an exchange rate."""
-        _ = info.context.user_id
         for name, code in (("base", base), ("target", target)):
             if len(code) != 3 or not (is_currency(code) or code.isupper()):
                 raise bad_input(f"`{name}`: {code!r} is not an ISO 4217 currency.")

@@ -11,11 +11,12 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from analytics.money import plain
+from models.access import Role
 from models.base import row_key
 from models.database import insert_all
 from models.drafts import Draft
 from models.instruments import Instrument
-from models.portfolios import Portfolio, portfolio_for_update, portfolios_by_id
+from models.portfolios import Portfolio
 from models.transactions import (
     Kind,
     Transaction,
@@ -23,14 +24,13 @@ from models.transactions import (
     newest_key,
     splits_on,
 )
-from models.users import user_for_update
+from services.access import hold_as, told
 from services.entry_ids import keys_of_ids, refuse_taken_ids
 from services.errors import (
     Mistake,
     MistakeCode,
     RefusedEntriesError,
     RefusedError,
-    portfolio_not_found,
     refuse,
 )
 from services.instruments import create_missing, known_instruments
@@ -42,30 +42,15 @@ class OutdatedError(Exception):
     """The portfolio's base currency changed since the drafts were prepared: prepare again."""
 
 
-async def owned_portfolio(
-    session: AsyncSession, *, owner_id: int, portfolio_id: int | None
-) -> Portfolio:
-    """Return an owner's portfolio; a stranger's and a missing one are refused alike."""
-    found = None
-    if portfolio_id is not None:
-        found = await session.scalar(portfolios_by_id([portfolio_id]))
-    if found is None or found.owner_id != owner_id:
-        raise portfolio_not_found()
-    return found
-
-
 async def hold_portfolio(
-    session: AsyncSession, *, owner_id: int, portfolio_id: int, field: str = "portfolioId"
+    session: AsyncSession, *, user_id: int, portfolio_id: int, field: str = "portfolioId"
 ) -> Portfolio:
-    """Return an owner's portfolio for a change of its ledger, held against other writers.
+    """Return a portfolio that a user may change the ledger of, held against other writers.
 
-    One person's ledgers are held together, for a change of one can reach into another. ``field``
+    One owner's ledgers are held together, for a change of one can reach into another. ``field``
     is what of the input led to it.
     """
-    await session.execute(user_for_update(owner_id))
-    found = await session.scalar(portfolio_for_update(owner_id=owner_id, portfolio_id=portfolio_id))
-    if found is None:
-        raise portfolio_not_found()
+    found = await hold_as(session, Role.EDITOR, user_id=user_id, portfolio_id=portfolio_id)
     if found.archived_at is not None:
         raise refuse(
             MistakeCode.ARCHIVED, "The portfolio is archived and takes no bookings.", field
@@ -105,13 +90,14 @@ class RefusedPlacesError(Exception):
         self.mistakes = mistakes
 
 
-def oversold_mistake(error: OversoldError, *, what: str) -> Mistake:
+async def oversold_mistake(session: AsyncSession, error: OversoldError, *, what: str) -> Mistake:
     """Say in plain words which entry lacks how many units."""
     lack = error.shortfall
     message = (
         f"{what}: the entry of {lack.at:%Y-%m-%d} takes {plain(lack.wanted)} and "
         f"finds only {plain(lack.held)} held, {plain(lack.missing)} too few."
     )
+    message = await told(session, message, portfolio_id=error.portfolio_id)
     return Mistake(MistakeCode.OVERSOLD, message, ("quantity",))
 
 
@@ -212,7 +198,9 @@ async def book(
     except OversoldError as error:
         place = by_id.get(error.shortfall.event_id)
         what = "Not enough units" if place is not None else "This would break a later entry"
-        raise RefusedPlacesError({place: oversold_mistake(error, what=what)}) from error
+        raise RefusedPlacesError(
+            {place: await oversold_mistake(session, error, what=what)}
+        ) from error
     return entries
 
 

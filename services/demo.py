@@ -105,7 +105,7 @@ async def seed_demo(
             row = await create_portfolio(
                 session, name, owner_id=owner_id, base_currency=currency, now=now
             )
-            held = await hold_portfolio(session, owner_id=owner_id, portfolio_id=row.id or 0)
+            held = await hold_portfolio(session, user_id=owner_id, portfolio_id=row.id or 0)
             places = range(len(drafts))
             await book(session, held, prepared=ready, places=places, now=now)
     return True

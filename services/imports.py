@@ -184,7 +184,7 @@ async def import_file(
                     now=now,
                 )
                 held = await hold_portfolio(
-                    session, owner_id=owner_id, portfolio_id=row_key(known.id)
+                    session, user_id=owner_id, portfolio_id=row_key(known.id)
                 )
                 outcomes = await book_rows(
                     session,

@@ -8,13 +8,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from analytics.events import Method
+from models.access import Role
 from models.base import row_key
-from models.portfolios import Portfolio, portfolio_by_name, portfolio_for_update
+from models.portfolios import Portfolio, portfolio_by_name
 from models.transactions import Transaction
-from models.users import user_for_update
+from services.access import hold_as
 from services.checks import Checks
 from services.entries import Terms, instrument_states, terms_of
-from services.errors import MistakeCode, portfolio_not_found, refuse
+from services.errors import MistakeCode, refuse
 from services.projection import ledger_entries, rebuild
 
 
@@ -64,14 +65,6 @@ async def create_portfolio(
     return portfolio
 
 
-async def _hold(session: AsyncSession, *, owner_id: int, portfolio_id: int) -> Portfolio:
-    await session.execute(user_for_update(owner_id))
-    found = await session.scalar(portfolio_for_update(owner_id=owner_id, portfolio_id=portfolio_id))
-    if found is None:
-        raise portfolio_not_found()
-    return found
-
-
 async def _check_shorts(
     session: AsyncSession, portfolio: Portfolio, *, allowed: bool, checks: Checks
 ) -> None:
@@ -94,7 +87,7 @@ async def update_portfolio(
     session: AsyncSession,
     change: PortfolioChange,
     *,
-    owner_id: int,
+    user_id: int,
     portfolio_id: int,
     now: datetime,
 ) -> Portfolio:
@@ -102,12 +95,12 @@ async def update_portfolio(
 
     Another lot method, or other terms of selling short, derive all positions anew.
     """
-    portfolio = await _hold(session, owner_id=owner_id, portfolio_id=portfolio_id)
+    portfolio = await hold_as(session, Role.OWNER, user_id=user_id, portfolio_id=portfolio_id)
     checks = Checks(now=now)
     if change.name is not None:
         name = checks.name(change.name, "name")
         if name != portfolio.name:
-            await _refuse_taken_name(session, owner_id=owner_id, name=name)
+            await _refuse_taken_name(session, owner_id=user_id, name=name)
         portfolio.name = name
     if change.base_currency is not None and change.base_currency != portfolio.base_currency:
         checks.currency(change.base_currency, "baseCurrency")
@@ -134,10 +127,10 @@ async def update_portfolio(
 
 
 async def archive_portfolio(
-    session: AsyncSession, *, owner_id: int, portfolio_id: int, now: datetime
+    session: AsyncSession, *, user_id: int, portfolio_id: int, now: datetime
 ) -> Portfolio:
     """Put a portfolio away: it stays readable and takes no bookings. Twice is no error."""
-    portfolio = await _hold(session, owner_id=owner_id, portfolio_id=portfolio_id)
+    portfolio = await hold_as(session, Role.OWNER, user_id=user_id, portfolio_id=portfolio_id)
     portfolio.archived_at = portfolio.archived_at or now
     await session.flush()
     return portfolio

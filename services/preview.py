@@ -7,13 +7,15 @@ from decimal import Decimal
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from analytics.events import Pool
+from models.access import Role
 from models.base import row_key
 from models.instruments import Instrument, instruments_by_id
-from models.portfolios import Portfolio, cash_by_portfolio, portfolios_by_owner
+from models.portfolios import Portfolio, cash_by_portfolio, portfolios_by_id, portfolios_by_owner
+from services.access import may
 from services.aside import aside
 from services.entries import InstrumentState, instrument_states, terms_of
 from services.pools import entries_of
-from services.projection import touched_by
+from services.projection import Touched, touched_by
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,39 +37,38 @@ class Preview:
 
 
 async def preview(
-    session: AsyncSession,
-    *,
-    owner_id: int,
-    change: Callable[[AsyncSession], Awaitable[object]],
+    session: AsyncSession, *, change: Callable[[AsyncSession], Awaitable[object]]
 ) -> Preview:
-    """Make a change of one person's ledgers, see what it does, and take it back.
+    """Make a change of one owner's ledgers, see what it does, and take it back.
 
-    Raises what the change raises. The session's transaction goes on, with nothing changed.
+    What it does to portfolios out of the reach of whoever makes it is left out. Raises what the
+    change raises. The session's transaction goes on, with nothing changed.
     """
     async with session.begin_nested() as savepoint:
         await change(session)
         touched = touched_by(session)
-        after = await _scene(session, owner_id, pools=touched.pools, ids=touched.portfolios)
+        shown = {key for key in touched.portfolios if await may(session, Role.VIEWER, [key])}
+        after = await _scene(session, touched, shown=shown)
         rows = await session.scalars(instruments_by_id(sorted({pool[1] for pool in after.states})))
         instruments = {row_key(row.id): _copy(row) for row in rows}
         await savepoint.rollback()
     session.expire_all()
-    before = await _scene(session, owner_id, pools=touched.pools, ids=touched.portfolios)
-    owned = await session.scalars(portfolios_by_owner([owner_id]))
+    before = await _scene(session, touched, shown=shown)
+    rows_now = await session.scalars(portfolios_by_id(sorted(shown)))
     return Preview(
-        portfolios=tuple(row for row in owned if row.id in touched.portfolios),
+        portfolios=tuple(sorted(rows_now, key=lambda row: row_key(row.id))),
         instruments=instruments,
         before=before,
         after=after,
     )
 
 
-async def _scene(session: AsyncSession, owner_id: int, *, pools: set[Pool], ids: set[int]) -> Scene:
-    terms = terms_of(await session.scalars(portfolios_by_owner([owner_id])))
-    balances: dict[int, dict[str, Decimal]] = {key: {} for key in ids}
-    for row in await session.scalars(cash_by_portfolio(sorted(ids))):
+async def _scene(session: AsyncSession, touched: Touched, *, shown: set[int]) -> Scene:
+    terms = terms_of(await session.scalars(portfolios_by_owner(sorted(touched.owners))))
+    balances: dict[int, dict[str, Decimal]] = {key: {} for key in shown}
+    for row in await session.scalars(cash_by_portfolio(sorted(shown))):
         balances[row.portfolio_id][row.currency] = row.amount
-    entries = await entries_of(session, pools)
+    entries = await entries_of(session, touched.pools)
     states = await aside(entries, instrument_states, entries, terms=terms)
     return Scene(states=states, cash=balances)
 

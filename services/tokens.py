@@ -7,20 +7,14 @@ from datetime import datetime, timedelta
 
 import jwt
 
+from services.access import Principal
+
 ALGORITHM = "HS256"
 AUDIENCE = "folioql"
 
 
 class InvalidTokenError(Exception):
-    """An access token is malformed, forged or expired; the message says which."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Principal:
-    """Who is calling, as proven by an access token, and until when."""
-
-    user_id: int
-    expires_at: datetime
+    """A token is malformed, forged, expired or revoked; the message says which."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

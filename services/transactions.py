@@ -8,9 +8,11 @@ from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from models.access import Role
 from models.drafts import Draft
-from models.portfolios import Portfolio, portfolios_by_id
+from models.portfolios import Portfolio
 from models.transactions import Kind, Revision, Transaction, transactions_by_id
+from services.access import may, portfolio_as
 from services.booking import (
     OutdatedError,
     hold_portfolio,
@@ -30,12 +32,12 @@ from services.projection import OversoldError, apply_change
 _MISSING = "There is no such transaction."
 
 
-async def owned_transaction(
-    session: AsyncSession, *, owner_id: int, transaction_id: int | None, kinds: Collection[Kind]
+async def held_transaction(
+    session: AsyncSession, *, user_id: int, transaction_id: int | None, kinds: Collection[Kind]
 ) -> tuple[Transaction, Portfolio]:
-    """Return an owner's entry of one of some kinds, its portfolio held for a change.
+    """Return an entry of one of some kinds, its portfolio held for a change.
 
-    A stranger's entry, one of another kind and a missing one are refused alike.
+    One out of the user's reach, one of another kind and a missing one are refused alike.
     """
     missing = refuse(MistakeCode.NOT_FOUND, _MISSING, "id")
     portfolio_id = await session.scalar(
@@ -45,7 +47,7 @@ async def owned_transaction(
         raise missing
     try:
         portfolio = await hold_portfolio(
-            session, owner_id=owner_id, portfolio_id=portfolio_id, field="id"
+            session, user_id=user_id, portfolio_id=portfolio_id, field="id"
         )
     except RefusedError as error:
         if error.mistakes[0].code is MistakeCode.NOT_FOUND:
@@ -72,17 +74,20 @@ class Seen:
 
 
 async def seen_transaction(
-    session: AsyncSession, *, owner_id: int, transaction_id: int | None, kinds: Collection[Kind]
+    session: AsyncSession, *, user_id: int, transaction_id: int | None, kinds: Collection[Kind]
 ) -> Seen:
-    """Read an owner's entry of one of some kinds; others are refused as not found."""
+    """Read an entry of one of some kinds; others are refused as not found."""
+    missing = refuse(MistakeCode.NOT_FOUND, _MISSING, "id")
     row = (await session.execute(transactions_by_id([transaction_id or 0]))).one_or_none()
-    entry = None if row is None else row[0]
-    portfolio = None
-    if entry is not None and Kind(entry.kind) in kinds:
-        portfolio = await session.scalar(portfolios_by_id([entry.portfolio_id]))
-    if row is None or entry is None or portfolio is None or portfolio.owner_id != owner_id:
-        raise refuse(MistakeCode.NOT_FOUND, _MISSING, "id")
-    _, instrument, related = row
+    if row is None or Kind(row[0].kind) not in kinds:
+        raise missing
+    try:
+        portfolio = await portfolio_as(
+            session, Role.EDITOR, user_id=user_id, portfolio_id=row[0].portfolio_id
+        )
+    except RefusedError as error:
+        raise missing from error
+    entry, instrument, related = row
     return Seen(
         draft=draft_of(
             entry,
@@ -107,6 +112,16 @@ async def halves_of(session: AsyncSession, entry: Transaction) -> list[Transacti
     return [entry, *rows]
 
 
+async def _halves_to_change(session: AsyncSession, entry: Transaction) -> list[Transaction]:
+    """Return what changes with an entry, if whoever changes it may change all of that."""
+    halves = await halves_of(session, entry)
+    others = {half.portfolio_id for half in halves} - {entry.portfolio_id}
+    if not await may(session, Role.EDITOR, others):
+        message = "The other half of this transfer is in a portfolio that you may not change."
+        raise refuse(MistakeCode.INVALID, message, "id")
+    return halves
+
+
 async def _change(
     session: AsyncSession,
     entries: Sequence[Transaction],
@@ -114,6 +129,7 @@ async def _change(
     change: Callable[[Transaction], None],
     action: Action,
     user_id: int,
+    owner_id: int,
     now: datetime,
 ) -> None:
     """Change entries, keep what they were, and bring the projection up to date."""
@@ -127,9 +143,11 @@ async def _change(
     await session.flush()
     added = [entry for entry in entries if entry.voided_at is None]
     try:
-        await apply_change(session, owner_id=user_id, added=added, removed=removed)
+        await apply_change(session, owner_id=owner_id, added=added, removed=removed)
     except OversoldError as error:
-        mistake = oversold_mistake(error, what="Another entry needs this one as it was")
+        mistake = await oversold_mistake(
+            session, error, what="Another entry needs this one as it was"
+        )
         field = "id" if action is not Action.UPDATED else "quantity"
         raise refuse(MistakeCode.OVERSOLD, mistake.message, field) from error
     except RefusedError as error:
@@ -143,7 +161,7 @@ async def _change(
 async def void_transaction(
     session: AsyncSession,
     *,
-    owner_id: int,
+    user_id: int,
     transaction_id: int | None,
     kinds: Collection[Kind],
     reason: str | None,
@@ -156,8 +174,8 @@ async def void_transaction(
     checks = Checks(now=now)
     reason = checks.text(reason, "reason")
     checks.finish()
-    entry, _ = await owned_transaction(
-        session, owner_id=owner_id, transaction_id=transaction_id, kinds=kinds
+    entry, portfolio = await held_transaction(
+        session, user_id=user_id, transaction_id=transaction_id, kinds=kinds
     )
     if entry.voided_at is not None:
         raise refuse(MistakeCode.ALREADY_VOIDED, "The transaction is voided already.", "id")
@@ -168,10 +186,11 @@ async def void_transaction(
 
     await _change(
         session,
-        await halves_of(session, entry),
+        await _halves_to_change(session, entry),
         change=void,
         action=Action.VOIDED,
-        user_id=owner_id,
+        user_id=user_id,
+        owner_id=portfolio.owner_id,
         now=now,
     )
     return entry
@@ -180,7 +199,7 @@ async def void_transaction(
 async def update_transaction(
     session: AsyncSession,
     *,
-    owner_id: int,
+    user_id: int,
     transaction_id: int | None,
     kinds: Collection[Kind],
     seen_at: datetime | None,
@@ -194,8 +213,8 @@ async def update_transaction(
     """
     if 0 in prepared.mistakes:
         raise RefusedError(prepared.mistakes[0])
-    entry, portfolio = await owned_transaction(
-        session, owner_id=owner_id, transaction_id=transaction_id, kinds=kinds
+    entry, portfolio = await held_transaction(
+        session, user_id=user_id, transaction_id=transaction_id, kinds=kinds
     )
     if prepared.base_currency != portfolio.base_currency or entry.updated_at != seen_at:
         raise OutdatedError
@@ -220,7 +239,15 @@ async def update_transaction(
     changed = copy_of(entry)
     update(changed)
     await _refuse_clash(session, entry, changed)
-    await _change(session, [entry], change=update, action=Action.UPDATED, user_id=owner_id, now=now)
+    await _change(
+        session,
+        [entry],
+        change=update,
+        action=Action.UPDATED,
+        user_id=user_id,
+        owner_id=portfolio.owner_id,
+        now=now,
+    )
     return entry
 
 
@@ -251,16 +278,16 @@ def _split_of(entry: Transaction) -> tuple[int | None, date] | None:
 async def undo_change(
     session: AsyncSession,
     *,
-    owner_id: int,
+    user_id: int,
     transaction_id: int | None,
     kinds: Collection[Kind],
     now: datetime,
 ) -> Transaction:
     """Undo the newest change of a transaction that is not undone yet; raises RefusedError."""
-    entry, _ = await owned_transaction(
-        session, owner_id=owner_id, transaction_id=transaction_id, kinds=kinds
+    entry, portfolio = await held_transaction(
+        session, user_id=user_id, transaction_id=transaction_id, kinds=kinds
     )
-    halves = await halves_of(session, entry)
+    halves = await _halves_to_change(session, entry)
     newest = {row.id: await _newest_change(session, row) for row in halves}
     if newest[entry.id] is None:
         raise refuse(MistakeCode.NOTHING_TO_UNDO, "Nothing was changed that could be undone.", "id")
@@ -277,7 +304,15 @@ async def undo_change(
             restore(row, revision.before)
             revision.undone_at = now
 
-    await _change(session, halves, change=undo, action=Action.UNDONE, user_id=owner_id, now=now)
+    await _change(
+        session,
+        halves,
+        change=undo,
+        action=Action.UNDONE,
+        user_id=user_id,
+        owner_id=portfolio.owner_id,
+        now=now,
+    )
     return entry
 
 

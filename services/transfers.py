@@ -1,4 +1,4 @@
-"""Transfers between a person's own portfolios: one booking in each, tied together."""
+"""Transfers between portfolios of one owner: one booking in each, tied together."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -17,7 +17,7 @@ from models.portfolios import Portfolio
 from models.transactions import TRANSFER_PAIRS, Transaction
 from services.booking import OutdatedError, book, hold_portfolio, instruments_for, oversold_mistake
 from services.entry_ids import refuse_taken_ids
-from services.errors import RefusedError
+from services.errors import MistakeCode, RefusedError, refuse
 from services.instruments import known_instruments
 from services.pools import entries_of, tied
 from services.preparing import Prepared, columns_of, prepare
@@ -41,7 +41,14 @@ async def prepare_transfer(
     target: Portfolio,
     draft: Draft,
 ) -> PreparedTransfer:
-    """Find the rates that a transfer needs; ``draft`` is of its leaving half."""
+    """Find the rates that a transfer needs; ``draft`` is of its leaving half.
+
+    Raises RefusedError for portfolios of two owners: what leaves one ledger must not depend on
+    somebody else's.
+    """
+    if source.owner_id != target.owner_id:
+        message = "Both portfolios must have one owner: book a delivery out and one in."
+        raise refuse(MistakeCode.INVALID, message, "toPortfolioId")
     leaving = await prepare(database, market, base_currency=source.base_currency, drafts=[draft])
     arriving = replace(
         leaving.drafts[0], kind=TRANSFER_PAIRS[draft.kind], lots=(), rate=None
@@ -94,7 +101,7 @@ async def book_transfer(
     session: AsyncSession,
     prepared: PreparedTransfer,
     *,
-    owner_id: int,
+    user_id: int,
     source_id: int,
     target_id: int,
     now: datetime,
@@ -104,10 +111,10 @@ async def book_transfer(
         if 0 in half.mistakes:
             raise RefusedError(half.mistakes[0])
     source = await hold_portfolio(
-        session, owner_id=owner_id, portfolio_id=source_id, field="fromPortfolioId"
+        session, user_id=user_id, portfolio_id=source_id, field="fromPortfolioId"
     )
     target = await hold_portfolio(
-        session, owner_id=owner_id, portfolio_id=target_id, field="toPortfolioId"
+        session, user_id=user_id, portfolio_id=target_id, field="toPortfolioId"
     )
     for half, portfolio in ((prepared.leaving, source), (prepared.arriving, target)):
         if half.base_currency != portfolio.base_currency:
@@ -124,9 +131,9 @@ async def book_transfer(
     session.add(arriving)
     await session.flush()
     try:
-        await apply_change(session, owner_id=owner_id, added=[leaving, arriving])
+        await apply_change(session, owner_id=source.owner_id, added=[leaving, arriving])
     except OversoldError as error:
-        mistake = oversold_mistake(error, what="Not enough units")
+        mistake = await oversold_mistake(session, error, what="Not enough units")
         raise RefusedError([mistake]) from error
     return leaving
 

@@ -47,7 +47,7 @@ async def transfer(url: str, *, steps: int) -> None:
         await book_transfer(
             session,
             prepared,
-            owner_id=source.owner_id,
+            user_id=source.owner_id,
             source_id=source.id,
             target_id=target.id,
             now=NOW,

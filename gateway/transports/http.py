@@ -11,7 +11,7 @@ from graphql import OperationType
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 
-from gateway.auth import context_for
+from gateway.auth import context_for, lapse, principal_of
 from gateway.documents import RefusedDocumentError
 from gateway.failures import failed, present
 from gateway.transports import execution
@@ -81,14 +81,9 @@ class GraphQLOverHttp:
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind == MULTIPART:
             # Nobody but a user may make us take in a large body.
-            if (
-                context_for(
-                    self._services,
-                    authorization=request.headers.get("authorization"),
-                    request_id=request.state.request_id,
-                ).principal
-                is None
-            ):
+            authorization = request.headers.get("authorization")
+            principal, _ = await principal_of(authorization, services=self._services)
+            if principal is None:
                 raise RefusedRequestError(401, "Sign in first.", code="UNAUTHENTICATED")
             return self._checked(await read_upload(request, max_bytes=self._max_upload_bytes))
         if kind != JSON:
@@ -131,9 +126,10 @@ class GraphQLOverHttp:
         operation = self._executor.operation(asked)
         if request.method == "GET" and operation.type is OperationType.MUTATION:
             raise RefusedRequestError(405, "A mutation needs POST.")
-        context = context_for(
+        authorization = request.headers.get("authorization")
+        context = await context_for(
             self._services,
-            authorization=request.headers.get("authorization"),
+            authorization=authorization,
             request_id=request.state.request_id,
         )
         if is_subscription(operation):
@@ -142,7 +138,7 @@ class GraphQLOverHttp:
                 raise RefusedRequestError(406, message)
             events = self._executor.subscribe(asked, operation=operation, context=context)
             return StreamingResponse(
-                _frames(_while_signed_in(events, context)),
+                _frames(_while_signed_in(events, context, authorization=authorization)),
                 media_type=EVENTS,
                 headers={"cache-control": "no-cache"},
             )
@@ -164,27 +160,35 @@ class GraphQLOverHttp:
 
 
 async def _while_signed_in(
-    events: AsyncGenerator[execution.Response, None], context: Context
+    events: AsyncGenerator[execution.Response, None],
+    context: Context,
+    *,
+    authorization: str | None,
 ) -> AsyncIterator[execution.Response]:
-    """Pass responses on until the access token expires, then say so and end."""
-    loop = asyncio.get_running_loop()
-    deadline = float("inf")
+    """Pass responses on until the caller's token is no longer good, then say so and end."""
+    end: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
     if context.principal is not None:
-        left = context.principal.expires_at - context.now()
-        deadline = loop.time() + left.total_seconds()
+        end = asyncio.ensure_future(lapse(authorization, services=context.services))
     async with aclosing(events):
-        while loop.time() < deadline:
-            try:
-                # Around each wait and never around a yield, where it would cancel the sending.
-                async with asyncio.timeout_at(deadline):
-                    body = await anext(events)
-            except StopAsyncIteration:
-                return
-            except TimeoutError:
-                break
-            yield body
-    expired = UnauthenticatedError("The access token has expired.")
-    yield {"errors": present([expired], request_id=context.request_id)}
+        coming: asyncio.Future[execution.Response] | None = None
+        try:
+            while not end.done():
+                coming = asyncio.ensure_future(anext(events))
+                both: set[asyncio.Future[Any]] = {coming, end}
+                await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+                if coming.done():
+                    try:
+                        body = coming.result()
+                    except StopAsyncIteration:
+                        return
+                    yield body
+        finally:
+            running = [task for task in (coming, end) if task is not None and not task.done()]
+            for task in running:
+                task.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
+        over = UnauthenticatedError(end.result() or context.auth_failure)
+        yield {"errors": present([over], request_id=context.request_id)}
 
 
 async def _frames(events: AsyncIterator[execution.Response]) -> AsyncIterator[bytes]:

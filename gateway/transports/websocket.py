@@ -2,7 +2,7 @@
 
 https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md. Each operation has a context of
 its own, so nothing loaded for one is ever shown by another. The socket closes with 4403 when the
-access token it was opened with expires.
+token it was opened with expires or is revoked.
 """
 
 import asyncio
@@ -12,8 +12,9 @@ from typing import Any
 import orjson
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
-from gateway.auth import authorization_in, context_for
+from gateway.auth import authorization_in, context_for, lapse
 from gateway.documents import RefusedDocumentError
+from gateway.failures import failed
 from gateway.transports import execution
 from gateway.transports.execution import Executor, MalformedRequestError, is_subscription
 from resolvers.context import Context, Services
@@ -79,11 +80,9 @@ class Connection:
         except TimeoutError:
             await self._close(4408, "Connection initialisation timeout")
             return
-        principal = self._context().principal
-        if principal is not None:
-            left = (principal.expires_at - self._services.clock()).total_seconds()
-            await asyncio.sleep(max(0.0, left))
-            await self._close(4403, "The access token has expired")
+        reason = await lapse(self._authorization, services=self._services)
+        if reason is not None:
+            await self._close(4403, reason.removesuffix("."))
 
     async def _receive(self) -> dict[str, Any]:
         message = await self._socket.receive()
@@ -130,8 +129,8 @@ class Connection:
         await self._send(type="connection_ack")
         self._acknowledged.set()
 
-    def _context(self) -> Context:
-        return context_for(
+    async def _context(self) -> Context:
+        return await context_for(
             self._services,
             authorization=self._authorization,
             request_id=self._socket.state.request_id,
@@ -159,9 +158,15 @@ class Connection:
         self._operations[key] = asyncio.create_task(self._run(key, request))
 
     async def _run(self, key: str, request: execution.Request) -> None:
-        context = self._context()
         try:
             with suppress(WebSocketDisconnect, RuntimeError):
+                try:
+                    context = await self._context()
+                except Exception as error:  # noqa: BLE001  # logged and masked
+                    request_id = self._socket.state.request_id
+                    body = [failed(error, request_id=request_id)]
+                    await self._send(id=key, type="error", payload=body)
+                    return
                 if await self._answer(key, request, context=context):
                     await self._send(id=key, type="complete")
         finally:

@@ -29,7 +29,7 @@ async def add_portfolios(services, clock, count):
             prepared = await prepare(
                 services.database, services.market, base_currency="USD", drafts=GROWTH
             )
-            held = await hold_portfolio(session, owner_id=user.id, portfolio_id=row.id)
+            held = await hold_portfolio(session, user_id=user.id, portfolio_id=row.id)
             await book(session, held, prepared=prepared, places=range(len(GROWTH)), now=clock())
 
 

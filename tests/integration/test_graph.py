@@ -391,7 +391,7 @@ async def test_a_client_that_leaves_a_subscription_leaves_nothing_behind(demo):
         schema, Documents(schema, max_tokens=1000, max_depth=10, max_fields=100, introspection=True)
     )
     request = Request(query='subscription { quoteUpdated(symbols: ["AAPL"]) { symbol } }')
-    context = context_for(
+    context = await context_for(
         demo.services, authorization=demo.headers["authorization"], request_id="test"
     )
     events = executor.subscribe(request, operation=executor.operation(request), context=context)

@@ -17,8 +17,9 @@ from services.booking import RefusedPlacesError, book, hold_portfolio
 from services.errors import RefusedError
 from services.portfolios import create_portfolio
 from services.preparing import prepare
-from services.projection import rebuild, verify
+from services.projection import rebuild
 from services.transactions import void_transaction
+from services.verification import verify
 
 MONDAY = datetime(2024, 1, 8, 15, tzinfo=UTC)
 KINDS = frozenset({Kind.SPLIT, Kind.RETURN_OF_CAPITAL, Kind.DIVIDEND, Kind.DEPOSIT})
@@ -39,7 +40,7 @@ class Ledger:
         )
         async with services.database.writing() as session:
             held = await hold_portfolio(
-                session, owner_id=self.owner_id, portfolio_id=self.portfolio.id
+                session, user_id=self.owner_id, portfolio_id=self.portfolio.id
             )
             entries = await book(
                 session,
@@ -55,7 +56,7 @@ class Ledger:
         async with self.services.database.writing() as session:
             await void_transaction(
                 session,
-                owner_id=self.owner_id,
+                user_id=self.owner_id,
                 transaction_id=key,
                 kinds=KINDS | TRADES | UNIT_TRANSFERS,
                 reason=None,

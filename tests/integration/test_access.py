@@ -1,0 +1,454 @@
+"""Every field of the schema, as everybody: generated from the schema, so that nothing is left out.
+
+Whoever adds a root field declares what it needs, and here how to call it; whoever adds a type or a
+field does nothing, and has it asked for by all.
+"""
+
+import itertools
+import json
+
+import httpx2
+import pytest
+from graphql import GraphQLField, GraphQLObjectType, GraphQLSchema, GraphQLString, get_named_type
+from sqlalchemy import select
+
+from gateway.app import create_app
+from gateway.settings import Settings
+from models.access import Role, Scope
+from models.database import Database
+from models.migrate import upgrade
+from models.tables import metadata
+from resolvers.access import ROOT_FIELDS, guard_roots
+from tests.conftest import SECRET, Api
+from tests.graph import GRAPH, call, everything, found, types_in, without
+from tests.ledger import Ledger, all_sorts, correct
+from tests.people import ERRORS, another, link, person, send, share, token_of
+
+NUMBERS = itertools.count()
+ROOTS = (GRAPH.query_type, GRAPH.mutation_type, GRAPH.subscription_type)
+DAY = "2024-05-02T15:00:00Z"
+VOLATILE = {"ProviderStatus_latencyMilliseconds", "ProviderStatus_calls"}
+PERSONAL = {"Portfolio_viewerRole", "Portfolio_shares"}
+MARKET = {"company_profiles", "exchange_rates", "last_quotes"}
+"""Tables of what the market said, which are written behind."""
+
+
+class World:
+    """Ann's two portfolios, everybody who reaches one of them, and everybody who does not."""
+
+    async def build(self, api):
+        self.ann = await person(api, "ann")
+        self.shared = await all_sorts(self.ann)
+        listed = await self.ann.data("{ viewer { portfolios { id name } } }")
+        (private,) = [one["id"] for one in listed["viewer"]["portfolios"] if one["name"] == "Away"]
+        self.private = Ledger(self.ann, private)
+        await self.private.record(
+            "recordCashTransfer", direction="DEPOSIT", amount="77123.45", note="between us"
+        )
+        paid_in = await self.shared.record(
+            "recordCashTransfer", direction="DEPOSIT", amount="1", note="of all"
+        )
+        await correct(self.ann, "updateTransaction", paid_in["entry"]["id"], amount="2")
+        people = {name: await person(api, name) for name in ("eve", "bob", "cid")}
+        await share(self.ann, self.shared.key, "bob", "VIEWER")
+        await share(self.ann, self.shared.key, "cid", "EDITOR")
+        self.link, self.link_token = await link(self.ann, self.shared.key)
+        tokens = {scope: await token_of(self.ann, scope.value) for scope in Scope}
+        self.actors = {
+            "owner": self.ann,
+            "editor": people["cid"],
+            "viewer": people["bob"],
+            "stranger": people["eve"],
+            "anonymous": another(api),
+            "link": another(api, token=self.link_token),
+        } | {scope: another(api, token=secret) for scope, (_, secret) in tokens.items()}
+        self.entries = {
+            key: await self._entries(ledger)
+            for key, ledger in (("shared", self.shared), ("private", self.private))
+        }
+        self.secrets = {private, "Away", "77123.45", "between us", *self.entries["private"]}
+        self.names = {"All sorts", "of all"} | self.secrets
+        return self
+
+    async def _entries(self, ledger):
+        seen = await ledger.see("transactions(first: 100) { nodes { id } } positions { id }")
+        return [one["id"] for one in seen["transactions"]["nodes"] + seen["positions"]]
+
+    def arguments(self, portfolio="shared"):
+        """Return how each argument that a field of the schema needs is written."""
+        ledger = getattr(self, portfolio)
+        ids = [ledger.key, *self.entries[portfolio]]
+        return {
+            "id": json.dumps(ledger.key),
+            "ids": json.dumps(ids),
+            "range": '{from: "2024-02-01", to: "2024-06-13"}',
+            "first": "5",
+            "symbol": '"AAPL"',
+            "symbols": '["AAPL"]',
+            "text": '"Apple"',
+            "base": '"EUR"',
+            "target": '"USD"',
+            "token": json.dumps(self.link_token),
+        }
+
+    async def tables(self):
+        """Return all rows that are people's, but for when tokens were used."""
+        await self.ann.services.api_tokens.close()
+        async with self.ann.services.database.reading() as session:
+            return {
+                table.name: sorted(
+                    repr([value for key, value in row.items() if key != "last_used_at"])
+                    for row in (await session.execute(select(table))).mappings()
+                )
+                for table in metadata.sorted_tables
+                if table.name not in MARKET
+            }
+
+
+@pytest.fixture
+async def world(database_url, clock):
+    opened = Database(database_url)
+    await upgrade(opened)
+    await opened.close()
+    settings = Settings(
+        database_url=database_url,
+        secret=SECRET,
+        log_level="error",
+        max_depth=100,
+        max_fields=100_000,
+        max_tokens=1_000_000,
+    )
+    application = create_app(settings, clock=clock)
+    async with (
+        application.router.lifespan_context(application),
+        httpx2.AsyncClient(
+            transport=httpx2.ASGITransport(application), base_url="http://test"
+        ) as client,
+    ):
+        yield await World().build(Api(client, application.state.services))
+
+
+def codes(answer):
+    """Return the codes and scopes of an answer's errors."""
+    return [
+        (error["extensions"]["code"], error["extensions"].get("scope"))
+        for error in answer.get("errors", ())
+    ]
+
+
+def denied(actor, scope):
+    """Return how a root field that needs a scope is refused to somebody; null when it is not."""
+    if scope is None:
+        return None
+    if actor in {"anonymous", "link"}:
+        return "UNAUTHENTICATED", None
+    fits = not isinstance(actor, Scope) or scope in {actor, Scope.READ}
+    return None if fits else ("FORBIDDEN", scope.value)
+
+
+# What is declared
+
+
+def test_every_root_field_has_a_rule_and_every_rule_a_field():
+    assert set(ROOT_FIELDS) == {name for root in ROOTS for name in root.fields}
+
+
+def test_a_root_field_without_a_rule_cannot_be_served():
+    query = GraphQLObjectType("Query", {"secrets": GraphQLField(GraphQLString)})
+    with pytest.raises(KeyError, match="secrets"):
+        guard_roots(GraphQLSchema(query))
+
+
+def test_what_is_open_what_only_reads_and_what_manages_are_told_one_by_one():
+    assert {name for name, scope in ROOT_FIELDS.items() if scope is None} == {
+        "signUp",
+        "signIn",
+        "refreshSession",
+        "signOut",
+        "sharedPortfolio",
+    }
+    assert {name for name, scope in ROOT_FIELDS.items() if scope is Scope.READ} == (
+        set(GRAPH.query_type.fields) | set(GRAPH.subscription_type.fields)
+    ) - {"sharedPortfolio"}
+    assert {name for name, scope in ROOT_FIELDS.items() if scope is Scope.ADMIN} == {
+        "createApiToken",
+        "revokeApiToken",
+        "sharePortfolio",
+        "createPortfolioLink",
+        "revokePortfolioShare",
+    }
+
+
+# What is read
+
+RARE = {
+    "DividendEvent",
+    "FigureIssue",
+    "LedgerProposal",
+    "PriceDoubt",
+    "ProposedValue",
+    "ProviderBudget",
+    "SplitEvent",
+}
+"""Types that this world has no objects of: what is said of them is not tested here."""
+
+
+async def test_every_field_that_can_be_read_is_answered_to_whom_it_may_be(world):
+    reached, met = set(), set()
+    for name, field in GRAPH.query_type.fields.items():
+        for portfolio in ("shared", "private"):
+            arguments, seen = world.arguments(portfolio), set()
+            inner = everything(get_named_type(field.type), arguments, seen)
+            query = f"{{ {call(name, field, arguments)} {inner} }}"
+            answers = {who: await api.ask(query) for who, api in world.actors.items()}
+            reached |= seen
+            met |= types_in(answers["owner"].get("data"))
+            for who, answer in answers.items():
+                _judge(world, who, name, portfolio, answer, answers["owner"])
+    types = {
+        one.name
+        for one in GRAPH.type_map.values()
+        if isinstance(one, GraphQLObjectType) and not one.name.startswith("__")
+    }
+    of_changes = {name for name in types - reached if not name.endswith("Payload")}
+    assert of_changes == {
+        "LedgerPreview",
+        "Mutation",
+        "PortfolioPreview",
+        "PositionPreview",
+        "Query",
+        "RowCount",
+        "RowOutcome",
+        "Session",
+        "Subscription",
+        "UserError",
+    }
+    assert (reached & types) - met == RARE
+
+
+def _judge(world, who, name, portfolio, answer, owners):
+    """Check what somebody was told against what the owner was told."""
+    written = json.dumps(answer)
+    refused = denied(who, ROOT_FIELDS[name])
+    if refused is not None:
+        assert codes(answer) == [refused]
+        assert not any((answer["data"] or {}).values())
+        return
+    owns = who == "owner" or isinstance(who, Scope)
+    manages = who in {"owner", Scope.ADMIN}
+    managed = found(answer, "Viewer_apiTokens") + found(answer, "Portfolio_shares")
+    assert manages or not any(managed), (who, name)
+    lacks = bool(managed) and owns and not manages
+    assert set(codes(answer)) == ({("FORBIDDEN", "ADMIN")} if lacks else set()), (who, name)
+    hidden = set() if owns else world.secrets
+    if who in {"stranger", "anonymous", "link"} and name != "sharedPortfolio":
+        hidden = world.names
+    assert not [text for text in hidden if text in written], (who, name)
+    told, everything_told = (without(one["data"], VOLATILE) for one in (answer, owners))
+    if name not in {"viewer", "node", "nodes"}:
+        assert told == everything_told, (who, name)
+    elif name != "viewer" and (owns or (portfolio == "shared" and who in {"editor", "viewer"})):
+        assert without(told, PERSONAL) == without(everything_told, PERSONAL)
+        roles = set(found(told, "Portfolio_viewerRole"))
+        assert roles == {"OWNER" if owns else who.upper()}
+    elif name != "viewer":
+        assert told in ({"node": None}, {"nodes": [None] * len(everything_told.get("nodes", ()))})
+
+
+async def test_a_viewer_finds_a_portfolio_of_others_only_where_it_is_shared(world):
+    for portfolio in ("shared", "private"):
+        arguments = world.arguments(portfolio)
+        inner = everything(GRAPH.type_map["Portfolio"], arguments, set())
+        query = f"{{ viewer {{ portfolio(id: {arguments['id']}) {inner} }} }}"
+        owners = (await world.ann.data(query))["viewer"]["portfolio"]
+        for who, reaches in (("editor", True), ("viewer", True), ("stranger", False)):
+            seen = (await world.actors[who].data(query))["viewer"]["portfolio"]
+            if reaches and portfolio == "shared":
+                assert without(seen, PERSONAL) == without(owners, PERSONAL)
+            else:
+                assert seen is None
+
+
+# What is changed
+
+
+def booking(**given):
+    async def build(world):
+        return {"portfolioId": world.shared.key, "occurredAt": DAY} | given
+
+    return build
+
+
+def within(**given):
+    async def build(world):
+        return {"portfolioId": world.shared.key} | given
+
+    return build
+
+
+def plain(**given):
+    async def build(world):
+        del world
+        return given
+
+    return build
+
+
+def moving(**given):
+    async def build(world):
+        away = await Ledger.create(world.ann, f"Aside {next(NUMBERS)}", baseCurrency="EUR")
+        await share(world.ann, away.key, "cid", "EDITOR")
+        return {
+            "fromPortfolioId": world.shared.key,
+            "toPortfolioId": away.key,
+            "occurredAt": DAY,
+        } | given
+
+    return build
+
+
+async def an_entry(world):
+    booked = await world.shared.record("recordCashTransfer", direction="DEPOSIT", amount="1")
+    return {"id": booked["entry"]["id"]}
+
+
+async def a_changed_entry(world):
+    given = await an_entry(world)
+    await correct(world.ann, "updateTransaction", given["id"], amount="2")
+    return given
+
+
+async def a_token(world):
+    key, _ = await token_of(world.ann, "READ")
+    return {"tokenId": key}
+
+
+async def a_share(world):
+    key, _ = await link(world.ann, world.shared.key)
+    return {"shareId": key}
+
+
+CASES = {
+    "createPortfolio": (None, None, plain(name="New")),
+    "updatePortfolio": (Role.OWNER, "portfolioId", within(lotMethod="FIFO")),
+    "recordTrade": (
+        Role.EDITOR,
+        "portfolioId",
+        booking(side="BUY", symbol="AAPL", quantity="1", price="1"),
+    ),
+    "recordIncome": (
+        Role.EDITOR,
+        "portfolioId",
+        booking(kind="DIVIDEND", symbol="AAPL", amount="1"),
+    ),
+    "recordCashTransfer": (
+        Role.EDITOR,
+        "portfolioId",
+        booking(direction="DEPOSIT", amount="1"),
+    ),
+    "recordCurrencyExchange": (
+        Role.EDITOR,
+        "portfolioId",
+        booking(soldAmount="1", soldCurrency="USD", boughtAmount="1", boughtCurrency="EUR"),
+    ),
+    "recordCharge": (Role.EDITOR, "portfolioId", booking(kind="FEE", amount="1")),
+    "recordDelivery": (
+        Role.EDITOR,
+        "portfolioId",
+        booking(direction="IN", symbol="AAPL", quantity="1", amount="1"),
+    ),
+    "recordCorporateAction": (
+        Role.EDITOR,
+        "portfolioId",
+        booking(kind="RETURN_OF_CAPITAL", symbol="AAPL", amount="0.01"),
+    ),
+    "recordOpeningBalance": (Role.EDITOR, "portfolioId", booking(amount="1")),
+    "transferUnits": (Role.EDITOR, "fromPortfolioId", moving(symbol="AAPL", quantity="0.1")),
+    "transferCash": (Role.EDITOR, "fromPortfolioId", moving(amount="0.1")),
+    "recordTransactions": (
+        Role.EDITOR,
+        "portfolioId",
+        within(transactions=[{"kind": "DEPOSIT", "amount": "1", "occurredAt": DAY}]),
+    ),
+    "importTransactions": (
+        Role.EDITOR,
+        "portfolioId",
+        within(content="date,type,amount\n2024-05-02,DEPOSIT,3\n"),
+    ),
+    "updateTransaction": (Role.EDITOR, "id", an_entry),
+    "voidTransaction": (Role.EDITOR, "id", an_entry),
+    "undoTransactionChange": (Role.EDITOR, "id", a_changed_entry),
+    "acceptProposal": (Role.EDITOR, "portfolioId", within(proposalId="none")),
+    "dismissProposal": (Role.EDITOR, "portfolioId", within(proposalId="none")),
+    "createApiToken": (None, None, plain(name="x", scopes=["READ"])),
+    "revokeApiToken": (Role.OWNER, "tokenId", a_token),
+    "sharePortfolio": (Role.OWNER, "portfolioId", within(username="bob", role="VIEWER")),
+    "createPortfolioLink": (Role.OWNER, "portfolioId", within(name="x")),
+    "revokePortfolioShare": (Role.OWNER, "shareId", a_share),
+    "archivePortfolio": (Role.OWNER, "portfolioId", within()),
+}
+"""What role each mutation needs, which field is wrong for whoever has less, and an input."""
+
+UNKNOWN = {"acceptProposal": [("NOT_FOUND", "proposalId")]}
+UNKNOWN |= {"dismissProposal": UNKNOWN["acceptProposal"]}
+ROLES = {"editor": Role.EDITOR, "viewer": Role.VIEWER, "stranger": None}
+
+
+def test_every_mutation_has_a_case():
+    assert set(CASES) == {
+        name for name in GRAPH.mutation_type.fields if ROOT_FIELDS[name] is not None
+    }
+
+
+async def test_every_mutation_is_refused_to_whom_it_must_be_and_then_changes_nothing(world):
+    for name, (role, field, build) in CASES.items():
+        payload = get_named_type(GRAPH.mutation_type.fields[name].type)
+        title = GRAPH.mutation_type.fields[name].args["input"].type
+        seen = everything(payload, world.arguments(), set())
+        seen = f"{{ userErrors {{ code field }} {seen[1:]}"
+        query = f"mutation($input: {title}) {{ done: {name}(input: $input) {seen} }}"
+        given = await build(world)
+        before = await world.tables()
+        allowed = []
+        for who, api in world.actors.items():
+            refused = denied(who, ROOT_FIELDS[name])
+            low = role is not None and (ROLES.get(who, Role.OWNER) or 0) < role
+            if refused is None and not low:
+                allowed.append(who)
+                continue
+            answer = await api.ask(query, {"input": given})
+            if refused is not None:
+                assert (answer["data"]["done"], codes(answer)) == (None, [refused]), (name, who)
+            else:
+                assert wrong(answer) == [("NOT_FOUND", field)], (name, who)
+            assert not [text for text in world.secrets if text in json.dumps(answer)], (name, who)
+        assert await world.tables() == before, name
+        for who in allowed:
+            answer = await world.actors[who].ask(query, {"input": await build(world)})
+            expected = UNKNOWN.get(name, [])
+            if name == "createPortfolio" and who is Scope.TRADE:
+                expected = [("ALREADY_EXISTS", "name")]  # as the owner
+            assert wrong(answer) == expected, (name, who)
+            if who == "editor":
+                assert not [text for text in world.secrets if text in json.dumps(answer)], name
+
+
+def wrong(answer):
+    """Return what is wrong by code and field."""
+    return [
+        (error["code"], ".".join(error["field"] or ()))
+        for error in answer["data"]["done"]["userErrors"]
+    ]
+
+
+async def test_what_needs_no_account_answers_anybody(world):
+    anyone = world.actors["anonymous"]
+    name = {"username": "dan", "password": "correct horse"}
+    session = (await send(anyone, "signUp", name, "session { refreshToken }"))["session"]
+    assert (await send(anyone, "signIn", name, "session { accessToken }"))["userErrors"] == []
+    for mutation in ("refreshSession", "signOut"):
+        answer = await anyone.data(
+            f"mutation($input: RefreshTokenInput!) {{ {mutation}(input: $input) {{ {ERRORS} }} }}",
+            {"input": session},
+        )
+        assert answer[mutation] == {"userErrors": []}

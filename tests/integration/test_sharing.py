@@ -1,0 +1,429 @@
+"""Shared portfolios: what viewers, editors and links may see and do, and what stays private."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+from graphql import get_named_type
+
+from gateway.schema import schema
+from services.verification import verify_all
+from tests.ledger import Ledger
+from tests.people import another, link, person, send, share, token_of, wrong
+
+SHARED = "{ viewer { sharedPortfolios { id name ownerName viewerRole } portfolios { id } } }"
+UNSEEN = "A portfolio of the owner that is tied to this one by a transfer does not allow it."
+
+
+class World:
+    """Ann's two portfolios, the one shared with Bob, and what he reaches of them."""
+
+    @classmethod
+    async def create(cls, api, role):
+        self = cls()
+        self.ann, self.bob = await person(api, "ann"), await person(api, "bob")
+        self.shared = await Ledger.create(self.ann, "Shared")
+        self.private = await Ledger.create(self.ann, "Private")
+        bought = await self.shared.trade("BUY", "10", "100")
+        self.trade = bought["entry"]["id"]
+        self.share = await share(self.ann, self.shared.key, "bob", role)
+        self.bobs = Ledger(self.bob, self.shared.key)
+        return self
+
+    async def transfer(self, quantity="4", symbol="AAPL"):
+        """Move units from the shared portfolio to the private one."""
+        moved = await self.shared.record(
+            "transferUnits",
+            toPortfolioId=self.private.key,
+            symbol=symbol,
+            quantity=quantity,
+            day="2024-03-05",
+        )
+        return moved["entry"]["id"]
+
+
+@pytest.fixture
+async def viewer(api):
+    return await World.create(api, "VIEWER")
+
+
+@pytest.fixture
+async def editor(api):
+    return await World.create(api, "EDITOR")
+
+
+async def test_a_viewer_reads_all_of_the_portfolio_and_none_of_the_others(viewer):
+    fields = (
+        "name ownerName version overview { value { amount } totalReturn } cash { amount } "
+        "positions { symbol quantity lots { quantity } } transactions { nodes { id history "
+        "{ changedBy } portfolio { id } } } transactionsExport { content } statement(range: "
+        '{from: "2024-03-01", to: "2024-03-02"}) { currency } dataQuality { message } '
+        "proposals { id } lots { nodes { quantity } } realizedGains { totalCount }"
+    )
+    assert await viewer.bobs.see(fields) == await viewer.shared.see(fields)
+    assert await Ledger(viewer.bob, viewer.private.key).see(fields) is None
+    assert await viewer.bob.data(SHARED) == {
+        "viewer": {
+            "sharedPortfolios": [
+                {
+                    "id": viewer.shared.key,
+                    "name": "Shared",
+                    "ownerName": "ann",
+                    "viewerRole": "VIEWER",
+                }
+            ],
+            "portfolios": [],
+        }
+    }
+    assert await viewer.shared.see("viewerRole shares { id role username name expiresAt }") == {
+        "viewerRole": "OWNER",
+        "shares": [
+            {
+                "id": viewer.share,
+                "role": "VIEWER",
+                "username": "bob",
+                "name": None,
+                "expiresAt": None,
+            }
+        ],
+    }
+    assert await viewer.bobs.see("shares { id }") == {"shares": None}
+    combined = "{ viewer { combined { positions { symbol } cash { amount } } } }"
+    found = await viewer.bob.data(combined)
+    assert found == {"viewer": {"combined": {"positions": [], "cash": []}}}
+
+
+async def test_node_finds_what_is_shared_and_nothing_of_the_rest(viewer):
+    hidden = await viewer.transfer()
+    position = (await viewer.shared.position(fields="id"))["id"]
+    (arrived,) = (await viewer.private.see("transactions { nodes { id } }"))["transactions"][
+        "nodes"
+    ]
+    (elsewhere,) = (await viewer.private.see("positions { id }"))["positions"]
+    ids = [viewer.shared.key, position, viewer.trade, hidden]
+    ids += [viewer.private.key, elsewhere["id"], arrived["id"]]
+    found = await viewer.bob.data("query($ids: [ID!]!) { nodes(ids: $ids) { id } }", {"ids": ids})
+    assert found["nodes"] == [{"id": one} for one in ids[:4]] + [None] * 3
+    stranger = await person(viewer.ann, "eve")
+    found = await stranger.data("query($ids: [ID!]!) { nodes(ids: $ids) { id } }", {"ids": ids})
+    assert found["nodes"] == [None] * 7
+
+
+async def test_a_viewer_changes_nothing(viewer):
+    trade = {"side": "BUY", "symbol": "AAPL", "quantity": "1", "price": "1"}
+    assert await viewer.bobs.refused("recordTrade", **trade) == [("NOT_FOUND", "portfolioId")]
+    assert await viewer.bobs.refused("recordTrade", dryRun=True, **trade) == [
+        ("NOT_FOUND", "portfolioId")
+    ]
+    void = await send(viewer.bob, "voidTransaction", {"id": viewer.trade})
+    assert wrong(void) == [("NOT_FOUND", "id")]
+    update = await send(viewer.bob, "updateTransaction", {"id": viewer.trade, "price": "1"})
+    assert wrong(update) == [("NOT_FOUND", "id")]
+    for mutation in ("updatePortfolio", "archivePortfolio"):
+        assert await viewer.bobs.change_terms(mutation) == [("NOT_FOUND", "portfolioId")]
+    assert (await viewer.shared.see("version archivedAt")) == {"version": 1, "archivedAt": None}
+
+
+async def test_an_editor_books_corrects_and_imports(editor):
+    await editor.bobs.trade("SELL", "4", "110", day="2024-03-04")
+    done = await send(editor.bob, "updateTransaction", {"id": editor.trade, "price": "90"})
+    assert wrong(done) == []
+    await editor.bobs.record(
+        "importTransactions", content="date,type,amount\n2024-03-02,DEPOSIT,5000\n"
+    )
+    assert await editor.shared.see("cash { amount currency }") == {"cash": ["4540 USD"]}
+    history = await editor.ann.data(
+        "query($id: ID!) { node(id: $id) { ... on Trade { history { changedBy } } } }",
+        {"id": editor.trade},
+    )
+    assert history["node"]["history"] == [{"changedBy": "bob"}]
+    undone = await send(editor.bob, "undoTransactionChange", {"id": editor.trade})
+    assert wrong(undone) == []
+    assert wrong(await send(editor.bob, "voidTransaction", {"id": editor.trade})) == [
+        ("OVERSOLD", "id")
+    ]
+    assert await verify_all(editor.ann.services.database) == (2, [])
+
+
+async def test_an_editor_neither_shares_nor_changes_the_portfolio_itself(editor):
+    for mutation, terms in (
+        ("updatePortfolio", {"name": "Mine"}),
+        ("archivePortfolio", {}),
+        ("sharePortfolio", {"username": "ann", "role": "VIEWER"}),
+        ("createPortfolioLink", {"name": "x"}),
+    ):
+        assert await editor.bobs.change_terms(mutation, **terms) == [("NOT_FOUND", "portfolioId")]
+    assert await editor.bobs.see("shares { id }") == {"shares": None}
+    assert await editor.shared.see("name archivedAt") == {"name": "Shared", "archivedAt": None}
+
+
+async def test_an_editor_transfers_between_portfolios_of_one_owner_that_are_both_shared(editor):
+    given = {"toPortfolioId": editor.private.key, "symbol": "AAPL", "quantity": "4"}
+    refused = await editor.bobs.refused("transferUnits", **given)
+    assert refused == [("NOT_FOUND", "toPortfolioId")]
+    own = await Ledger.create(editor.bob, "Own")
+    to_own = await editor.bobs.refused("transferUnits", **given | {"toPortfolioId": own.key})
+    assert to_own == [("INVALID", "toPortfolioId")]
+    await share(editor.ann, editor.private.key, "bob", "VIEWER")
+    refused = await editor.bobs.refused("transferUnits", **given)
+    assert refused == [("NOT_FOUND", "toPortfolioId")]
+    await share(editor.ann, editor.private.key, "bob", "EDITOR")
+    await editor.bobs.record("transferUnits", **given)
+    assert (await editor.private.position(fields="quantity"))["quantity"] == "4"
+    assert await verify_all(editor.ann.services.database) == (3, [])
+
+
+async def test_an_editor_leaves_transfers_with_other_portfolios_as_they_are(editor):
+    moved = await editor.transfer()
+    for mutation in ("voidTransaction", "updateTransaction"):
+        assert wrong(await send(editor.bob, mutation, {"id": moved})) == [("INVALID", "id")]
+    assert wrong(await send(editor.ann, "voidTransaction", {"id": moved})) == []
+    undone = await send(editor.bob, "undoTransactionChange", {"id": moved})
+    assert wrong(undone) == [("INVALID", "id")]
+    assert (await editor.private.see("positions { quantity }")) == {"positions": []}
+
+
+async def test_a_preview_shows_an_editor_only_what_is_shared(editor):
+    await editor.transfer()
+    tried = []  # by FIFO other lots would have moved
+    for ledger in (editor.shared, editor.bobs):
+        done = await ledger.record(
+            "recordTrade",
+            dryRun=True,
+            side="BUY",
+            symbol="AAPL",
+            quantity="1",
+            price="50",
+            day="2024-02-01",
+        )
+        tried.append([one["portfolio"]["id"] for one in done["preview"]["portfolios"]])
+    assert tried == [[editor.shared.key, editor.private.key], [editor.shared.key]]
+
+
+async def test_a_refusal_tells_an_editor_nothing_of_other_portfolios(editor):
+    await editor.transfer()
+    (lot,) = (await editor.private.position(fields="lots { openedById }"))["lots"]
+    chosen = [{"openedById": lot["openedById"], "quantity": "4"}]
+    await editor.private.trade("SELL", "4", "123", day="2024-03-06", lots=chosen)
+    earlier = {"side": "BUY", "symbol": "AAPL", "quantity": "4", "price": "50"}
+    # Other units would have been moved, and the lot that was sold would not be there.
+    told = {}
+    for who, ledger in (("ann", editor.shared), ("bob", editor.bobs)):
+        done = await ledger.try_to("recordTrade", day="2024-02-01", **earlier)
+        (error,) = done["userErrors"]
+        assert error["code"] == "OVERSOLD"
+        told[who] = error["message"]
+    assert told == {
+        "ann": "This would break a later entry: the entry of 2024-03-06 takes 4 and finds only 0 "
+        "held, 4 too few.",
+        "bob": UNSEEN,
+    }
+
+
+async def test_an_archived_portfolio_is_not_named_to_an_editor_who_may_not_see_it(editor):
+    await editor.transfer()
+    await editor.private.change_terms("archivePortfolio")
+    earlier = {"side": "BUY", "symbol": "AAPL", "quantity": "4", "price": "50"}
+    told = {}
+    for who, ledger in (("ann", editor.shared), ("bob", editor.bobs)):
+        done = await ledger.try_to("recordTrade", day="2024-02-01", **earlier)
+        (error,) = done["userErrors"]
+        assert error["code"] == "ARCHIVED"
+        told[who] = error["message"]
+    assert told == {
+        "ann": "This would change the portfolio 'Private', which is archived.",
+        "bob": UNSEEN,
+    }
+
+
+async def test_who_is_no_longer_an_editor_is_a_stranger_to_repeats_too(editor):
+    keyed = {"id": editor.trade, "idempotencyKey": "k1"}
+    booked = {
+        "side": "BUY",
+        "symbol": "AAPL",
+        "quantity": "1",
+        "price": "1",
+        "idempotencyKey": "k2",
+    }
+    assert wrong(await send(editor.bob, "voidTransaction", keyed)) == []
+    await editor.bobs.record("recordTrade", **booked)
+    done = await send(
+        editor.ann, "revokePortfolioShare", {"shareId": editor.share}, "portfolio { id }"
+    )
+    assert done == {"portfolio": {"id": editor.shared.key}, "userErrors": []}
+    repeated = await send(editor.bob, "voidTransaction", keyed, "transaction { id } replayed")
+    assert (repeated["transaction"], wrong(repeated)) == (None, [("NOT_FOUND", "")])
+    assert await editor.bobs.refused("recordTrade", **booked) == [("NOT_FOUND", "portfolioId")]
+    assert await editor.bobs.see("id") is None
+    assert (await editor.bob.data(SHARED))["viewer"]["sharedPortfolios"] == []
+
+
+async def test_a_role_is_changed_by_sharing_again(editor):
+    assert await share(editor.ann, editor.shared.key, "BOB", "VIEWER") == editor.share
+    assert await editor.bobs.see("viewerRole") == {"viewerRole": "VIEWER"}
+
+
+async def test_whom_it_is_shared_with_may_leave_and_nobody_else_may_end_it(viewer):
+    eve = await person(viewer.ann, "eve")
+    other = await share(viewer.ann, viewer.shared.key, "eve")
+    for who, key in ((viewer.bob, other), (await person(viewer.ann, "dan"), viewer.share)):
+        refused = await send(who, "revokePortfolioShare", {"shareId": key})
+        assert wrong(refused) == [("NOT_FOUND", "shareId")]
+    left = await send(eve, "revokePortfolioShare", {"shareId": other}, "portfolio { id }")
+    assert left == {"portfolio": None, "userErrors": []}
+    shares = (await viewer.shared.see("shares { username }"))["shares"]
+    assert shares == [{"username": "bob"}]
+
+
+async def test_a_share_is_refused_to_nobody_and_to_oneself(viewer):
+    given = {"portfolioId": viewer.shared.key, "role": "VIEWER"}
+    for name, code in (("nobody", "NOT_FOUND"), ("not a name!", "NOT_FOUND"), ("Ann", "INVALID")):
+        made = await send(viewer.ann, "sharePortfolio", given | {"username": name})
+        assert wrong(made) == [(code, "username")]
+
+
+async def test_shares_of_a_portfolio_have_a_limit_and_expired_links_make_room(viewer, clock):
+    for _ in range(99):
+        await link(viewer.ann, viewer.shared.key, expiresAt="2024-06-14T15:01:00Z")
+    more = {"portfolioId": viewer.shared.key, "name": "x"}
+    assert wrong(await send(viewer.ann, "createPortfolioLink", more)) == [("OUT_OF_RANGE", "")]
+    await person(viewer.ann, "eve")
+    given = {"portfolioId": viewer.shared.key, "username": "eve", "role": "VIEWER"}
+    assert wrong(await send(viewer.ann, "sharePortfolio", given)) == [("OUT_OF_RANGE", "")]
+    clock.now += timedelta(minutes=2)
+    await link(viewer.ann, viewer.shared.key)
+    assert len((await viewer.shared.see("shares { id }"))["shares"]) == 2
+
+
+async def test_a_token_of_an_editor_needs_the_scope_and_the_role(editor):
+    _, reading = await token_of(editor.bob, "READ")
+    _, trading = await token_of(editor.bob, "TRADE")
+    trade = {"side": "BUY", "symbol": "AAPL", "quantity": "1", "price": "1"}
+    await Ledger(another(editor.bob, token=trading), editor.shared.key).record(
+        "recordTrade", **trade
+    )
+    program = another(editor.bob, token=reading)
+    answer = await program.ask(
+        "mutation($id: ID!) { voidTransaction(input: {id: $id}) { replayed } }",
+        {"id": editor.trade},
+    )
+    assert answer["data"] == {"voidTransaction": None}
+    assert answer["errors"][0]["extensions"] == {"code": "FORBIDDEN", "scope": "TRADE"}
+
+
+async def test_owner_and_editor_book_at_the_same_time(editor):
+    ledgers = [editor.shared, editor.bobs] * 4
+    await asyncio.gather(*(ledger.trade("BUY", "1", "100") for ledger in ledgers))
+    assert await editor.shared.see("version positions { quantity }") == {
+        "version": 9,
+        "positions": [{"quantity": "18"}],
+    }
+    assert await verify_all(editor.ann.services.database) == (2, [])
+
+
+async def test_a_shared_portfolio_costs_two_statements_more_than_ones_own(viewer):
+    fields = "{ id name version positions { quantity } transactions { nodes { id } } }"
+
+    async def statements(api, query):
+        before = api.services.database.statements
+        await api.data(query)
+        return api.services.database.statements - before
+
+    own = await statements(viewer.ann, f"{{ viewer {{ portfolios {fields} }} }}")
+    assert await statements(viewer.bob, f"{{ viewer {{ sharedPortfolios {fields} }} }}") == own
+    one = 'query {{ node(id: "{}") {{ ... on Portfolio {} }} }}'
+    own = await statements(viewer.ann, one.format(viewer.shared.key, fields))
+    theirs = await statements(viewer.bob, one.format(viewer.shared.key, fields))
+    assert theirs == own + 1  # the role
+
+
+# Links
+
+VIEW = """query($token: String!) { sharedPortfolio(token: $token) {
+  name baseCurrency totalReturn dayChangeRatio cashWeight expiresAt
+  holdings { symbol name weight unrealizedReturn }
+} }"""
+
+
+async def test_a_link_shows_percentages_to_whoever_has_it(open_market):
+    ann = await open_market(
+        prices="date,symbol,close,currency\n2024-06-13,AAPL,100,USD\n2024-06-14,AAPL,110,USD\n"
+        "2024-06-13,MSFT,200,USD\n2024-06-14,MSFT,200,USD\n",
+        rates="Date,USD\n2024-06-12,1.25\n",
+    )
+    ledger = await Ledger.create(ann, "Main")
+    await ledger.record("recordCashTransfer", direction="DEPOSIT", amount="1900", day="2024-06-12")
+    await ledger.trade("BUY", "10", "88", day="2024-06-12")
+    await ledger.trade("BUY", "3", "250", symbol="MSFT", day="2024-06-12")
+    _, token = await link(ann, ledger.key)
+    shown = (await another(ann).data(VIEW, {"token": token}))["sharedPortfolio"]
+    # 1100 in AAPL, 600 in MSFT and 270 in cash: 1970
+    assert shown == {
+        "name": "Main",
+        "baseCurrency": "USD",
+        "totalReturn": 0.036842105263,  # 70 of 1900
+        "dayChangeRatio": 0.053475935829,  # 100 of 1870
+        "cashWeight": 0.137055837563,
+        "expiresAt": "2024-09-12T15:00:00Z",
+        "holdings": [
+            {"symbol": "AAPL", "name": "AAPL", "weight": 0.558375634518, "unrealizedReturn": 0.25},
+            {"symbol": "MSFT", "name": "MSFT", "weight": 0.304568527919, "unrealizedReturn": -0.2},
+        ],
+    }
+
+
+def reached(name):
+    """Return the types that can be reached from a type, by name."""
+    found, waiting = {}, [schema._schema.type_map[name]]
+    while waiting:
+        one = waiting.pop()
+        if one.name not in found:
+            found[one.name] = one
+            waiting += [get_named_type(field.type) for field in getattr(one, "fields", {}).values()]
+    return set(found)
+
+
+def test_a_link_leads_to_no_type_that_could_hold_an_amount():
+    assert reached("SharedPortfolioView") == {
+        "SharedPortfolioView",
+        "SharedHolding",
+        "CurrencyCode",
+        "DateTime",
+        "Ratio",
+        "String",
+        "Symbol",
+    }
+
+
+async def test_a_link_ends_when_it_expires_and_when_it_is_revoked(viewer, clock):
+    anyone = another(viewer.ann)
+    _, one = await link(viewer.ann, viewer.shared.key, expiresAt="2024-06-14T15:00:01Z")
+    second, other = await link(viewer.ann, viewer.shared.key)
+    for token in (one, other):
+        assert (await anyone.data(VIEW, {"token": token}))["sharedPortfolio"]["name"] == "Shared"
+    clock.now += timedelta(seconds=1)
+    assert await anyone.data(VIEW, {"token": one}) == {"sharedPortfolio": None}
+    assert [row["id"] for row in (await viewer.shared.see("shares { id }"))["shares"]] == [
+        viewer.share,
+        second,
+    ]
+    done = await send(viewer.ann, "revokePortfolioShare", {"shareId": second})
+    assert done == {"userErrors": []}
+    assert await anyone.data(VIEW, {"token": other}) == {"sharedPortfolio": None}
+
+
+async def test_a_link_is_no_token_of_a_user_and_a_token_of_a_user_no_link(viewer):
+    _, token = await link(viewer.ann, viewer.shared.key)
+    _, secret = await token_of(viewer.ann, "READ")
+    answer = await another(viewer.ann, token=token).ask("{ viewer { username } }")
+    assert answer["errors"][0]["extensions"]["code"] == "UNAUTHENTICATED"
+    anyone = another(viewer.ann)
+    for text in (secret, token[:-1], token.swapcase(), "", "\0"):
+        assert await anyone.data(VIEW, {"token": text}) == {"sharedPortfolio": None}
+
+
+async def test_a_link_has_a_name_and_an_end_within_a_year(viewer):
+    given = {"portfolioId": viewer.shared.key, "name": "", "expiresAt": "2025-06-15T00:00:00Z"}
+    made = await send(viewer.ann, "createPortfolioLink", given, "token")
+    assert wrong(made) == [("REQUIRED", "name"), ("OUT_OF_RANGE", "expiresAt")]
+    assert made["token"] is None
