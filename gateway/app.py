@@ -10,7 +10,7 @@ from datasources.protocols import Clock
 from gateway.documents import Documents
 from gateway.metrics import CONTENT_TYPE, metrics_of
 from gateway.resources import open_services, utc_now
-from gateway.schema import schema
+from gateway.schema import executed_by, outcomes_of, schema
 from gateway.settings import Settings
 from gateway.telemetry import RequestLog
 from gateway.token_route import issue_token
@@ -54,7 +54,7 @@ def create_app(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
     )
     application.add_middleware(RequestLog)
     executor = Executor(
-        schema,
+        executed_by(schema, settings.engine),
         Documents(
             schema,
             max_tokens=settings.max_tokens,
@@ -96,7 +96,9 @@ def create_app(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
 
         @application.get("/metrics")
         async def metrics(request: Request) -> Response:
-            return Response(metrics_of(request.app.state.services.market), media_type=CONTENT_TYPE)
+            market = request.app.state.services.market
+            told = metrics_of(market, operations=outcomes_of(executor.schema))
+            return Response(told, media_type=CONTENT_TYPE)
 
     @application.get("/")
     async def home() -> Response:

@@ -1,6 +1,6 @@
 """Metrics for Prometheus: read off what the parts count anyway, when somebody asks for them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import (
@@ -69,8 +69,27 @@ class MarketCollector(Collector):
         yield from (calls, spent, state, malformed, left, looks)
 
 
-def metrics_of(market: Market) -> bytes:
+class OperationCollector(Collector):
+    """Tells how GraphQL operations were executed."""
+
+    def __init__(self, outcomes: Mapping[str, int]) -> None:
+        self._outcomes = outcomes
+
+    def collect(self) -> Iterator[Metric]:
+        """Read the counts."""
+        operations = CounterMetricFamily(
+            "folioql_operations",
+            "Operations run by the engine (compiled), or else why by graphql-core.",
+            labels=("execution",),
+        )
+        for execution, count in self._outcomes.items():
+            operations.add_metric([execution], count)
+        yield operations
+
+
+def metrics_of(market: Market, *, operations: Mapping[str, int]) -> bytes:
     """Write all metrics in Prometheus' text form."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(MarketCollector(market))
+    registry.register(OperationCollector(operations))
     return generate_latest(registry)

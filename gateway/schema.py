@@ -1,9 +1,15 @@
 """Assembles the one schema."""
 
+from collections.abc import Awaitable, Callable, Mapping
+from copy import copy
+from typing import Any, Literal
+
 import strawberry
+from graphql import GraphQLField
 from strawberry.schema.config import StrawberryConfig
 
 from gateway.documents import PreparedDocument
+from gateway.engine import CompiledExecutor, compiled_executor
 from resolvers.access import guard_roots
 from resolvers.accounts import AccountMutations
 from resolvers.batches import BatchMutations
@@ -64,6 +70,31 @@ def build_schema() -> strawberry.Schema:
     )
     guard_roots(built._schema)  # noqa: SLF001  # there is no other way to it
     return built
+
+
+def batch_resolver_of(field: GraphQLField) -> Callable[..., Awaitable[list[Any]]] | None:
+    """Return the resolver of a batched field; none of any other field."""
+    definition = field.extensions.get("strawberry-definition")
+    resolver: Callable[..., Awaitable[list[Any]]] | None = getattr(definition, "metadata", {}).get(
+        "batched"
+    )
+    return resolver
+
+
+def executed_by(
+    schema: strawberry.Schema, engine: Literal["compiled", "reference"]
+) -> strawberry.Schema:
+    """Return the schema as one of the engines executes it."""
+    chosen = copy(schema)
+    if engine == "compiled":
+        chosen.execution_context_class = compiled_executor(batch_resolver_of)
+    return chosen
+
+
+def outcomes_of(schema: strawberry.Schema) -> Mapping[str, int]:
+    """Return how many operations were executed in which way; nothing without the engine."""
+    executor: type[Any] = schema.execution_context_class
+    return executor.plans.outcomes if issubclass(executor, CompiledExecutor) else {}
 
 
 schema = build_schema()

@@ -147,6 +147,9 @@ class Settings(BaseModel):
     max_depth: Annotated[int, Field(ge=3, description="Deepest accepted document.")] = 20
     max_fields: Annotated[int, Field(ge=10, description="Most fields of a document.")] = 500
     max_tokens: Annotated[int, Field(ge=100, description="Longest accepted document.")] = 5_000
+    engine: Annotated[
+        Literal["compiled", "reference"], Field(description="What executes GraphQL operations.")
+    ] = "compiled"
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], Field(description="Least level to log.")
     ] = "info"

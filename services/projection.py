@@ -35,7 +35,6 @@ from models.positions import (
     Position,
     delete_lot,
     lot_rows,
-    lots_by_position,
     positions_of_pairs,
 )
 from models.transactions import Transaction, first_moment, ledger
@@ -45,7 +44,6 @@ from services.entries import (
     InstrumentState,
     by_portfolio,
     instrument_states,
-    ledger_states,
     movements_of,
     pool_of,
     terms_of,
@@ -53,16 +51,6 @@ from services.entries import (
 from services.errors import MistakeCode, refuse
 from services.lot_choices import check_lots
 from services.pools import entries_of, read_entries, tied, touched_by
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Difference:
-    """One figure of the stored projection that is not what the ledger derives."""
-
-    portfolio: str
-    figure: str
-    stored: str
-    derived: str
 
 
 class OversoldError(Exception):
@@ -99,7 +87,7 @@ async def apply_change(
     units than it needs, or fewer than before the change, or no longer the lots it names; a
     ``lenient`` change keeps a sale of too many units, and its gain is then unknown.
     """
-    portfolios = await _owned(session, owner_id)
+    portfolios = await portfolios_owned_by(session, owner_id)
     touched = pools_of([*added, *removed])
     pools = await tied(session, owner_ids=[owner_id], pools=touched) if touched else set()
     entries, terms = await entries_of(session, pools), terms_of(portfolios.values())
@@ -132,7 +120,8 @@ async def apply_change(
     touched_by(session).portfolios.update(changed)
 
 
-async def _owned(session: AsyncSession, owner_id: int) -> dict[int, Portfolio]:
+async def portfolios_owned_by(session: AsyncSession, owner_id: int) -> dict[int, Portfolio]:
+    """Return the portfolios of a person by key."""
     rows = await session.scalars(portfolios_by_owner([owner_id]))
     return {row_key(row.id): row for row in rows}
 
@@ -173,7 +162,7 @@ async def _rewrite_positions(
                 changed.add(pool[0])
                 await session.delete(row)
             continue
-        figures = _figures(state)
+        figures = position_figures(state)
         if row is None:
             row = Position(portfolio_id=pool[0], instrument_id=pool[1], **figures)
             rows[pool] = row
@@ -188,7 +177,7 @@ async def _rewrite_positions(
         lot
         for pool in sorted(pools)
         if pool in states
-        for lot in _lots(states[pool], position_id=row_key(rows[pool].id))
+        for lot in rows_of_lots(states[pool], position_id=row_key(rows[pool].id))
     ]
     owners = {row_key(row.id): pool[0] for pool, row in rows.items()}
     relotted = await _write_lots(session, list(owners), lots=lots)
@@ -254,7 +243,7 @@ async def _check_paid(
             raise refuse(MistakeCode.INVALID, message, *(["amount"] if entry.id in new else []))
 
 
-_FIGURES: dict[str, Callable[[InstrumentState], object]] = {
+FIGURES: dict[str, Callable[[InstrumentState], object]] = {
     "quantity": lambda state: state.holding.quantity,
     "cost": lambda state: state.holding.cost,
     "cost_base": lambda state: state.holding.cost_base,
@@ -269,22 +258,24 @@ _FIGURES: dict[str, Callable[[InstrumentState], object]] = {
 }
 """The columns of a position, and how each is read off a derived state."""
 
-_FLOWS = ("inflow", "inflow_days", "outflow", "outflow_days", "unrated")
+FLOWS = ("inflow", "inflow_days", "outflow", "outflow_days", "unrated")
 """The columns of a position that are those of its totals."""
 
 
-def _figures(state: InstrumentState) -> dict[str, Any]:
-    return {name: figure(state) for name, figure in _FIGURES.items()} | {
-        name: getattr(state.flows, name) for name in _FLOWS
+def position_figures(state: InstrumentState) -> dict[str, Any]:
+    """Return the columns of a position that its state decides."""
+    return {name: figure(state) for name, figure in FIGURES.items()} | {
+        name: getattr(state.flows, name) for name in FLOWS
     }
 
 
 def flows_of_row(row: Position) -> Totals:
     """Read what came into and went out of a stored position as units."""
-    return Totals(**{name: getattr(row, name) for name in _FLOWS})
+    return Totals(**{name: getattr(row, name) for name in FLOWS})
 
 
-def _lots(state: InstrumentState, *, position_id: int) -> list[LotRow]:
+def rows_of_lots(state: InstrumentState, *, position_id: int) -> list[LotRow]:
+    """Return the open lots of a state, oldest first."""
     return [
         (
             position_id,
@@ -377,7 +368,7 @@ async def rebuild(session: AsyncSession, portfolio: Portfolio, *, repair: bool =
     Raises RefusedError when that changes another one that is archived, unless it is a ``repair``.
     """
     portfolio_id = row_key(portfolio.id)
-    portfolios = await _owned(session, portfolio.owner_id)
+    portfolios = await portfolios_owned_by(session, portfolio.owner_id)
     entries = await read_entries(session, ledger([portfolio_id]))
     known = await session.scalars(
         select(col(Position.instrument_id)).where(col(Position.portfolio_id) == portfolio_id)
@@ -411,82 +402,3 @@ async def ledger_entries(
     pools = await tied(session, owner_ids=owners, pools=pools_of(entries))
     elsewhere = {pool for pool in pools if pool[0] not in ids}
     return entries + await entries_of(session, elsewhere, until=until)
-
-
-async def verify(session: AsyncSession, portfolio: Portfolio) -> list[Difference]:
-    """Compare the stored projection with what the ledger derives; empty when all is well."""
-    portfolio_id = row_key(portfolio.id)
-    portfolios = await _owned(session, portfolio.owner_id)
-    derived = _derived(
-        await ledger_entries(session, [portfolio]),
-        portfolio_id=portfolio_id,
-        portfolios=portfolios,
-    )
-    stored = await _stored(session, portfolio_id)
-    return [
-        Difference(
-            portfolio=portfolio.name,
-            figure=figure,
-            stored=stored.get(figure, "nothing"),
-            derived=derived.get(figure, "nothing"),
-        )
-        for figure in sorted(derived.keys() | stored.keys())
-        if stored.get(figure) != derived.get(figure)
-    ]
-
-
-def _shown(value: object) -> str:
-    """Write a figure so that equal ones read the same, whatever their trailing zeros."""
-    return f"{value.normalize():f}" if isinstance(value, Decimal) else str(value)
-
-
-def _derived(
-    entries: Sequence[Transaction], *, portfolio_id: int, portfolios: Mapping[int, Portfolio]
-) -> dict[str, str]:
-    states = ledger_states(entries, terms=terms_of(portfolios.values()))
-    figures: dict[str, str] = {}
-    state = states.get(portfolio_id)
-    for instrument_id, instrument in (state.instruments if state else {}).items():
-        for name, value in _figures(instrument).items():
-            figures[f"position {instrument_id} {name}"] = _shown(value)
-        for index, lot in enumerate(_lots(instrument, position_id=0)):
-            figures |= _lot_figures(instrument_id, index=index, lot=lot)
-    for currency, amount in (state.cash if state else {}).items():
-        if amount:
-            figures[f"cash {currency}"] = _shown(amount)
-    for name, value in asdict(state.totals if state else Totals()).items():
-        figures[f"totals {name}"] = _shown(value)
-    figures["totals first_day"] = str(state.first_day if state else None)
-    return figures
-
-
-def _lot_figures(instrument_id: int, *, index: int, lot: LotRow) -> dict[str, str]:
-    return {
-        f"position {instrument_id} lot {index} {name}": _shown(value)
-        for name, value in zip(LOT_COLUMNS, lot, strict=True)
-        if name != "position_id"
-    }
-
-
-async def _stored(session: AsyncSession, portfolio_id: int) -> dict[str, str]:
-    figures: dict[str, str] = {}
-    positions = list(
-        await session.scalars(select(Position).where(col(Position.portfolio_id) == portfolio_id))
-    )
-    lots: dict[int, list[Lot]] = {}
-    for lot in await session.scalars(lots_by_position([row_key(row.id) for row in positions])):
-        lots.setdefault(lot.position_id, []).append(lot)
-    for row in positions:
-        for name in (*_FIGURES, *_FLOWS):
-            figures[f"position {row.instrument_id} {name}"] = _shown(getattr(row, name))
-        for index, lot in enumerate(lots.get(row_key(row.id), [])):
-            columns = tuple(getattr(lot, name) for name in LOT_COLUMNS)
-            figures |= _lot_figures(row.instrument_id, index=index, lot=columns)
-    for balance in await session.scalars(cash_by_portfolio([portfolio_id])):
-        if balance.amount:
-            figures[f"cash {balance.currency}"] = _shown(balance.amount)
-    totals = await session.scalar(totals_by_portfolio([portfolio_id]))
-    for name, value in asdict(totals_of_row(totals)).items():
-        figures[f"totals {name}"] = _shown(value)
-    figures["totals first_day"] = str(totals.first_day if totals else None)
-    return figures

@@ -7,8 +7,7 @@ from sqlalchemy import update
 from sqlmodel import col
 
 from models.instruments import Instrument
-from services.projection import _stored
-from services.verification import verify_all
+from services.verification import stored_figures, verify_all
 from tests.ledger import GAIN, MONEY, Ledger, all_sorts, flat
 
 KINDS = 29
@@ -371,7 +370,7 @@ async def stored(ledger):
     from resolvers.ids import decode_id
 
     async with ledger.api.services.database.reading() as session:
-        figures = await _stored(session, decode_id(ledger.key).key)
+        figures = await stored_figures(session, decode_id(ledger.key).key)
     return {name: text for name, text in figures.items() if not name.endswith("transaction_id")}
 
 

@@ -8,8 +8,7 @@ from models.portfolios import Portfolio
 from models.transactions import Transaction
 from resolvers.ids import decode_id
 from services.exports import as_csv, export_drafts
-from services.projection import _stored
-from services.verification import verify_all
+from services.verification import stored_figures, verify_all
 from tests.conftest import NOW
 from tests.ledger import GAIN, MONEY, POSITION, Ledger, correct
 
@@ -24,7 +23,7 @@ async def pair(api):
 async def stored(ledger):
     """Return every figure that is kept of a portfolio, to the last digit."""
     async with ledger.api.services.database.reading() as session:
-        figures = await _stored(session, decode_id(ledger.key).key)
+        figures = await stored_figures(session, decode_id(ledger.key).key)
     return {name: text for name, text in figures.items() if not name.endswith("transaction_id")}
 
 

@@ -25,6 +25,8 @@ async def test_metrics_count_what_providers_and_the_cache_did(database_url, cloc
         market = application.state.services.market
         for _ in range(3):
             await market.quotes(["AAPL", "MSFT"])
+        for asked in ("{ __typename }", "{ __typename }", '{ __type(name: "Query") { name } }'):
+            await client.post("/graphql", json={"query": asked})
         answer = await client.get("/metrics")
     assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
     samples = {
@@ -37,6 +39,8 @@ async def test_metrics_count_what_providers_and_the_cache_did(database_url, cloc
     assert samples["folioql_provider_breaker", "simulated"] == 1
     assert samples["folioql_cache_looks_total", "quotes", "miss"] == 2
     assert samples["folioql_cache_looks_total", "quotes", "hit"] == 4
+    assert samples["folioql_operations_total", "compiled"] == 2
+    assert samples["folioql_operations_total", "introspection"] == 1
 
 
 async def test_metrics_are_served_only_when_asked_for(api):

@@ -17,8 +17,9 @@ from services.booking import RefusedPlacesError, book, hold_portfolio
 from services.errors import RefusedError
 from services.portfolios import create_portfolio
 from services.preparing import prepare
-from services.projection import rebuild, verify
+from services.projection import rebuild
 from services.transactions import void_transaction
+from services.verification import verify
 
 MONDAY = datetime(2024, 1, 8, 15, tzinfo=UTC)
 KINDS = frozenset({Kind.SPLIT, Kind.RETURN_OF_CAPITAL, Kind.DIVIDEND, Kind.DEPOSIT})

@@ -1,0 +1,346 @@
+"""Completion: from the values that resolvers return to what stands in the answer, column by column.
+
+The specification's CompleteValue for a whole level at a time. A completer answers with a column of
+the same length. Null in it stands for null, or, where null may not stand, for an error that was
+recorded: then whoever holds the column becomes null in turn.
+"""
+
+from collections.abc import AsyncIterable, Awaitable, Callable, Sequence
+from itertools import chain, islice
+from typing import Any, NamedTuple, Protocol
+
+from graphql import (
+    FieldNode,
+    GraphQLAbstractType,
+    GraphQLError,
+    GraphQLField,
+    GraphQLList,
+    GraphQLNonNull,
+    GraphQLObjectType,
+    GraphQLOutputType,
+    GraphQLResolveInfo,
+    Undefined,
+    is_abstract_type,
+    is_leaf_type,
+)
+from graphql.execution.collect_fields import FieldDetailsList
+from graphql.pyutils import inspect, is_iterable
+
+from gateway.engine.leaves import Leaf, Values, is_special
+from gateway.engine.places import ChosenPlace, ItemPlace, Place, path_of
+from gateway.engine.running import Run
+
+
+class Asked(NamedTuple):
+    """A field as an operation asks for it: all that its errors and infos need."""
+
+    parent: GraphQLObjectType
+    definition: GraphQLField
+    details: FieldDetailsList
+    nodes: list[FieldNode]
+
+    @property
+    def name(self) -> str:
+        """Its name in the schema."""
+        return self.nodes[0].name.value
+
+    def info(self, run: Run, place: Place, number: int) -> GraphQLResolveInfo[Any]:
+        """Build what a resolver is told about its place."""
+        return run.executor.build_resolve_info(
+            self.definition, self.nodes, self.parent, path_of(place.steps(number))
+        )
+
+
+class Selection(Protocol):
+    """What is asked of objects of one type."""
+
+    async def objects(self, run: Run, objects: Values, place: Place) -> Values:
+        """Return the answer for each of the objects."""
+
+
+class Shaper:
+    """What a plan is made with: the leaves of a schema, and selections of object types."""
+
+    def __init__(
+        self,
+        leaf: Callable[[Any], Leaf],
+        select: Callable[[Run, GraphQLObjectType, FieldDetailsList], Selection],
+        is_instance: Callable[[GraphQLObjectType, Values], bool],
+    ) -> None:
+        self.leaf = leaf
+        self.select = select
+        self.is_instance = is_instance
+
+    def completer(self, type_: GraphQLOutputType, asked: Asked) -> "Completer":
+        """Build what completes a field's values."""
+        nullable, bare = True, type_
+        if isinstance(type_, GraphQLNonNull):
+            nullable, bare = False, type_.of_type
+        if isinstance(bare, GraphQLList):
+            return ListCompleter(asked, self.completer(bare.of_type, asked), nullable=nullable)
+        if isinstance(bare, GraphQLObjectType):
+            return ObjectCompleter(asked, bare, self, nullable=nullable)
+        if is_abstract_type(bare):
+            return AbstractCompleter(asked, bare, self, nullable=nullable)
+        if is_leaf_type(bare):
+            return LeafCompleter(asked, self.leaf(bare), nullable=nullable)
+        raise TypeError(f"{bare} is no type of fields")
+
+
+class Completer:
+    """Completes columns of one type."""
+
+    def __init__(self, asked: Asked, *, nullable: bool) -> None:
+        self._asked = asked
+        self.nullable = nullable
+
+    def fail(self, run: Run, place: Place, number: int, error: Exception) -> None:
+        """Record what is wrong with one value."""
+        run.fail(place, number, self._asked.nodes, error)
+
+    async def complete(self, run: Run, values: Values, place: Place) -> Values:
+        """Complete a column of whatever resolvers return."""
+        if not any(map(is_special, set(map(type, values)))):
+            return await self._present(run, values, place)
+        values = await settled(run, values)
+        present: list[int] = []
+        for number, value in enumerate(values):
+            if isinstance(value, Exception):
+                self.fail(run, place, number, value)
+            elif value is not None and value is not Undefined:
+                present.append(number)
+            elif not self.nullable:
+                name = f"{self._asked.parent}.{self._asked.name}"
+                message = f"Cannot return null for non-nullable field {name}."
+                self.fail(run, place, number, TypeError(message))
+        return await self.some(run, values, place, present)
+
+    async def some(self, run: Run, values: Values, place: Place, chosen: Sequence[int]) -> Values:
+        """Complete some values of a column, which are there; the others are null."""
+        return await _of_some(self._present, run, values, place, chosen)
+
+    async def _present(self, run: Run, values: Values, place: Place) -> Values:
+        """Complete values that are there: no nulls, errors or promises among them."""
+        raise NotImplementedError
+
+
+class LeafCompleter(Completer):
+    """Completes scalars and enums."""
+
+    def __init__(self, asked: Asked, leaf: Leaf, *, nullable: bool) -> None:
+        super().__init__(asked, nullable=nullable)
+        self._leaf = leaf
+
+    def column(self, values: Values) -> Values | None:
+        """Complete a column in which everything is as it should be; none when it is not."""
+        return self._leaf.column(values, nullable=self.nullable)
+
+    async def _present(self, run: Run, values: Values, place: Place) -> Values:
+        column = self._leaf.column(values, nullable=False)
+        if column is not None:
+            return column
+        column = [None] * len(values)
+        for number, value in enumerate(values):
+            try:
+                column[number] = self._leaf.one(value)
+            except Exception as error:  # noqa: BLE001  # reported at its place
+                self.fail(run, place, number, error)
+        return column
+
+
+class ListCompleter(Completer):
+    """Completes lists: the items of all of them as one column."""
+
+    def __init__(self, asked: Asked, item: Completer, *, nullable: bool) -> None:
+        super().__init__(asked, nullable=nullable)
+        self._item = item
+
+    async def _present(self, run: Run, values: Values, place: Place) -> Values:
+        broken: dict[int, Exception] = {}
+        if not set(map(type, values)) <= {list, tuple}:
+            values = await self._iterated(run, values, broken)
+        lengths = list(map(len, values))
+        items = list(chain.from_iterable(values))
+        if items:
+            where = ItemPlace(place, lengths, nullable=self._item.nullable)
+            items = await self._item.complete(run, items, where)
+        following = iter(items)
+        column: Values = [list(islice(following, length)) for length in lengths]
+        if run.failures and not self._item.nullable:
+            column = [None if any(item is None for item in one) else one for one in column]
+        for number, reason in broken.items():
+            self.fail(run, place, number, reason)
+            column[number] = None
+        return column
+
+    async def _iterated(
+        self, run: Run, values: Values, broken: dict[int, Exception]
+    ) -> list[list[Any]]:
+        """Turn all kinds of iterables into lists; those that break off are noted with why."""
+        lists: list[list[Any]] = []
+        later: list[tuple[int, AsyncIterable[Any]]] = []
+        for number, value in enumerate(values):
+            items: list[Any] = []
+            lists.append(items)
+            if run.executor.is_async_iterable(value):
+                later.append((number, value))
+            elif is_iterable(value):
+                try:
+                    items.extend(value)
+                except Exception as error:  # noqa: BLE001  # those before it count
+                    broken[number] = error
+            else:
+                name = f"{self._asked.parent}.{self._asked.name}"
+                broken[number] = GraphQLError(
+                    f"Expected Iterable, but did not find one for field '{name}'."
+                )
+        if later:
+            drained = [_drained(value, lists[number]) for number, value in later]
+            for (number, _), reason in zip(later, await run.settle(drained), strict=True):
+                if reason is not None:
+                    broken[number] = reason
+        return lists
+
+
+class ObjectCompleter(Completer):
+    """Completes objects of one type: all of them by one selection."""
+
+    def __init__(
+        self, asked: Asked, type_: GraphQLObjectType, shaper: Shaper, *, nullable: bool
+    ) -> None:
+        super().__init__(asked, nullable=nullable)
+        self._type = type_
+        self._shaper = shaper
+        self._selection: Selection | None = None
+
+    async def _present(self, run: Run, values: Values, place: Place) -> Values:
+        is_type_of = self._type.is_type_of
+        if is_type_of is None or self._shaper.is_instance(self._type, values):
+            return await self._selected(run, values, place)
+        verdicts: list[Any] = []
+        for number, value in enumerate(values):
+            try:
+                verdicts.append(is_type_of(value, self._asked.info(run, place, number)))
+            except Exception as error:  # noqa: BLE001  # reported at its place
+                verdicts.append(error)
+        verdicts = await settled(run, verdicts)
+        right: list[int] = []
+        for number, (value, verdict) in enumerate(zip(values, verdicts, strict=True)):
+            if isinstance(verdict, Exception):
+                self.fail(run, place, number, verdict)
+            elif verdict:
+                right.append(number)
+            else:
+                message = f"Expected value of type '{self._type}' but got: {inspect(value)}."
+                self.fail(run, place, number, GraphQLError(message, self._asked.nodes))
+        return await _of_some(self._selected, run, values, place, right)
+
+    async def _selected(self, run: Run, values: Values, place: Place) -> Values:
+        if self._selection is None:
+            try:
+                self._selection = self._shaper.select(run, self._type, self._asked.details)
+            except GraphQLError as error:  # @skip or @include with a variable that is null
+                for number in range(len(values)):
+                    self.fail(run, place, number, error)
+                return [None] * len(values)
+        return await self._selection.objects(run, values, place)
+
+
+class AbstractCompleter(Completer):
+    """Completes values of an interface or union, grouped by their types."""
+
+    def __init__(
+        self, asked: Asked, type_: GraphQLAbstractType, shaper: Shaper, *, nullable: bool
+    ) -> None:
+        super().__init__(asked, nullable=nullable)
+        self._type = type_
+        self._shaper = shaper
+        self._possible: dict[str, ObjectCompleter] = {}
+
+    async def _present(self, run: Run, values: Values, place: Place) -> Values:
+        resolve = self._type.resolve_type or run.executor.type_resolver
+        names: list[Any] = []
+        for number, value in enumerate(values):
+            try:
+                names.append(resolve(value, self._asked.info(run, place, number), self._type))
+            except Exception as error:  # noqa: BLE001  # reported at its place
+                names.append(error)
+        groups: dict[str, list[int]] = {}
+        for number, name in enumerate(await settled(run, names)):
+            try:
+                self._check(run, name, values[number], place, number)
+            except Exception as error:  # noqa: BLE001  # reported at its place
+                self.fail(run, place, number, error)
+            else:
+                groups.setdefault(name, []).append(number)
+        columns = await run.together(
+            [
+                self._possible[name].some(run, values, place, chosen)
+                for name, chosen in groups.items()
+            ]
+        )
+        if len(columns) == 1:
+            return columns[0]
+        column: Values = [None] * len(values)
+        for chosen, completed in zip(groups.values(), columns, strict=True):
+            for number in chosen:
+                column[number] = completed[number]
+        return column
+
+    def _check(self, run: Run, name: Any, value: Any, place: Place, number: int) -> None:
+        """Make sure that a value can be completed as being of a type; raises if it cannot."""
+        if isinstance(name, Exception):
+            raise name
+        if isinstance(name, str) and name in self._possible:
+            return
+        info = self._asked.info(run, place, number)
+        type_ = run.executor.ensure_valid_runtime_type(
+            name, self._type, self._asked.details, info, value
+        )
+        self._possible[name] = ObjectCompleter(self._asked, type_, self._shaper, nullable=True)
+
+
+async def _of_some(
+    complete: Callable[[Run, Values, Place], Awaitable[Values]],
+    run: Run,
+    values: Values,
+    place: Place,
+    chosen: Sequence[int],
+) -> Values:
+    """Complete some values of a column; the others are null."""
+    if len(chosen) == len(values):
+        return await complete(run, values, place)
+    column: Values = [None] * len(values)
+    if chosen:
+        some = [values[number] for number in chosen]
+        completed = await complete(run, some, ChosenPlace(place, chosen))
+        for number, value in zip(chosen, completed, strict=True):
+            column[number] = value
+    return column
+
+
+async def settled(run: Run, values: Values) -> Values:
+    """Wait for the promises in a column; what fails is its own exception."""
+    promised = [number for number, value in enumerate(values) if run.executor.is_awaitable(value)]
+    if not promised:
+        return values
+    values = values.copy()
+    awaitables: list[Awaitable[Any]] = [values[number] for number in promised]
+    for number, value in zip(promised, await run.settle(awaitables), strict=True):
+        values[number] = value
+    return values
+
+
+async def _drained(values: AsyncIterable[Any], items: list[Any]) -> Exception | None:
+    """Take all items; returns what broke it off."""
+    iterator = aiter(values)
+    try:
+        async for item in iterator:
+            items.append(item)  # noqa: PERF401  # those before an error count
+    except Exception as error:  # noqa: BLE001  # reported at the list's place
+        return error
+    finally:
+        close = getattr(iterator, "aclose", None)
+        if close is not None:
+            await close()
+    return None

@@ -1,0 +1,56 @@
+"""FolioQL's own schema over the demo's data: the engine answers as graphql-core does."""
+
+import json
+import os
+
+import pytest
+
+from gateway.auth import context_for
+from gateway.schema import executed_by, schema
+from tests.writing import nulled, questions
+
+COUNT = int(os.environ.get("TEST_DOCUMENTS", "400")) // 4
+SCALARS = {
+    "Decimal": ("1.5", "0"),
+    "Date": ("2024-01-05", "2023-06-01"),
+    "DateTime": ("2024-02-01T00:00:00Z",),
+    "Ratio": (0.5,),
+    "CurrencyCode": ("USD", "EUR", "XXX"),
+    "Symbol": ("AAPL", "SIMPLE", "NONE"),
+    "Int": (1, 2, 5, -1),
+}
+
+
+async def answer(chosen, question, api):
+    context = context_for(
+        api.services, authorization=api.headers["authorization"], request_id="test"
+    )
+    result = await chosen.execute(
+        question.text, variable_values=question.variables, context_value=context
+    )
+    return json.dumps(result.data), [error.formatted for error in result.errors or ()]
+
+
+@pytest.mark.timeout(3600)
+async def test_our_own_schema_gets_the_same_answers_from_both_engines(demo):
+    engine = executed_by(schema, "compiled")
+    known = await demo.data(
+        "{ viewer { portfolios { id positions { id symbol } "
+        "transactions(first: 3) { nodes { id } } } } }"
+    )
+    portfolios = known["viewer"]["portfolios"]
+    ids = [one["id"] for one in portfolios]
+    ids += [one["id"] for portfolio in portfolios for one in portfolio["positions"][:2]]
+    ids += [one["id"] for portfolio in portfolios for one in portfolio["transactions"]["nodes"]]
+    symbols = {one["symbol"] for portfolio in portfolios for one in portfolio["positions"]}
+    scalars = SCALARS | {"ID": (*ids, "?"), "Symbol": (*sorted(symbols), "NONE")}
+    size = {"depth": 7, "most": 6, "without": ("providerStatuses",)}
+    answered = 0
+    for question in questions(schema._schema, COUNT, seed=5, scalars=scalars, **size):
+        expected = await answer(schema, question, demo)
+        found = await answer(engine, question, demo)
+        assert found[0] == expected[0], question
+        assert nulled(*found) == nulled(*expected), question
+        answered += len(expected[0]) > 100
+    assert answered > COUNT / 10
+    assert set(engine.execution_context_class.plans.outcomes) == {"compiled"}
