@@ -29,7 +29,11 @@ ROOTS = (GRAPH.query_type, GRAPH.mutation_type, GRAPH.subscription_type)
 DAY = "2024-05-02T15:00:00Z"
 VOLATILE = {"ProviderStatus_latencyMilliseconds", "ProviderStatus_calls"}
 PERSONAL = {"Portfolio_viewerRole", "Portfolio_shares"}
-MARKET = {"company_profiles", "exchange_rates", "last_quotes"}
+MARKET = {"company_profiles", "exchange_rates", "last_quotes", "price_series", "daily_bars"} | {
+    "empty_days",
+    "corporate_actions",
+    "action_coverage",
+}
 """Tables of what the market said, which are written behind."""
 
 
