@@ -218,7 +218,7 @@ class Answers(Generic[K, V]):
 
 def loaded(answers: Answers[K, V]) -> Loaded[K, V]:
     """Hand answers to the cache; raises UnavailableError if nobody could tell anything."""
-    if answers.failed and not answers.found:
+    if answers.failed and answers.failed == answers.attempts.keys():
         raise UnavailableError("no provider could answer")
     return Loaded(answers.found, failed=answers.failed)
 

@@ -5,7 +5,7 @@ its own movements to the sums; a rebuild derives all of it anew. Both must come 
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any

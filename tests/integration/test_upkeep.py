@@ -206,6 +206,10 @@ async def test_a_round_that_fails_does_not_end_the_work(api):
     assert waits[:3] == [60.0, 60.0, 60.0]
 
 
+ONE_SERVER = pytest.mark.xdist_group("redis")
+"""Tests that empty the same server never run at the same time."""
+
+
 @pytest.fixture
 async def replicas(clock):
     """Make leases of several replicas on one server, and take the server away at the end."""
@@ -226,6 +230,7 @@ async def replicas(clock):
         await server.close()
 
 
+@ONE_SERVER
 async def test_one_replica_has_a_role_and_another_takes_over(replicas):
     one, two = replicas(), replicas()
     assert [await one.held(), await two.held(), await one.held()] == [True, False, True]
@@ -233,6 +238,7 @@ async def test_one_replica_has_a_role_and_another_takes_over(replicas):
     assert [await two.held(), await one.held()] == [True, False]
 
 
+@ONE_SERVER
 async def test_a_holder_that_dies_loses_its_role_when_its_time_is_over(replicas):
     one, two = replicas(), replicas()
     assert await one.held()
@@ -243,6 +249,7 @@ async def test_a_holder_that_dies_loses_its_role_when_its_time_is_over(replicas)
     assert [await two.held(), await one.held()] == [True, False]
 
 
+@ONE_SERVER
 async def test_while_the_server_fails_roles_stay_as_they_are(replicas, clock):
     nobody_there = "redis://127.0.0.1:1/0"
     assert await replicas(nobody_there).held() is False
