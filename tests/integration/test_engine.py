@@ -9,7 +9,7 @@ from gateway.auth import context_for
 from gateway.schema import executed_by, schema
 from tests.writing import nulled, questions
 
-COUNT = int(os.environ.get("TEST_DOCUMENTS", "400")) // 4
+COUNT = int(os.environ.get("TEST_DOCUMENTS", "240")) // 4
 SCALARS = {
     "Decimal": ("1.5", "0"),
     "Date": ("2024-01-05", "2023-06-01"),

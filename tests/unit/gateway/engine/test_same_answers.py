@@ -13,7 +13,7 @@ from resolvers.batching import Batches
 from tests.nasty import World
 from tests.writing import nulled, questions
 
-COUNT = int(os.environ.get("TEST_DOCUMENTS", "400"))
+COUNT = int(os.environ.get("TEST_DOCUMENTS", "240"))
 WORLDS = 8
 SCALARS = {"Odd": (1, 3), "Date": ("2024-02-03",), "Decimal": ("1.5",)}
 
