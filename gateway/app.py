@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, Request, Response, WebSocket
 from fastapi.responses import JSONResponse, RedirectResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from datasources.protocols import Clock
 from gateway.documents import Documents
@@ -23,7 +24,25 @@ from models.migrate import is_migrated
 ENDPOINT = "/graphql"
 
 
-def create_app(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
+class Gateway(FastAPI):
+    """An ordinary FastAPI application, but for requests to the GraphQL endpoint.
+
+    They go straight there: routing, and middleware that a route may need, cost more than a short
+    answer does.
+    """
+
+    graphql: ASGIApp
+    """Answers requests to the endpoint; there from when the lifespan begins."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request, socket or lifespan."""
+        if scope["type"] == "http" and scope["path"] == ENDPOINT:
+            await self.graphql(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
+
+
+def create_app(settings: Settings, *, clock: Clock = utc_now) -> Gateway:
     """Build the application; its services open with the lifespan."""
     settings.signing_secret()  # refuse to start rather than to fail the first sign-in
 
@@ -31,20 +50,22 @@ def create_app(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
     async def lifespan(application: FastAPI) -> AsyncIterator[None]:
         async with open_services(settings, clock=clock) as services:
             application.state.services = services
-            application.state.graphql = GraphQLOverHttp(
-                executor,
-                services=services,
-                max_body_bytes=settings.max_body_bytes,
-                max_upload_bytes=settings.max_upload_bytes,
-                explorer=(
-                    (lambda: explorer_page(endpoint=ENDPOINT, demo=settings.demo))
-                    if settings.explorer
-                    else None
-                ),
+            application.graphql = RequestLog(
+                GraphQLOverHttp(
+                    executor,
+                    services=services,
+                    max_body_bytes=settings.max_body_bytes,
+                    max_upload_bytes=settings.max_upload_bytes,
+                    explorer=(
+                        (lambda: explorer_page(endpoint=ENDPOINT, demo=settings.demo))
+                        if settings.explorer
+                        else None
+                    ),
+                )
             )
             yield
 
-    application = FastAPI(
+    application = Gateway(
         title="FolioQL",
         lifespan=lifespan,
         docs_url=None,
@@ -56,18 +77,13 @@ def create_app(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
     executor = Executor(
         executed_by(schema, settings.engine),
         Documents(
-            schema,
+            schema._schema,  # noqa: SLF001  # there is no other way to it
             max_tokens=settings.max_tokens,
             max_depth=settings.max_depth,
             max_fields=settings.max_fields,
             introspection=settings.introspection,
         ),
     )
-
-    @application.api_route(ENDPOINT, methods=["GET", "POST"])
-    async def graphql(request: Request) -> Response:
-        endpoint: GraphQLOverHttp = request.app.state.graphql
-        return await endpoint.respond(request)
 
     @application.websocket(ENDPOINT)
     async def graphql_socket(socket: WebSocket) -> None:

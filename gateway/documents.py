@@ -1,9 +1,8 @@
 """Documents: parsed, checked and validated once, and kept by their text."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from graphql import (
     DocumentNode,
@@ -11,6 +10,7 @@ from graphql import (
     FragmentDefinitionNode,
     FragmentSpreadNode,
     GraphQLError,
+    GraphQLSchema,
     GraphQLSyntaxError,
     InlineFragmentNode,
     NoSchemaIntrospectionCustomRule,
@@ -20,15 +20,15 @@ from graphql import (
     parse,
     specified_rules,
 )
-from strawberry.extensions import SchemaExtension
 from strawberry.schema.schema import validate_document
-
-if TYPE_CHECKING:
-    from strawberry import Schema
 
 KEPT = 500
 KEPT_LENGTH = 20_000
 """Longer documents are not kept: a few of them would fill the cache."""
+
+
+OF_SCHEMA = {"__schema", "__type", "__typename"}
+"""Root fields that tell of the schema and nothing else."""
 
 
 class RefusedDocumentError(Exception):
@@ -48,13 +48,19 @@ class Refusal:
     errors: tuple[GraphQLError, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Operation:
     """One operation of a valid document."""
 
     document: DocumentNode
     type: OperationType
     name: str | None
+    of_schema_alone: bool
+    """Whether it asks for nothing but the schema, so that its answer is always the same."""
+
+
+Read = Refusal | dict[str | None, Operation]
+"""What became of a text: a refusal, or its operations by name."""
 
 
 class Documents:
@@ -62,7 +68,7 @@ class Documents:
 
     def __init__(
         self,
-        schema: "Schema",
+        schema: GraphQLSchema,
         *,
         max_tokens: int,
         max_depth: int,
@@ -83,24 +89,20 @@ class Documents:
         read = self._kept(text) if len(text) <= KEPT_LENGTH else self._read(text)
         if isinstance(read, Refusal):
             raise RefusedDocumentError(read.code, *read.errors)
-        operations = [
-            node for node in read.definitions if isinstance(node, OperationDefinitionNode)
-        ]
-        if name is not None:
-            operations = [node for node in operations if node.name and node.name.value == name]
-        if len(operations) != 1:
-            message = (
-                "The document has no operation."
-                if not operations and name is None
-                else f"The document has no operation named {name!r}."
-                if not operations
-                else "The document has several operations: say which by operationName."
-            )
-            raise RefusedDocumentError("BAD_REQUEST", GraphQLError(message))
-        (chosen,) = operations
-        return Operation(read, chosen.operation, name)
+        if name is None and len(read) == 1:
+            return next(iter(read.values()))
+        if name is not None and name in read:
+            return read[name]
+        message = (
+            f"The document has no operation named {name!r}."
+            if name is not None
+            else "The document has several operations: say which by operationName."
+            if read
+            else "The document has no operation."
+        )
+        raise RefusedDocumentError("BAD_REQUEST", GraphQLError(message))
 
-    def _read(self, text: str) -> DocumentNode | Refusal:
+    def _read(self, text: str) -> Read:
         """Parse and validate; the refusal is returned so that it can be kept as well."""
         try:
             return self._checked(parse(text, max_lexical_tokens=self._max_tokens))
@@ -111,24 +113,38 @@ class Documents:
         except RecursionError:
             return self._too_deep()
 
-    def _checked(self, document: DocumentNode) -> DocumentNode | Refusal:
+    def _checked(self, document: DocumentNode) -> Read:
         size = size_of(document)
         if size.depth > self._max_depth:
             return self._too_deep()
         if size.fields > self._max_fields:
             message = f"The document asks for more than {self._max_fields} fields."
             return Refusal("MAX_FIELDS_LIMIT", (GraphQLError(message),))
-        errors = validate_document(self._schema._schema, document, self._rules)  # noqa: SLF001
+        errors = validate_document(self._schema, document, self._rules)
         if errors:
             # Without the exceptions behind some of them, such as Python's own refusal of a number
             # of thousands of digits: the mistake is the document's, and no failure of ours.
             bare = tuple(GraphQLError(error.message, error.nodes) for error in errors)
             return Refusal("GRAPHQL_VALIDATION_FAILED", bare)
-        return document
+        return operations_of(document)
 
     def _too_deep(self) -> Refusal:
         message = f"The document is deeper than {self._max_depth} levels."
         return Refusal("MAX_DEPTH_LIMIT", (GraphQLError(message),))
+
+
+def operations_of(document: DocumentNode) -> dict[str | None, Operation]:
+    """Return the operations of a valid document by name."""
+    operations: dict[str | None, Operation] = {}
+    for node in document.definitions:
+        if isinstance(node, OperationDefinitionNode):
+            name = node.name.value if node.name else None
+            roots = node.selection_set.selections
+            of_schema_alone = not node.variable_definitions and all(
+                isinstance(root, FieldNode) and root.name.value in OF_SCHEMA for root in roots
+            )
+            operations[name] = Operation(document, node.operation, name, of_schema_alone)
+    return operations
 
 
 class Size(NamedTuple):
@@ -181,15 +197,3 @@ def size_of(document: DocumentNode) -> Size:
     return Size(
         max((one.depth for one in sizes), default=0), max((one.fields for one in sizes), default=0)
     )
-
-
-class PreparedDocument(SchemaExtension):
-    """Hands Strawberry the document that was parsed and validated before execution."""
-
-    def on_operation(self) -> Iterator[None]:
-        """Put the document in place, so that neither parsing nor validation runs again."""
-        prepared = getattr(self.execution_context.context, "document", None)
-        if prepared is not None:
-            self.execution_context.graphql_document = prepared
-            self.execution_context.validation_rules = ()
-        yield

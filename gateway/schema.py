@@ -8,7 +8,6 @@ import strawberry
 from graphql import GraphQLField
 from strawberry.schema.config import StrawberryConfig
 
-from gateway.documents import PreparedDocument
 from gateway.engine import CompiledExecutor, compiled_executor
 from resolvers.access import guard_roots
 from resolvers.accounts import AccountMutations
@@ -58,6 +57,10 @@ class Subscription(LiveSubscriptions):
     """Everything that can be followed live."""
 
 
+Engine = Literal["compiled", "reference"]
+"""What executes operations: the compiled engine, or graphql-core alone."""
+
+
 def build_schema() -> strawberry.Schema:
     """Build the schema from its parts."""
     built = strawberry.Schema(
@@ -65,7 +68,6 @@ def build_schema() -> strawberry.Schema:
         mutation=Mutation,
         subscription=Subscription,
         types=list(ENTRY_TYPES.values()),
-        extensions=[PreparedDocument],
         config=StrawberryConfig(scalar_map=SCALARS),
     )
     guard_roots(built._schema)  # noqa: SLF001  # there is no other way to it
@@ -81,9 +83,7 @@ def batch_resolver_of(field: GraphQLField) -> Callable[..., Awaitable[list[Any]]
     return resolver
 
 
-def executed_by(
-    schema: strawberry.Schema, engine: Literal["compiled", "reference"]
-) -> strawberry.Schema:
+def executed_by(schema: strawberry.Schema, engine: Engine) -> strawberry.Schema:
     """Return the schema as one of the engines executes it."""
     chosen = copy(schema)
     if engine == "compiled":

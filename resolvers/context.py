@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from graphql import DocumentNode, GraphQLError
+from graphql import GraphQLError
 
 from datasources.feed import Feed
 from datasources.market import Market
@@ -53,7 +53,6 @@ class Context:
     principal: Principal | None
     auth_failure: str = "Sign in first: send an access token as Authorization: Bearer."
     request_id: str = ""
-    document: DocumentNode | None = None
     batches: Batches = field(default_factory=Batches)
     loaders: Loaders = field(init=False)
 

@@ -1,12 +1,13 @@
 """FolioQL's own execution and transport, with a small schema over the data in memory."""
 
 import argparse
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from decimal import Decimal
+from typing import get_args
 
 import strawberry
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI
 from pydantic import SecretStr
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types import Info
@@ -14,8 +15,10 @@ from strawberry.types import Info
 from benchmarks.peers.rows import make_rows
 from benchmarks.peers.running import serve
 from benchmarks.peers.values import Money, Quote, amounts_of, quote_of
-from gateway.documents import Documents, PreparedDocument
+from gateway.app import Gateway
+from gateway.documents import Documents
 from gateway.resources import open_services
+from gateway.schema import Engine, executed_by
 from gateway.settings import Settings
 from gateway.telemetry import RequestLog, configure_logging
 from gateway.transports.execution import Executor
@@ -26,8 +29,7 @@ from resolvers.scalars import SCALARS
 
 ROWS = make_rows()
 
-ENGINES: Mapping[str, Callable[[strawberry.Schema, Documents], Executor]] = {"reference": Executor}
-"""What executes, by name."""
+ENGINES: tuple[Engine, ...] = get_args(Engine)
 
 
 async def quotes_of_positions(parents: "list[Position]", info: Info[Context, None]) -> list[Quote]:
@@ -138,19 +140,17 @@ PROFILES = {
     for symbol, row in ROWS.profiles.items()
 }
 
-schema = strawberry.Schema(
-    query=Query, extensions=[PreparedDocument], config=StrawberryConfig(scalar_map=SCALARS)
-)
+schema = strawberry.Schema(query=Query, config=StrawberryConfig(scalar_map=SCALARS))
 
 
-def create_app(engine: str) -> FastAPI:
+def create_app(engine: Engine) -> Gateway:
     """Build the application around one engine, with the limits that FolioQL has by default.
 
     The services are there, as each request's context wants them, but the schema asks none of them.
     """
     settings = Settings(secret=SecretStr("s" * 32), database_url="sqlite://", refresh_seconds=0)
     documents = Documents(
-        schema,
+        schema._schema,  # noqa: SLF001
         max_tokens=settings.max_tokens,
         max_depth=settings.max_depth,
         max_fields=settings.max_fields,
@@ -158,25 +158,20 @@ def create_app(engine: str) -> FastAPI:
     )
 
     @asynccontextmanager
-    async def lifespan(application: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with open_services(settings) as services:
-            application.state.graphql = GraphQLOverHttp(
-                ENGINES[engine](schema, documents),
-                services=services,
-                max_body_bytes=settings.max_body_bytes,
-                max_upload_bytes=settings.max_upload_bytes,
-                explorer=None,
+            application.graphql = RequestLog(
+                GraphQLOverHttp(
+                    Executor(executed_by(schema, engine), documents),
+                    services=services,
+                    max_body_bytes=settings.max_body_bytes,
+                    max_upload_bytes=settings.max_upload_bytes,
+                    explorer=None,
+                )
             )
             yield
 
-    application = FastAPI(lifespan=lifespan)
-    application.add_middleware(RequestLog)
-
-    @application.api_route("/graphql", methods=["GET", "POST"])
-    async def graphql(request: Request) -> Response:
-        endpoint: GraphQLOverHttp = request.app.state.graphql
-        return await endpoint.respond(request)
-
+    application = Gateway(lifespan=lifespan)
     return application
 
 

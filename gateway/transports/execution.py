@@ -1,19 +1,26 @@
 """Runs operations for every transport alike."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
-from graphql import OperationType
+import orjson
+from graphql import ExecutionResult, GraphQLError, OperationType
+from graphql.execution import Executor as CoreExecutor
+from graphql.execution import create_source_event_stream, map_source_to_response_event
 from strawberry import Schema
-from strawberry.types import ExecutionResult
+from strawberry.execution import optimized_is_awaitable
 
 from gateway.documents import Documents, Operation, RefusedDocumentError
 from gateway.failures import failed, present
 from resolvers.context import Context
 
 Response = dict[str, Any]
+"""An answer to be written as JSON; its data may be written already, as a fragment."""
+
+KEPT_INTROSPECTIONS = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,16 +53,22 @@ def read_request(body: object) -> Request:
     return Request(query=query, operation_name=name or None, variables=variables)
 
 
-@dataclass(frozen=True, slots=True)
 class Executor:
-    """Executes operations of one schema."""
+    """Executes operations of one schema.
 
-    schema: Schema
-    documents: Documents
+    Documents are parsed and validated before they come here, so this goes past Strawberry's own
+    `execute` to the executor class of the schema. Strawberry's extensions of a whole schema
+    therefore do not run; those of fields, and permissions, do.
+    """
+
+    def __init__(self, schema: Schema, documents: Documents) -> None:
+        self.schema = schema
+        self._documents = documents
+        self._introspected = lru_cache(KEPT_INTROSPECTIONS)(self._introspect)
 
     def operation(self, request: Request) -> Operation:
         """Return the operation that a request asks for; raises RefusedDocumentError."""
-        return self.documents.operation(request.query, name=request.operation_name)
+        return self._documents.operation(request.query, name=request.operation_name)
 
     def refusal(self, refused: RefusedDocumentError, *, request_id: str) -> Response:
         """Build the answer to a document that cannot be executed."""
@@ -65,14 +78,15 @@ class Executor:
         self, request: Request, *, operation: Operation, context: Context
     ) -> Response:
         """Run a query or mutation to its end."""
-        context.document = operation.document
         try:
-            result = await self.schema.execute(
-                request.query,
-                variable_values=request.variables,
-                context_value=context,
-                operation_name=request.operation_name,
-            )
+            if operation.of_schema_alone:
+                return self._introspected(operation)
+            executor = self._executor(operation, request.variables, context)
+            if isinstance(executor, list):
+                return self._refused(executor, context)
+            result: Any = executor.execute_operation()
+            if not isinstance(result, ExecutionResult):
+                result = await result
         except Exception as error:  # noqa: BLE001  # logged and masked
             return {"data": None, "errors": [failed(error, request_id=context.request_id)]}
         return self._response(result, context)
@@ -81,15 +95,18 @@ class Executor:
         self, request: Request, *, operation: Operation, context: Context
     ) -> AsyncGenerator[Response, None]:
         """Run a subscription; a failure to start comes as the only response, without data."""
-        context.document = operation.document
         try:
-            results = await self.schema.subscribe(
-                request.query,
-                variable_values=request.variables,
-                context_value=context,
-                operation_name=request.operation_name,
-            )
-            async with aclosing(results):
+            executor = self._executor(operation, request.variables, context)
+            if isinstance(executor, list):
+                yield self._refused(executor, context)
+                return
+            events: Any = create_source_event_stream(executor)
+            if not isinstance(events, AsyncIterator | ExecutionResult):
+                events = await events
+            if isinstance(events, ExecutionResult):
+                yield self._refused(events.errors or [], context)
+                return
+            async with aclosing(map_source_to_response_event(executor, events)) as results:
                 async for result in results:
                     # What was loaded for one event must not be shown by the next.
                     context.forget()
@@ -97,16 +114,35 @@ class Executor:
         except Exception as error:  # noqa: BLE001  # logged and masked
             yield {"errors": [failed(error, request_id=context.request_id)]}
 
-    def _response(self, result: ExecutionResult | Any, context: Context) -> Response:
-        response: Response = {}
-        started = getattr(result, "data", None) is not None or not result.errors
-        response["data"] = result.data
-        if result.errors:
-            ran = any(error.path for error in result.errors)
-            if not ran and not started:
-                del response["data"]
-            response["errors"] = present(result.errors, request_id=context.request_id)
-        return response
+    def _executor(
+        self, operation: Operation, variables: dict[str, Any] | None, context: Context | None
+    ) -> CoreExecutor[Any] | list[GraphQLError]:
+        """Make an operation ready to run; what is wrong with the variables comes as errors."""
+        return self.schema.execution_context_class.build(
+            self.schema._schema,  # noqa: SLF001  # there is no other way to it
+            operation.document,
+            None,
+            context,
+            variables,
+            operation.name,
+            is_awaitable=optimized_is_awaitable,
+            operation_extensions=None,
+        )
+
+    def _introspect(self, operation: Operation) -> Response:
+        executor: Any = self._executor(operation, None, None)
+        # Written at once: it is long, and asked again and again.
+        return {"data": orjson.Fragment(orjson.dumps(executor.execute_operation().data))}
+
+    def _response(self, result: ExecutionResult, context: Context) -> Response:
+        if not result.errors:
+            return {"data": result.data}
+        errors = present(result.errors, request_id=context.request_id)
+        return {"data": result.data, "errors": errors}
+
+    def _refused(self, errors: list[GraphQLError], context: Context) -> Response:
+        """Build the answer to what never ran: it has no data, not even null."""
+        return {"errors": present(errors, request_id=context.request_id)}
 
 
 def is_subscription(operation: Operation) -> bool:

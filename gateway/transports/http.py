@@ -1,4 +1,7 @@
-"""GraphQL over HTTP: POST and GET with JSON, and server-sent events for subscriptions."""
+"""GraphQL over HTTP: POST and GET with JSON, and server-sent events for subscriptions.
+
+An ASGI application of its own: what a framework does around a route costs more than most answers.
+"""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
@@ -8,25 +11,24 @@ from urllib.parse import parse_qsl
 
 import orjson
 from graphql import OperationType
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import ClientDisconnect
+from starlette.requests import Request as Form
 from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from gateway.auth import context_for, lapse, principal_of
 from gateway.documents import RefusedDocumentError
 from gateway.failures import failed, present
 from gateway.transports import execution
+from gateway.transports.asgi import Answer, Call, RefusedRequestError, unless_gone
 from gateway.transports.execution import Executor, MalformedRequestError, is_subscription
-from gateway.transports.uploads import MULTIPART, RefusedRequestError, read_upload
+from gateway.transports.uploads import MULTIPART, read_upload
 from resolvers.context import Context, Services, UnauthenticatedError
 
 JSON = "application/json"
 GRAPHQL = "application/graphql-response+json"
 EVENTS = "text/event-stream"
-
-
-def encode(value: Any) -> bytes:
-    """Write JSON; whole numbers of any size are allowed to be strings already."""
-    return orjson.dumps(value)
+ALWAYS = ((b"cache-control", b"no-store"), (b"vary", b"accept, authorization"))
 
 
 class GraphQLOverHttp:
@@ -47,62 +49,61 @@ class GraphQLOverHttp:
         self._max_upload_bytes = max_upload_bytes
         self._explorer = explorer
 
-    async def respond(self, request: Request) -> Response:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
-        request_id: str = request.state.request_id
-        accept = request.headers.get("accept", "*/*")
-        if request.method == "GET" and "text/html" in accept and self._explorer is not None:
+        call = Call(scope, receive)
+        try:
+            answer = await self._respond(call)
+        except ClientDisconnect:
+            return  # nobody is there to be answered
+        await answer(scope, receive, send)
+
+    async def _respond(self, call: Call) -> Answer | Response:
+        accept = call.header(b"accept", "*/*")
+        if call.method == "GET" and "text/html" in accept and self._explorer is not None:
             return self._explorer()
+        if call.method not in {"GET", "POST"}:
+            message = f"Ask by GET or POST, not {call.method}."
+            body = {"errors": [{"message": message, "extensions": {"code": "BAD_REQUEST"}}]}
+            return self._json(body, status=405, media_type=JSON, allow=b"GET, POST")
         media_type = GRAPHQL if GRAPHQL in accept else JSON
         try:
-            asked = await self._read(request)
-            return await self._run(request, asked, media_type=media_type)
+            return await self._run(call, await self._read(call), media_type=media_type)
         except RefusedRequestError as refused:
             body = {"errors": [{"message": str(refused), "extensions": {"code": refused.code}}]}
-            return self._json(body, status=refused.status, media_type=media_type)
+            allow = b"POST" if refused.status == 405 else b""
+            return self._json(body, status=refused.status, media_type=media_type, allow=allow)
         except RefusedDocumentError as refused:
-            body = self._executor.refusal(refused, request_id=request_id)
+            body = self._executor.refusal(refused, request_id=call.request_id)
             # Plain JSON clients expect 200 for anything well-formed.
             malformed = refused.code in {"BAD_REQUEST", "GRAPHQL_PARSE_FAILED"}
             status = 400 if media_type == GRAPHQL or malformed else 200
             return self._json(body, status=status, media_type=media_type)
         except ClientDisconnect:
-            return Response(status_code=499)
+            raise
         except Exception as error:  # noqa: BLE001  # logged and masked
-            body = {"errors": [failed(error, request_id=request_id)]}
+            body = {"errors": [failed(error, request_id=call.request_id)]}
             return self._json(body, status=500, media_type=media_type)
 
-    async def _read(self, request: Request) -> execution.Request:
-        if request.method == "GET":
-            body = dict(parse_qsl(request.url.query, keep_blank_values=False))
+    async def _read(self, call: Call) -> execution.Request:
+        if call.method == "GET":
+            body = dict(parse_qsl(call.scope["query_string"].decode("latin-1")))
             if isinstance(variables := body.get("variables"), str):
                 return self._checked(body | {"variables": self._decoded(variables.encode())})
             return self._checked(body)
-        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        kind = call.header(b"content-type").partition(";")[0].strip().lower()
         if kind == MULTIPART:
             # Nobody but a user may make us take in a large body.
-            authorization = request.headers.get("authorization")
-            principal, _ = await principal_of(authorization, services=self._services)
+            principal, _ = await principal_of(call.authorization, services=self._services)
             if principal is None:
                 raise RefusedRequestError(401, "Sign in first.", code="UNAUTHENTICATED")
-            return self._checked(await read_upload(request, max_bytes=self._max_upload_bytes))
+            form = Form(call.scope, call.receive)
+            return self._checked(await read_upload(form, max_bytes=self._max_upload_bytes))
         if kind != JSON:
             what = kind or "a body without a content type"
             message = f"Send {JSON}, or {MULTIPART} for files, not {what}."
             raise RefusedRequestError(415, message)
-        declared = request.headers.get("content-length", "")
-        if declared.isdigit() and int(declared) > self._max_body_bytes:
-            raise self._too_large()
-        raw = bytearray()
-        async for chunk in request.stream():
-            raw += chunk
-            if len(raw) > self._max_body_bytes:
-                raise self._too_large()
-        return self._checked(self._decoded(bytes(raw)))
-
-    def _too_large(self) -> RefusedRequestError:
-        message = f"The body is larger than {self._max_body_bytes} bytes."
-        return RefusedRequestError(413, message, code="BODY_TOO_LARGE")
+        return self._checked(self._decoded(await call.body(max_bytes=self._max_body_bytes)))
 
     @staticmethod
     def _decoded(raw: bytes) -> Any:
@@ -121,42 +122,37 @@ class GraphQLOverHttp:
             raise RefusedRequestError(400, str(error)) from error
 
     async def _run(
-        self, request: Request, asked: execution.Request, *, media_type: str
-    ) -> Response:
+        self, call: Call, asked: execution.Request, *, media_type: str
+    ) -> Answer | Response:
         operation = self._executor.operation(asked)
-        if request.method == "GET" and operation.type is OperationType.MUTATION:
+        if call.method == "GET" and operation.type is OperationType.MUTATION:
             raise RefusedRequestError(405, "A mutation needs POST.")
-        authorization = request.headers.get("authorization")
         context = await context_for(
-            self._services,
-            authorization=authorization,
-            request_id=request.state.request_id,
+            self._services, authorization=call.authorization, request_id=call.request_id
         )
         if is_subscription(operation):
-            if EVENTS not in request.headers.get("accept", ""):
+            if EVENTS not in call.header(b"accept"):
                 message = f"A subscription needs a WebSocket, or an Accept of {EVENTS}."
                 raise RefusedRequestError(406, message)
             events = self._executor.subscribe(asked, operation=operation, context=context)
             return StreamingResponse(
-                _frames(_while_signed_in(events, context, authorization=authorization)),
+                _frames(_while_signed_in(events, context, authorization=call.authorization)),
                 media_type=EVENTS,
                 headers={"cache-control": "no-cache"},
             )
-        body = await self._executor.execute(asked, operation=operation, context=context)
+        running = self._executor.execute(asked, operation=operation, context=context)
+        if operation.type is OperationType.QUERY:
+            running = unless_gone(running, call)
+        body = await running
         refused = "data" not in body
         return self._json(
             body, status=400 if refused and media_type == GRAPHQL else 200, media_type=media_type
         )
 
     @staticmethod
-    def _json(body: Any, *, status: int, media_type: str) -> Response:
-        return Response(
-            encode(body),
-            status_code=status,
-            media_type=media_type,
-            headers={"cache-control": "no-store", "vary": "accept, authorization"}
-            | ({"allow": "POST"} if status == 405 else {}),
-        )
+    def _json(body: Any, *, status: int, media_type: str, allow: bytes = b"") -> Answer:
+        headers = ALWAYS if not allow else (*ALWAYS, (b"allow", allow))
+        return Answer(orjson.dumps(body), status=status, media_type=media_type, headers=headers)
 
 
 async def _while_signed_in(
@@ -194,5 +190,5 @@ async def _while_signed_in(
 async def _frames(events: AsyncIterator[execution.Response]) -> AsyncIterator[bytes]:
     """Write responses as the events of graphql-sse's distinct connections mode."""
     async for body in events:
-        yield b"event: next\ndata: " + encode(body) + b"\n\n"
+        yield b"event: next\ndata: " + orjson.dumps(body) + b"\n\n"
     yield b"event: complete\ndata: \n\n"

@@ -10,19 +10,11 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
+from gateway.transports.asgi import RefusedRequestError
 from resolvers.uploads import UploadedFile
 
 MULTIPART = "multipart/form-data"
 MAX_FILES = 10
-
-
-class RefusedRequestError(Exception):
-    """A request is refused before anything is executed."""
-
-    def __init__(self, status: int, message: str, *, code: str = "BAD_REQUEST") -> None:
-        super().__init__(message)
-        self.status = status
-        self.code = code
 
 
 async def read_upload(request: Request, *, max_bytes: int) -> Any:

@@ -388,7 +388,10 @@ async def test_a_client_that_leaves_a_subscription_leaves_nothing_behind(demo):
     from gateway.transports.execution import Executor, Request
 
     executor = Executor(
-        schema, Documents(schema, max_tokens=1000, max_depth=10, max_fields=100, introspection=True)
+        schema,
+        Documents(
+            schema._schema, max_tokens=1000, max_depth=10, max_fields=100, introspection=True
+        ),
     )
     request = Request(query='subscription { quoteUpdated(symbols: ["AAPL"]) { symbol } }')
     context = await context_for(

@@ -64,7 +64,10 @@ async def socket(api):
 
 async def test_an_id_used_again_right_after_its_end_is_still_taken(api, socket):
     executor = Executor(
-        schema, Documents(schema, max_tokens=1000, max_depth=10, max_fields=100, introspection=True)
+        schema,
+        Documents(
+            schema._schema, max_tokens=1000, max_depth=10, max_fields=100, introspection=True
+        ),
     )
     serving = asyncio.create_task(Connection(socket, executor, api.services).serve())
     socket.say({"type": "connection_init"}, SUBSCRIBE)

@@ -13,7 +13,9 @@ VALIDATION = "GRAPHQL_VALIDATION_FAILED"
 
 @pytest.fixture
 def documents():
-    return Documents(schema, max_tokens=5000, max_depth=20, max_fields=500, introspection=True)
+    return Documents(
+        schema._schema, max_tokens=5000, max_depth=20, max_fields=500, introspection=True
+    )
 
 
 def refused(documents, text):

@@ -94,7 +94,7 @@ async def opened(client):
 def test_a_document_of_the_explorer_is_valid_with_its_variables(tab):
     defaults = Settings()
     documents = Documents(
-        schema,
+        schema._schema,
         max_tokens=defaults.max_tokens,
         max_depth=defaults.max_depth,
         max_fields=defaults.max_fields,

@@ -1,0 +1,142 @@
+"""What the GraphQL endpoint needs of ASGI: reading a request, answering it, and who has gone."""
+
+import asyncio
+from collections.abc import Coroutine, Iterable
+from http import HTTPStatus
+from typing import Any, TypeVar
+
+from starlette.requests import ClientDisconnect
+from starlette.types import Receive, Scope, Send
+
+T = TypeVar("T")
+
+PATIENCE = 0.05
+"""Seconds that an operation runs before anybody looks whether its client is still there."""
+
+
+class RefusedRequestError(Exception):
+    """A request is refused before anything is executed."""
+
+    def __init__(self, status: int, message: str, *, code: str = "BAD_REQUEST") -> None:
+        super().__init__(message)
+        self.status = HTTPStatus(status)
+        self.code = code
+
+
+class Call:
+    """One HTTP request."""
+
+    __slots__ = ("_headers", "authorization", "method", "receive", "request_id", "scope")
+
+    def __init__(self, scope: Scope, receive: Receive) -> None:
+        self.scope = scope
+        self.receive = receive
+        self.method: str = scope["method"]
+        self.request_id: str = scope["state"]["request_id"]
+        pairs = scope["headers"]
+        self._headers: dict[bytes, bytes] = dict(pairs)
+        if len(self._headers) < len(pairs):
+            self._headers = _joined(pairs)
+        self.authorization: str | None = self.header(b"authorization") or None
+
+    def header(self, name: bytes, default: str = "") -> str:
+        """Return a header by its name in small letters; several of one name come as a list."""
+        value = self._headers.get(name)
+        return default if value is None else value.decode("latin-1")
+
+    async def body(self, *, max_bytes: int) -> bytes:
+        """Return the whole body; raises RefusedRequestError for one that is too large."""
+        declared = self._headers.get(b"content-length", b"")
+        if declared.isdigit() and int(declared) > max_bytes:
+            raise _too_large(max_bytes)
+        message = await self._received()
+        body: bytes = message.get("body", b"")
+        if message.get("more_body"):
+            parts = bytearray(body)
+            while message.get("more_body") and len(parts) <= max_bytes:
+                message = await self._received()
+                parts += message.get("body", b"")
+            body = bytes(parts)
+        if len(body) > max_bytes:
+            raise _too_large(max_bytes)
+        return body
+
+    async def _received(self) -> Any:
+        message = await self.receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        return message
+
+
+def _joined(pairs: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+    joined: dict[bytes, bytes] = {}
+    for name, value in pairs:
+        joined[name] = joined[name] + b", " + value if name in joined else value
+    return joined
+
+
+def _too_large(max_bytes: int) -> RefusedRequestError:
+    message = f"The body is larger than {max_bytes} bytes."
+    return RefusedRequestError(413, message, code="BODY_TOO_LARGE")
+
+
+class Answer:
+    """A whole answer to a request."""
+
+    __slots__ = ("body", "headers", "media_type", "status")
+
+    def __init__(
+        self,
+        body: bytes,
+        *,
+        status: int,
+        media_type: str,
+        headers: Iterable[tuple[bytes, bytes]] = (),
+    ) -> None:
+        self.body = body
+        self.status = status
+        self.media_type = media_type
+        self.headers = headers
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
+        """Send it."""
+        headers = [
+            (b"content-type", self.media_type.encode()),
+            (b"content-length", b"%d" % len(self.body)),
+            *self.headers,
+        ]
+        start = {"type": "http.response.start", "status": self.status, "headers": headers}
+        await send(start)
+        await send({"type": "http.response.body", "body": self.body})
+
+
+async def unless_gone(work: Coroutine[Any, Any, T], call: Call) -> T:
+    """Return what comes of work; when the client goes away, end it and raise ClientDisconnect.
+
+    The body must have been read. Most work is done before anybody would look.
+    """
+    mine = asyncio.current_task()
+    watch: asyncio.Task[None] | None = None
+    gone = False
+
+    async def look() -> None:
+        nonlocal gone
+        gone = (await call.receive())["type"] == "http.disconnect"
+        if gone and mine is not None:
+            mine.cancel()
+
+    def begin() -> None:
+        nonlocal watch
+        watch = asyncio.create_task(look())
+
+    timer = asyncio.get_running_loop().call_later(PATIENCE, begin)
+    try:
+        return await work
+    except asyncio.CancelledError:
+        if gone and mine is not None and not mine.uncancel():
+            raise ClientDisconnect from None
+        raise
+    finally:
+        timer.cancel()
+        if watch is not None:
+            watch.cancel()
