@@ -47,7 +47,7 @@ def create_app(settings: Settings, *, clock: Clock = utc_now) -> Gateway:
     settings.signing_secret()  # refuse to start rather than to fail the first sign-in
 
     @asynccontextmanager
-    async def lifespan(application: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with open_services(settings, clock=clock) as services:
             application.state.services = services
             application.graphql = RequestLog(

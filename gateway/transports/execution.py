@@ -125,7 +125,7 @@ class Executor:
             context,
             variables,
             operation.name,
-            is_awaitable=optimized_is_awaitable,
+            is_awaitable=optimized_is_awaitable,  # type: ignore[arg-type]  # no TypeGuard
             operation_extensions=None,
         )
 
