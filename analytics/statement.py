@@ -17,8 +17,9 @@ from analytics.gains import Split, split_realized, split_unrealized
 from analytics.holdings import Holding, Lot
 from analytics.ledger import Levy, Movement, Nature, cash_of
 from analytics.lots import fold
+from analytics.measures import Reason
 from analytics.money import ZERO, convert_known, exact, round_to, total, total_known
-from analytics.valuation import Missing, Reason, market_value
+from analytics.valuation import Missing, market_value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,22 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from enum import Enum
 
 from analytics.ledger import Totals, average_capital
+from analytics.measures import Reason
 from analytics.money import ZERO, convert_known, exact, ratio, total_known
-
-
-class Reason(Enum):
-    """Why a figure is null."""
-
-    NO_PRICE = "NO_PRICE"
-    NO_PREVIOUS_PRICE = "NO_PREVIOUS_PRICE"
-    NO_RATE = "NO_RATE"
-    MISSING_ACQUISITION = "MISSING_ACQUISITION"
-    NO_CAPITAL = "NO_CAPITAL"
-    ZERO_COST = "ZERO_COST"
-    ZERO_VALUE = "ZERO_VALUE"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

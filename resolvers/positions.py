@@ -7,8 +7,9 @@ import strawberry
 from strawberry.types import Info
 
 from analytics.gains import split_unrealized
+from analytics.measures import Reason
 from analytics.money import convert_known, exact, plain, ratio
-from analytics.valuation import Missing, Reason, market_value
+from analytics.valuation import Missing, market_value
 from resolvers.access import portfolios_in_reach
 from resolvers.batching import batched
 from resolvers.companies import CompanyProfile, profile_of

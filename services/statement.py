@@ -7,8 +7,9 @@ from decimal import Decimal
 
 from analytics.events import Conversion, Event, Fill, Method, Move, Pool, Repayment
 from analytics.holdings import Passage
+from analytics.measures import Reason
 from analytics.statement import Asset, Mark, Period, unmarked, worth
-from analytics.valuation import Missing, Reason
+from analytics.valuation import Missing
 from models.transactions import Transaction
 from services.combined import ALL, Report, joined, movements_in
 from services.entries import (

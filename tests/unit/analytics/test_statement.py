@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from analytics.events import Amounts, Fill, Method
 from analytics.holdings import Lot
 from analytics.ledger import Levy, Movement, Nature
+from analytics.measures import Reason
 from analytics.statement import (
     Asset,
     Lines,
@@ -21,7 +22,7 @@ from analytics.statement import (
     unmarked,
     worth,
 )
-from analytics.valuation import Missing, Reason
+from analytics.valuation import Missing
 
 NOON = datetime(2024, 4, 1, 12, tzinfo=UTC)
 POOL = (0, 7)

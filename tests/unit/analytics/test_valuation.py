@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analytics.ledger import Totals
-from analytics.valuation import Book, Held, Missing, Rates, Reason, market_value, value_portfolio
+from analytics.measures import Reason
+from analytics.valuation import Book, Held, Missing, Rates, market_value, value_portfolio
 
 FIRST, DAY = date(2024, 1, 1), date(2024, 1, 10)
 

@@ -7,8 +7,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from analytics.events import Method
+from analytics.measures import Reason
 from analytics.statement import Mark, reconcile
-from analytics.valuation import Reason
 from models.transactions import CHARGES, EXCHANGES, FLOWS, INCOME, TRADES, Kind, Transaction
 from services.combined import Report
 from services.entries import Terms
