@@ -10,13 +10,17 @@ from datetime import date
 from decimal import Decimal
 from enum import Enum
 from typing import Annotated, Any, Optional
+from zlib import crc32
 
 import strawberry
 from graphql import GraphQLError, Undefined
+from strawberry.dataloader import DataLoader
+from strawberry.extensions import FieldExtension
+from strawberry.permission import BasePermission, PermissionExtension
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types import Info
 
-from resolvers.batching import batched
+from resolvers.batching import Batches, Loader, batched
 
 
 @strawberry.enum
@@ -80,15 +84,71 @@ SHAPES = (
         "[[[Apple!]!]!]",
     ),
 )
-WAYS = ("attribute", "attribute", "plain", "async", "promise", "batched", "batched")
+WAYS = (
+    *("attribute", "attribute", "plain", "async", "promise", "batched", "batched"),
+    *("loaded", "batch loaded", "data loaded"),
+)
 FAULTY = 0.03
+BROKEN = 0.04
+"""How often all of a batch fails, or all that a loader is asked for."""
+GUARDED = 0.1
+"""How often a field that has a resolver has a permission and an extension around it."""
 
 
-class Quiet(strawberry.Schema):
-    """A schema that does not log its errors: there are thousands."""
+MANY = {"batched", "loaded", "batch loaded", "data loaded"}
+"""Ways that answer for many objects at once, and may fail for all of them."""
 
-    def process_errors(self, errors, execution_context=None):
-        """Leave them to the test."""
+
+class Context:
+    """What resolvers need for one operation: its batched fields and its loaders."""
+
+    def __init__(self):
+        self.batches = Batches()
+        self.loaders = {}
+        self.data_loaders = {}
+
+
+class Late(BasePermission):
+    """Lets most in, after a while."""
+
+    message = "not allowed"
+
+    async def has_permission(self, source, info, **given):
+        await asyncio.sleep(0)
+        return allowed(source, info)
+
+
+class Still(BasePermission):
+    """Lets the same in at once."""
+
+    message = "not allowed"
+
+    def has_permission(self, source, info, **given):
+        return allowed(source, info)
+
+
+def caught(told, *given):
+    """Tell a value, or what is raised instead."""
+    try:
+        return told(*given)
+    except Exception as error:  # noqa: BLE001  # a value of its own
+        return error
+
+
+def allowed(source, info):
+    return crc32(f"{source.seed} {info.field_name}".encode()) % 8 > 0
+
+
+class Around(FieldExtension):
+    """Stands around a field, and adds nothing."""
+
+    def resolve(self, following, source, info, **given):
+        return following(source, info, **given)
+
+    async def resolve_async(self, following, source, info, **given):
+        await asyncio.sleep(0)
+        found = following(source, info, **given)
+        return await found if asyncio.iscoroutine(found) else found
 
 
 class World:
@@ -101,7 +161,10 @@ class World:
         self.running = 0
         chosen = random.Random(f"ways {seed}")
         plans = {
-            name: [(number, shape, chosen.choice(WAYS)) for number, shape in enumerate(SHAPES)]
+            name: [
+                (number, shape, chosen.choice(WAYS), chosen.random() < GUARDED)
+                for number, shape in enumerate(SHAPES)
+            ]
             for name in (*OBJECTS, "Query", "Mutation")
         }
         thing = type("Thing", (), {"__annotations__": {"name": str | None, "rank": int}})
@@ -116,15 +179,16 @@ class World:
             self._fill(self.types[name], plan)
         for name in (*OBJECTS, "Query", "Mutation"):
             strawberry.type(self.types[name])
-        self.schema = Quiet(
+        self.schema = strawberry.Schema(
             self.types["Query"],
             self.types["Mutation"],
             types=[self.types[name] for name in OBJECTS],
             config=CONFIG,
         )
 
-    def root(self):
-        return self.make("Query", "root")
+    def root(self, question):
+        name = "Mutation" if question.text.startswith("mutation") else "Query"
+        return self.make(name, "root")
 
     def annotation(self, shape):
         if shape.endswith("!"):
@@ -136,13 +200,14 @@ class World:
 
     def _fill(self, type_, plan):
         attributes = {"name": "Str", "rank": "Int!"}
-        for number, shape, way in plan:
+        for number, shape, way, guarded in plan:
             name = f"f{number}"
             if way == "attribute":
                 type_.__annotations__[name] = self.annotation(shape)
                 attributes[name] = shape
             else:
-                setattr(type_, name, self._field(name, shape, way))
+                field = self._field(type_.__name__, name, shape, way, guarded=guarded)
+                setattr(type_, name, field)
 
         def read(source, name):
             shape = attributes.get(name)
@@ -153,45 +218,95 @@ class World:
         type_.__getattr__ = read
         type_.__repr__ = lambda source: f"<{type(source).__name__} {source.seed}>"
 
-    def _field(self, name, shape, way):
-        result = self.annotation(shape)
+    def _field(self, type_name, name, shape, way, *, guarded):
+        place = f"{type_name}.{name}"
+
+        def told(source, given):
+            return self.outcome(source, f"{name} {given}", shape)
+
+        def checked(given):
+            if way in MANY and random.Random(f"{place} {given}").random() < BROKEN:
+                raise RuntimeError(f"all of {place} broke")
+
+        async def one(root, info, count=2, box=None, color=Color.GREEN, tags=None):
+            given = f"{count} {box} {color} {tags}"
+            if way == "async":
+                await self.pause(root.seed)
+                return told(root.seed, given)
+            loader = self.loader(info.context, way, checked, told, given)
+            error = await loader.load(root.seed)
+            if isinstance(error, Exception):
+                raise error
+            # Not what was loaded: an iterator would be the same for all who asked for it.
+            return told(root.seed, given)
+
+        async def many(parents, info, count=2, box=None, color=Color.GREEN, tags=None):
+            given = f"{count} {box} {color} {tags}"
+            await self.pause(f"{place} {parents[0].seed}")
+            if way == "batch loaded":
+                loader = self.loader(info.context, way, checked, told, given)
+                found = await loader.load_many([parent.seed for parent in parents])
+            else:
+                checked(given)
+                found = [None] * len(parents)
+            return [
+                error or caught(told, parent.seed, given)
+                for parent, error in zip(parents, found, strict=True)
+            ]
+
+        def still(root, info, count=2, box=None, color=Color.GREEN, tags=None):
+            given = f"{count} {box} {color} {tags}"
+            checked(given)
+            value = told(root.seed, given)
+            return self.later(value) if way == "promise" and self.waiting else value
+
         arguments = {"count": int, "box": Box | None, "color": Color, "tags": list[str] | None}
-
-        def told(source, count, box, color, tags):
-            return self.outcome(source.seed, f"{name} {count} {box} {color} {tags}", shape)
-
-        if way == "batched" and self.waiting:
-
-            async def resolver(parents, info, count=2, box=None, color=Color.GREEN, tags=None):
-                await asyncio.sleep(0)
-                values = []
-                for parent in parents:
-                    try:
-                        values.append(told(parent, count, box, color, tags))
-                    except Exception as error:  # noqa: BLE001  # a value of its own
-                        values.append(error)
-                return values
-
-            resolver.__annotations__ = {
+        result = self.annotation(shape)
+        slow = self.waiting and way not in {"plain", "promise"}
+        if slow and way in {"batched", "batch loaded"}:
+            many.__annotations__ = {
                 "parents": list[Any], "info": Info, **arguments, "return": list[result]
             }  # fmt: skip
-            return batched(resolver, description=name)
-
-        if way == "async" and self.waiting:
-
-            async def resolver(root, info, count=2, box=None, color=Color.GREEN, tags=None):
-                for _ in range(len(repr(root.seed)) % 4):
-                    await asyncio.sleep(0)
-                return told(root, count, box, color, tags)
-
+            made = batched(many, description=name)
         else:
+            resolver = one if slow else still
+            resolver.__annotations__ = {"root": Any, "info": Info, **arguments, "return": result}
+            made = strawberry.field(resolver=resolver)
+        if guarded:
+            permission = Late if slow else Still
+            made.extensions = [PermissionExtension([permission()]), Around()]
+        return made
 
-            def resolver(root, info, count=2, box=None, color=Color.GREEN, tags=None):
-                value = told(root, count, box, color, tags)
-                return self.later(value) if way == "promise" and self.waiting else value
+    def loader(self, context, way, checked, told, given):
+        """Return the operation's loader of one field: it tells what is wrong with each object."""
 
-        resolver.__annotations__ = {"root": Any, "info": Info, **arguments, "return": result}
-        return strawberry.field(resolver=resolver)
+        def wrong(seed):
+            value = caught(told, seed, given)
+            return value if isinstance(value, Exception) else None
+
+        async def load(seeds):
+            await self.pause(seeds[0])
+            checked(given)
+            return {seed: wrong(seed) for seed in seeds}
+
+        async def load_in_order(seeds):
+            return list((await load(seeds)).values())
+
+        if way == "data loaded":
+            return context.data_loaders.setdefault((told, given), DataLoader(load_in_order))
+        return context.loaders.setdefault((told, given), Loader(load, default=lambda: None))
+
+    async def pause(self, seed):
+        """Wait: mostly some turns of the event loop, at times many, and at times for the clock."""
+        self.running += 1
+        try:
+            chosen = crc32(f"{self.seed} {seed}".encode()) % 64
+            if chosen == 0:
+                await asyncio.sleep(0.0005)
+            for _ in range(25 if chosen < 4 else chosen % 4):
+                await asyncio.sleep(0)
+        finally:
+            self.running -= 1
 
     async def later(self, value):
         self.running += 1
@@ -261,8 +376,10 @@ class World:
 
     def fault(self, chosen, seed):
         kind = chosen.random()
-        if kind < 0.25:
+        if kind < 0.2:
             return ValueError(f"value {seed}")
+        if kind < 0.25:
+            return TimeoutError(f"late {seed}")
         if kind < 0.4:
             return GraphQLError(f"graph {seed}", extensions={"code": "NASTY"})
         if kind < 0.6:

@@ -2,16 +2,18 @@
 
 import json
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from zlib import crc32
 
 from graphql import (
+    DocumentNode,
     GraphQLEnumType,
     GraphQLInputObjectType,
     GraphQLInterfaceType,
     GraphQLList,
     GraphQLNonNull,
     GraphQLUnionType,
+    execute,
     get_named_type,
     is_abstract_type,
     is_leaf_type,
@@ -20,6 +22,7 @@ from graphql import (
     parse,
     validate,
 )
+from strawberry.execution import optimized_is_awaitable
 
 SCALARS = {
     "Int": (0, 1, 3, -7),
@@ -29,6 +32,9 @@ SCALARS = {
     "Boolean": (True, False),
 }
 
+MISTAKEN = 0.05
+"""How many documents may come with variables that are refused."""
+
 
 @dataclass(frozen=True)
 class Question:
@@ -36,6 +42,7 @@ class Question:
 
     text: str
     variables: dict
+    document: DocumentNode | None = field(default=None, repr=False)
 
 
 @dataclass
@@ -52,6 +59,7 @@ class Writer:
     variables: dict = field(default_factory=dict)
     declared: list = field(default_factory=list)
     fragments: list = field(default_factory=list)
+    mistaken: bool = False
 
     def question(self, root):
         body = self.selection(root, self.depth)
@@ -128,7 +136,7 @@ class Writer:
     def literal(self, type_, place=""):
         value, text = self.value(type_, place)
         if self.chance(0.25):
-            if self.chance(0.05):
+            if self.mistaken and self.chance(0.2):
                 return self.variable(type_, {"no": "such thing"})
             if value is None and self.chance(0.5):
                 self.declared.append(f"$u{len(self.declared)}: {type_}")
@@ -172,10 +180,32 @@ def questions(schema, count, *, seed=0, scalars=None, roots=None, **size):
         number += 1
         chosen = random.Random(f"{seed}/{number}")
         writer = Writer(schema, chosen, scalars or {}, **size)
+        writer.mistaken = writer.chance(MISTAKEN)
         question = writer.question(chosen.choice(roots or [schema.query_type]))
-        if not validate(schema, parse(question.text)):
+        document = parse(question.text)
+        if not validate(schema, document):
             written += 1
-            yield question
+            yield replace(question, document=document)
+
+
+async def answer(schema, question, *, context, root=None):
+    """Have a question executed, and return data and errors as they would be sent.
+
+    Parsing and validation are left out: they are the same whatever executes, and most of the time.
+    """
+    result = execute(
+        schema._schema,
+        question.document,
+        root_value=root,
+        context_value=context,
+        variable_values=question.variables,
+        executor_class=schema.execution_context_class,
+        is_awaitable=optimized_is_awaitable,
+        operation_extensions=None,
+    )
+    if optimized_is_awaitable(result):
+        result = await result
+    return json.dumps(result.data), [error.formatted for error in result.errors or ()]
 
 
 def nulled(data, errors):
