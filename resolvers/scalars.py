@@ -2,6 +2,7 @@
 
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from typing import Any, NewType
 
 import strawberry
@@ -11,6 +12,8 @@ from analytics.money import plain
 from resolvers.uploads import Upload, no_upload_out, parse_upload
 
 MAX_DIGITS = 60
+KEPT = 2**14
+"""How many written figures are kept, and how many moments."""
 
 
 def _refuse(name: str, hint: str) -> GraphQLError:
@@ -67,6 +70,12 @@ def write_datetime(value: datetime) -> str:
     return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
+# Answers show the same figures and moments again and again, and to write one takes far longer than
+# to look it up. What is equal is written alike.
+_plain = lru_cache(KEPT)(plain)
+_moment = lru_cache(KEPT)(write_datetime)
+
+
 def _text(value: object) -> str:
     if not isinstance(value, str):
         raise GraphQLError("A string is expected here.")
@@ -83,7 +92,7 @@ SCALARS: dict[object, Any] = {
         description="An exact decimal number, sent as a string of plain digits such as "
         '"175.5": no exponent, no trailing zeros. As an input a string or a whole number; '
         "a JSON number with a point is refused, because it has lost digits on the way.",
-        serialize=plain,
+        serialize=_plain,
         parse_value=parse_decimal,
         specified_by_url="https://www.json.org/json-en.html",
     ),
@@ -98,7 +107,7 @@ SCALARS: dict[object, Any] = {
         name="DateTime",
         description="A moment by RFC 3339. Answers are in UTC with a final Z; inputs need an "
         "offset.",
-        serialize=write_datetime,
+        serialize=_moment,
         parse_value=parse_datetime,
         specified_by_url="https://datatracker.ietf.org/doc/html/rfc3339#section-5.6",
     ),

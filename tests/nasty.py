@@ -260,6 +260,8 @@ class World:
             value = told(root.seed, given)
             return self.later(value) if way == "promise" and self.waiting else value
 
+        for resolver in (one, many, still):
+            resolver.__name__ = "resolver"  # it is told of where it stands in a value's place
         arguments = {"count": int, "box": Box | None, "color": Color, "tags": list[str] | None}
         result = self.annotation(shape)
         slow = self.waiting and way not in {"plain", "promise"}
@@ -285,7 +287,7 @@ class World:
             return value if isinstance(value, Exception) else None
 
         async def load(seeds):
-            await self.pause(seeds[0])
+            await self.slowly(seeds[0])
             checked(given)
             return {seed: wrong(seed) for seed in seeds}
 
@@ -297,16 +299,20 @@ class World:
         return context.loaders.setdefault((told, given), Loader(load, default=lambda: None))
 
     async def pause(self, seed):
-        """Wait: mostly some turns of the event loop, at times many, and at times for the clock."""
+        """Wait as a resolver does, which must not go on when nobody waits for it."""
         self.running += 1
         try:
-            chosen = crc32(f"{self.seed} {seed}".encode()) % 64
-            if chosen == 0:
-                await asyncio.sleep(0.0005)
-            for _ in range(25 if chosen < 4 else chosen % 4):
-                await asyncio.sleep(0)
+            await self.slowly(seed)
         finally:
             self.running -= 1
+
+    async def slowly(self, seed):
+        """Wait: mostly some turns of the event loop, at times many, and at times for the clock."""
+        chosen = crc32(f"{self.seed} {seed}".encode()) % 64
+        if chosen == 0:
+            await asyncio.sleep(0.0005)
+        for _ in range(25 if chosen < 4 else chosen % 4):
+            await asyncio.sleep(0)
 
     async def later(self, value):
         self.running += 1

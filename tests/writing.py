@@ -54,7 +54,11 @@ class Writer:
     scalars: dict
     depth: int = 5
     most: int = 5
+    fields: int = 200
+    """How many fields are written before it comes to an end: the rest are leaves."""
     without: tuple = ()
+    seldom: tuple = ()
+    """Arguments that mostly make an error if they are given."""
     arguments: dict = field(default_factory=dict)
     variables: dict = field(default_factory=dict)
     declared: list = field(default_factory=list)
@@ -98,18 +102,20 @@ class Writer:
         return self.field(type_, depth)
 
     def field(self, type_, depth):
+        depth = depth if self.fields > 0 else 1
         wanted = [
             (name, one)
             for name, one in type_.fields.items()
             if name not in self.without and (depth > 1 or is_leaf_type(get_named_type(one.type)))
         ]
+        self.fields -= 1
         if not wanted:
             return "__typename"
         name, chosen = self.random.choice(wanted)
         given = [
             f"{key}: {self.literal(one.type, f'{name}.{key}')}"
             for key, one in chosen.args.items()
-            if is_required_argument(one) or self.chance(0.4)
+            if is_required_argument(one) or self.chance(0.03 if key in self.seldom else 0.4)
         ]
         arguments = f"({', '.join(given)})" if given else ""
         key = name
@@ -161,13 +167,14 @@ class Writer:
             return name, name
         if isinstance(type_, GraphQLInputObjectType):
             given = {
-                name: self.value(one.type)
+                name: self.value(one.type, f"{type_.name}.{name}")
                 for name, one in type_.fields.items()
                 if is_required_input_field(one) or self.chance(0.4)
             }
             text = ", ".join(f"{name}: {text}" for name, (_, text) in given.items())
             return {name: one for name, (one, _) in given.items()}, f"{{{text}}}"
-        choice = self.arguments.get(place) or (SCALARS | self.scalars)[type_.name]
+        choice = self.arguments.get(place) or self.arguments.get(place.rpartition(".")[2])
+        choice = choice or (SCALARS | self.scalars)[type_.name]
         value = self.random.choice(choice)
         return value, json.dumps(value)
 

@@ -88,11 +88,13 @@ class Sleep:
     def __init__(self):
         self.pauses = []
         self.waiting = []
+        self._begun = asyncio.Event()
 
     async def __call__(self, seconds):
         ended = asyncio.Event()
         entry = (seconds, ended)
         self.waiting.append(entry)
+        self._begun.set()
         if seconds != POLL:
             self.pauses.append(seconds)
         try:
@@ -100,7 +102,11 @@ class Sleep:
         finally:
             self.waiting.remove(entry)
 
-    def end(self, kind=lambda _: True):
+    async def end(self, kind):
+        """End the sleeps of a kind, as soon as there is one: prices may be shown before it."""
+        while not any(kind(seconds) for seconds, _ in self.waiting):
+            self._begun.clear()
+            await self._begun.wait()
         for seconds, ended in list(self.waiting):
             if kind(seconds):
                 ended.set()
@@ -127,11 +133,11 @@ class World:
         )
 
     async def poll(self):
-        self.sleep.end(lambda seconds: seconds == POLL)
+        await self.sleep.end(lambda seconds: seconds == POLL)
         await settle()
 
     async def pause_over(self):
-        self.sleep.end(lambda seconds: seconds != POLL)
+        await self.sleep.end(lambda seconds: seconds != POLL)
         await settle()
 
 
