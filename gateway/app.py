@@ -54,8 +54,7 @@ def create_app(settings: Settings, *, clock: Clock = utc_now) -> Gateway:
                 GraphQLOverHttp(
                     executor,
                     services=services,
-                    max_body_bytes=settings.max_body_bytes,
-                    max_upload_bytes=settings.max_upload_bytes,
+                    settings=settings,
                     explorer=(
                         (lambda: explorer_page(endpoint=ENDPOINT, demo=settings.demo))
                         if settings.explorer

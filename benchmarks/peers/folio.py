@@ -164,8 +164,7 @@ def create_app(engine: Engine) -> Gateway:
                 GraphQLOverHttp(
                     Executor(executed_by(schema, engine), documents),
                     services=services,
-                    max_body_bytes=settings.max_body_bytes,
-                    max_upload_bytes=settings.max_upload_bytes,
+                    settings=settings,
                     explorer=None,
                 )
             )

@@ -9,18 +9,22 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
 T = TypeVar("T")
+Headers = Iterable[tuple[bytes, bytes]]
 
 PATIENCE = 0.05
 """Seconds that an operation runs before anybody looks whether its client is still there."""
 
 
 class RefusedRequestError(Exception):
-    """A request is refused before anything is executed."""
+    """A request is refused before anything is executed; ``headers`` go with the answer."""
 
-    def __init__(self, status: int, message: str, *, code: str = "BAD_REQUEST") -> None:
+    def __init__(
+        self, status: int, message: str, *, code: str = "BAD_REQUEST", **headers: bytes
+    ) -> None:
         super().__init__(message)
         self.status = HTTPStatus(status)
         self.code = code
+        self.headers = [(name.replace("_", "-").encode(), value) for name, value in headers.items()]
 
 
 class Call:
@@ -90,8 +94,8 @@ class Answer:
         body: bytes,
         *,
         status: int,
-        media_type: str,
-        headers: Iterable[tuple[bytes, bytes]] = (),
+        media_type: str = "",
+        headers: Headers = (),
     ) -> None:
         self.body = body
         self.status = status
@@ -100,11 +104,13 @@ class Answer:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
         """Send it."""
-        headers = [
-            (b"content-type", self.media_type.encode()),
-            (b"content-length", b"%d" % len(self.body)),
-            *self.headers,
-        ]
+        headers = [*self.headers]
+        if self.media_type:
+            headers = [
+                (b"content-type", self.media_type.encode()),
+                (b"content-length", b"%d" % len(self.body)),
+                *headers,
+            ]
         start = {"type": "http.response.start", "status": self.status, "headers": headers}
         await send(start)
         await send({"type": "http.response.body", "body": self.body})

@@ -30,6 +30,7 @@ class Request:
     query: str
     operation_name: str | None = None
     variables: dict[str, Any] | None = None
+    extensions: dict[str, Any] | None = None
 
 
 class MalformedRequestError(Exception):
@@ -43,14 +44,19 @@ def read_request(body: object) -> Request:
     query = body.get("query")
     name = body.get("operationName")
     variables = body.get("variables")
+    extensions = body.get("extensions")
     if not isinstance(query, str) or not query.strip():
         raise MalformedRequestError("`query` must be a document in a string.")
     if name is not None and not isinstance(name, str):
         raise MalformedRequestError("`operationName` must be a string or null.")
     if variables is not None and not isinstance(variables, dict):
         raise MalformedRequestError("`variables` must be an object or null.")
+    if extensions is not None and not isinstance(extensions, dict):
+        raise MalformedRequestError("`extensions` must be an object or null.")
     # Some clients send an empty name for none.
-    return Request(query=query, operation_name=name or None, variables=variables)
+    return Request(
+        query=query, operation_name=name or None, variables=variables, extensions=extensions
+    )
 
 
 class Executor:
@@ -66,12 +72,14 @@ class Executor:
         self._documents = documents
         self._introspected = lru_cache(KEPT_INTROSPECTIONS)(self._introspect)
 
-    def operation(self, request: Request) -> Operation:
+    async def operation(self, request: Request, context: Context) -> Operation:
         """Return the operation that a request asks for; raises RefusedDocumentError."""
+        del context
         return self._documents.operation(request.query, name=request.operation_name)
 
-    def refusal(self, refused: RefusedDocumentError, *, request_id: str) -> Response:
+    def refusal(self, refused: RefusedDocumentError, context: Context) -> Response:
         """Build the answer to a document that cannot be executed."""
+        request_id = context.request_id
         return {"errors": present(refused.errors, request_id=request_id, code=refused.code)}
 
     async def execute(

@@ -7,7 +7,6 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 from typing import Any
-from urllib.parse import parse_qsl
 
 import orjson
 from graphql import OperationType
@@ -16,19 +15,29 @@ from starlette.requests import Request as Form
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from gateway.auth import context_for, lapse, principal_of
+from gateway.auth import context_for, lapse
 from gateway.documents import RefusedDocumentError
 from gateway.failures import failed, present
+from gateway.settings import Settings
 from gateway.transports import execution
-from gateway.transports.asgi import Answer, Call, RefusedRequestError, unless_gone
-from gateway.transports.execution import Executor, MalformedRequestError, is_subscription
+from gateway.transports.asgi import Answer, Call, Headers, RefusedRequestError, unless_gone
+from gateway.transports.execution import Executor, is_subscription
+from gateway.transports.negotiation import (
+    EVENTS,
+    GRAPHQL,
+    JSON,
+    UTF_8,
+    Accepted,
+    accepted,
+    content_type,
+    wants_page,
+)
+from gateway.transports.reading import checked, read_json, read_parameters
 from gateway.transports.uploads import MULTIPART, read_upload
 from resolvers.context import Context, Services, UnauthenticatedError
 
-JSON = "application/json"
-GRAPHQL = "application/graphql-response+json"
-EVENTS = "text/event-stream"
 ALWAYS = ((b"cache-control", b"no-store"), (b"vary", b"accept, authorization"))
+ALLOW = b"GET, HEAD, POST, OPTIONS"
 
 
 class GraphQLOverHttp:
@@ -39,14 +48,12 @@ class GraphQLOverHttp:
         executor: Executor,
         *,
         services: Services,
-        max_body_bytes: int,
-        max_upload_bytes: int,
+        settings: Settings,
         explorer: Callable[[], Response] | None,
     ) -> None:
         self._executor = executor
         self._services = services
-        self._max_body_bytes = max_body_bytes
-        self._max_upload_bytes = max_upload_bytes
+        self._settings = settings
         self._explorer = explorer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -59,79 +66,70 @@ class GraphQLOverHttp:
         await answer(scope, receive, send)
 
     async def _respond(self, call: Call) -> Answer | Response:
-        accept = call.header(b"accept", "*/*")
-        if call.method == "GET" and "text/html" in accept and self._explorer is not None:
-            return self._explorer()
-        if call.method not in {"GET", "POST"}:
-            message = f"Ask by GET or POST, not {call.method}."
-            body = {"errors": [{"message": message, "extensions": {"code": "BAD_REQUEST"}}]}
-            return self._json(body, status=405, media_type=JSON, allow=b"GET, POST")
-        media_type = GRAPHQL if GRAPHQL in accept else JSON
+        wanted = accepted(call.header(b"accept"))
+        media_type = wanted.json or JSON
         try:
-            return await self._run(call, await self._read(call), media_type=media_type)
+            if call.method == "POST":
+                context = await self._context(call)
+                asked = await self._read(call, context)
+            elif call.method in {"GET", "HEAD"}:
+                if self._explorer is not None and wants_page(call.header(b"accept")):
+                    return self._explorer()
+                context = await self._context(call)
+                asked = read_parameters(call.scope["query_string"])
+            elif call.method == "OPTIONS":
+                return Answer(b"", status=204, headers=((b"allow", ALLOW),))
+            else:
+                raise RefusedRequestError(405, "Ask by GET or POST.", allow=ALLOW)
+            return await self._run(call, asked, context=context, wanted=wanted)
         except RefusedRequestError as refused:
             body = {"errors": [{"message": str(refused), "extensions": {"code": refused.code}}]}
-            allow = b"POST" if refused.status == 405 else b""
-            return self._json(body, status=refused.status, media_type=media_type, allow=allow)
-        except RefusedDocumentError as refused:
-            body = self._executor.refusal(refused, request_id=call.request_id)
-            # Plain JSON clients expect 200 for anything well-formed.
-            malformed = refused.code in {"BAD_REQUEST", "GRAPHQL_PARSE_FAILED"}
-            status = 400 if media_type == GRAPHQL or malformed else 200
-            return self._json(body, status=status, media_type=media_type)
+            return self._json(
+                body, status=refused.status, media_type=media_type, headers=refused.headers
+            )
         except ClientDisconnect:
             raise
         except Exception as error:  # noqa: BLE001  # logged and masked
             body = {"errors": [failed(error, request_id=call.request_id)]}
             return self._json(body, status=500, media_type=media_type)
 
-    async def _read(self, call: Call) -> execution.Request:
-        if call.method == "GET":
-            body = dict(parse_qsl(call.scope["query_string"].decode("latin-1")))
-            if isinstance(variables := body.get("variables"), str):
-                return self._checked(body | {"variables": self._decoded(variables.encode())})
-            return self._checked(body)
-        kind = call.header(b"content-type").partition(";")[0].strip().lower()
-        if kind == MULTIPART:
-            # Nobody but a user may make us take in a large body.
-            principal, _ = await principal_of(call.authorization, services=self._services)
-            if principal is None:
-                raise RefusedRequestError(401, "Sign in first.", code="UNAUTHENTICATED")
-            form = Form(call.scope, call.receive)
-            return self._checked(await read_upload(form, max_bytes=self._max_upload_bytes))
-        if kind != JSON:
-            what = kind or "a body without a content type"
-            message = f"Send {JSON}, or {MULTIPART} for files, not {what}."
-            raise RefusedRequestError(415, message)
-        return self._checked(self._decoded(await call.body(max_bytes=self._max_body_bytes)))
-
-    @staticmethod
-    def _decoded(raw: bytes) -> Any:
-        if not raw:
-            raise RefusedRequestError(400, "The body is empty: send a JSON object with `query`.")
-        try:
-            return orjson.loads(raw)
-        except orjson.JSONDecodeError as error:
-            raise RefusedRequestError(400, f"This is not JSON: {error}.") from error
-
-    @staticmethod
-    def _checked(body: Any) -> execution.Request:
-        try:
-            return execution.read_request(body)
-        except MalformedRequestError as error:
-            raise RefusedRequestError(400, str(error)) from error
-
-    async def _run(
-        self, call: Call, asked: execution.Request, *, media_type: str
-    ) -> Answer | Response:
-        operation = self._executor.operation(asked)
-        if call.method == "GET" and operation.type is OperationType.MUTATION:
-            raise RefusedRequestError(405, "A mutation needs POST.")
-        context = await context_for(
+    async def _context(self, call: Call) -> Context:
+        return await context_for(
             self._services, authorization=call.authorization, request_id=call.request_id
         )
+
+    async def _read(self, call: Call, context: Context) -> execution.Request:
+        kind, charset = content_type(call.header(b"content-type"))
+        if kind == MULTIPART:
+            # Nobody but a user may make us take in a large body.
+            if context.principal is None:
+                raise RefusedRequestError(401, "Sign in first.", code="UNAUTHENTICATED")
+            form = Form(call.scope, call.receive)
+            max_bytes = self._settings.max_upload_bytes
+            return checked(await read_upload(form, max_bytes=max_bytes))
+        if kind != JSON:
+            message = f"Send {JSON}, or {MULTIPART} for files, and say so by Content-Type."
+            raise RefusedRequestError(415, message)
+        if charset not in UTF_8:
+            raise RefusedRequestError(415, "Send JSON in UTF-8.")
+        if call.header(b"content-encoding", "identity").lower() != "identity":
+            message = "Send the body as it is, without a Content-Encoding."
+            raise RefusedRequestError(415, message, accept_encoding=b"identity")
+        return checked(read_json(await call.body(max_bytes=self._settings.max_body_bytes)))
+
+    async def _run(
+        self, call: Call, asked: execution.Request, *, context: Context, wanted: Accepted
+    ) -> Answer | Response:
+        try:
+            operation = await self._executor.operation(asked, context)
+        except RefusedDocumentError as refused:
+            # Not even which operation is meant can be told: no client can go on from there.
+            body = self._executor.refusal(refused, context)
+            return self._answer(body, wanted, unclear=refused.code == "BAD_REQUEST")
+        if call.method != "POST" and operation.type is OperationType.MUTATION:
+            raise RefusedRequestError(405, "A mutation needs POST.", allow=b"POST")
         if is_subscription(operation):
-            if EVENTS not in call.header(b"accept"):
+            if wanted.named(EVENTS) is None:
                 message = f"A subscription needs a WebSocket, or an Accept of {EVENTS}."
                 raise RefusedRequestError(406, message)
             events = self._executor.subscribe(asked, operation=operation, context=context)
@@ -140,19 +138,26 @@ class GraphQLOverHttp:
                 media_type=EVENTS,
                 headers={"cache-control": "no-cache"},
             )
+        if wanted.json is None:
+            raise RefusedRequestError(406, f"The answer would be {GRAPHQL} or {JSON}.")
         running = self._executor.execute(asked, operation=operation, context=context)
         if operation.type is OperationType.QUERY:
             running = unless_gone(running, call)
-        body = await running
+        return self._answer(await running, wanted)
+
+    def _answer(
+        self, body: execution.Response, wanted: Accepted, *, unclear: bool = False
+    ) -> Answer:
+        """Answer with what came of a request; plain JSON is 200 for whatever is well-formed."""
         refused = "data" not in body
-        return self._json(
-            body, status=400 if refused and media_type == GRAPHQL else 200, media_type=media_type
-        )
+        status = 400 if refused and (unclear or wanted.json == GRAPHQL) else 200
+        return self._json(body, status=status, media_type=wanted.json or JSON)
 
     @staticmethod
-    def _json(body: Any, *, status: int, media_type: str, allow: bytes = b"") -> Answer:
-        headers = ALWAYS if not allow else (*ALWAYS, (b"allow", allow))
-        return Answer(orjson.dumps(body), status=status, media_type=media_type, headers=headers)
+    def _json(body: Any, *, status: int, media_type: str, headers: Headers = ()) -> Answer:
+        return Answer(
+            orjson.dumps(body), status=status, media_type=media_type, headers=(*ALWAYS, *headers)
+        )
 
 
 async def _while_signed_in(

@@ -177,9 +177,9 @@ class Connection:
     async def _answer(self, key: str, request: execution.Request, *, context: Context) -> bool:
         """Send an operation's results; false when it ended in an error message."""
         try:
-            operation = self._executor.operation(request)
+            operation = await self._executor.operation(request, context)
         except RefusedDocumentError as refused:
-            body = self._executor.refusal(refused, request_id=context.request_id)
+            body = self._executor.refusal(refused, context)
             await self._send(id=key, type="error", payload=body["errors"])
             return False
         if not is_subscription(operation):

@@ -397,7 +397,8 @@ async def test_a_client_that_leaves_a_subscription_leaves_nothing_behind(demo):
     context = await context_for(
         demo.services, authorization=demo.headers["authorization"], request_id="test"
     )
-    events = executor.subscribe(request, operation=executor.operation(request), context=context)
+    operation = await executor.operation(request, context)
+    events = executor.subscribe(request, operation=operation, context=context)
     assert await anext(events) == {"data": {"quoteUpdated": {"symbol": "AAPL"}}}
     assert demo.services.feed.listeners == 1
     await events.aclose()
