@@ -29,9 +29,7 @@ class Period:
     @cached_property
     def funded(self) -> Series:
         """Return the series from where there is capital; its first day is what it starts from."""
-        part = slice(self.links.begin, None)
-        names = ("days", "value", "inflow", "outflow", "fresh")
-        return replace(self.series, **{name: getattr(self.series, name)[part] for name in names})
+        return self.series.part(slice(self.links.begin, None))
 
     @property
     def first(self) -> date:

@@ -31,11 +31,17 @@ class Series:
     outflow: Floats
     fresh: Flags
 
+    def places(self, first: date, last: date) -> slice:
+        """Return where the days from first to last are, with the day before to start from."""
+        begin = max(first.toordinal() - 1 - int(self.days[0]), 0)
+        return slice(begin, max(last.toordinal() + 1 - int(self.days[0]), begin + 1))
+
     def cut(self, first: date, last: date) -> "Series":
         """Return the days from first to last, both included, with the day before to start from."""
-        begin = max(first.toordinal() - 1 - int(self.days[0]), 0)
-        end = max(last.toordinal() + 1 - int(self.days[0]), begin + 1)
-        part = slice(begin, end)
+        return self.part(self.places(first, last))
+
+    def part(self, part: slice) -> "Series":
+        """Return the days at some places."""
         return Series(
             days=self.days[part],
             value=self.value[part],

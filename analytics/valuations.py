@@ -87,14 +87,16 @@ class Flows:
 class Valuation:
     """All lines of a book (columns) on all days (rows): values and costs in the report currency.
 
-    ``units`` are held at the end of the day, ``local`` is their value in their own currency. NaN
-    where a price or rate is missing. ``quoted`` tells whether a line had a price of its own day.
+    ``units`` are held at the end of the day, ``local`` is their value in their own currency and
+    ``rates`` what one unit of that was worth. NaN where a price or rate is missing. ``quoted``
+    tells whether a line had a price of its own day.
     """
 
     days: Days
     lines: tuple[Line, ...]
     units: Floats
     local: Floats
+    rates: Floats
     value: Floats
     cost: Floats
     quoted: Flags
@@ -166,7 +168,7 @@ def value(book: Book, quotes: Quotes, *, first: date, last: date) -> Valuation:
     lines = tuple(sorted(_lines(book)))
     grid = _Grid(book=book, quotes=quotes, days=days)
     shape = (len(days), len(lines))
-    units, local, worth = (np.zeros(shape) for _ in range(3))
+    units, local, rates, worth = (np.zeros(shape) for _ in range(4))
     cost, quoted = np.zeros(shape), np.zeros(shape, dtype=bool)
     for column, line in enumerate(lines):
         units[:, column], costs = _on_axis(book.balances.get(line, ()), days)
@@ -178,6 +180,7 @@ def value(book: Book, quotes: Quotes, *, first: date, last: date) -> Valuation:
         else:
             local[held, column] = units[held, column]
         rate = grid.rate(grid.currency(line))
+        rates[:, column] = rate
         worth[held, column] = local[held, column] * rate[held]
         spent = costs != 0
         cost[spent, column] = costs[spent] * grid.rate(book.bases[line.portfolio])[spent]
@@ -186,6 +189,7 @@ def value(book: Book, quotes: Quotes, *, first: date, last: date) -> Valuation:
         lines=lines,
         units=units,
         local=local,
+        rates=rates,
         value=worth,
         cost=cost,
         quoted=quoted,
@@ -321,6 +325,7 @@ def revalue(known: Valuation, book: Book, quotes: Quotes, *, since: date, last: 
         lines=fresh.lines,
         units=joined("units"),
         local=joined("local"),
+        rates=joined("rates"),
         value=joined("value"),
         cost=joined("cost"),
         quoted=joined("quoted"),
