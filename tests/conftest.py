@@ -1,5 +1,6 @@
 """Fixtures that every tier shares: a clock that stands still, databases, and the application."""
 
+import asyncio
 import json
 import os
 import shutil
@@ -8,20 +9,25 @@ import subprocess
 import sys
 import time
 import uuid
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+from threading import Event
 
 import httpx2
 import pytest
 import structlog
+from argon2 import PasswordHasher
 from hypothesis import settings
 
 from gateway.app import create_app
 from gateway.settings import Settings
 from models.database import Database
 from models.migrate import upgrade
+from services import passwords
 from services.demo import seed_demo
 from tests.vendors import KEY
 
@@ -31,6 +37,10 @@ settings.load_profile("folioql")
 
 SECRET = "a secret that is only good for tests, and long"
 POSTGRES = os.environ.get("TEST_POSTGRES_URL", "postgresql://postgres@127.0.0.1:5432/postgres")
+
+# Every test that signs in hashes passwords: with the costs that servers take, that is most of its
+# time. Servers in processes of their own keep them.
+passwords.PasswordHasher = partial(PasswordHasher, time_cost=1, memory_cost=1024, parallelism=1)
 
 structlog.configure(processors=[structlog.processors.KeyValueRenderer()])
 
@@ -67,7 +77,8 @@ def clock():
     return Clock()
 
 
-async def _fresh_postgres():
+async def _create_postgres(template=None):
+    """A new PostgreSQL database, as its address and what drops it; nothing without a server."""
     import asyncpg
 
     name = f"folioql_test_{uuid.uuid4().hex}"
@@ -75,7 +86,8 @@ async def _fresh_postgres():
         connection = await asyncpg.connect(POSTGRES, timeout=5)
     except (OSError, TimeoutError, asyncpg.PostgresError):
         return None, None
-    await connection.execute(f'CREATE DATABASE "{name}"')
+    like = f' TEMPLATE "{template.rpartition("/")[2]}"' if template else ""
+    await connection.execute(f'CREATE DATABASE "{name}"{like}')
 
     async def drop():
         await connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
@@ -84,15 +96,80 @@ async def _fresh_postgres():
     return POSTGRES.rpartition("/")[0] + f"/{name}", drop
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-async def database_url(request, tmp_path):
-    """A new, empty database of each kind."""
+def _aside(work):
+    """Run a coroutine on an event loop of its own."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, work).result()
+
+
+async def _migrate(url):
+    database = Database(url)
+    await upgrade(database)
+    await database.close()
+
+
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory):
+    """A migrated SQLite file to copy: to migrate takes ten times as long."""
+    file = tmp_path_factory.mktemp("template") / "migrated.db"
+    _aside(_migrate(f"sqlite:///{file}"))
+    return file
+
+
+@pytest.fixture(scope="session")
+def migrated_postgres():
+    """The address of a migrated PostgreSQL database to copy; nothing without a server."""
+
+    async def create():
+        url, drop = await _create_postgres()
+        if url is not None:
+            await _migrate(url)
+        return url, drop
+
+    async def keep():
+        url, drop = await create()
+        coming.set_result(url)
+        await asyncio.to_thread(over.wait)
+        if drop is not None:
+            await drop()
+
+    coming, over = Future(), Event()
+    with ThreadPoolExecutor(1) as pool:
+        kept = pool.submit(asyncio.run, keep())
+        kept.add_done_callback(lambda _: coming.done() or coming.set_exception(kept.exception()))
+        yield coming.result()
+        over.set()
+        kept.result()
+
+
+KINDS = ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)]
+
+
+@pytest.fixture(params=KINDS)
+async def empty_database_url(request, tmp_path):
+    """A new database of each kind with nothing in it, not even tables."""
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path}/test.db"
         return
-    url, drop = await _fresh_postgres()
+    url, drop = await _create_postgres()
     if url is None:
         missing("PostgreSQL")
+    yield url
+    await drop()
+
+
+@pytest.fixture(params=KINDS)
+async def database_url(request, tmp_path):
+    """A new, migrated database of each kind."""
+    if request.param == "sqlite":
+        file = tmp_path / "test.db"
+        shutil.copyfile(request.getfixturevalue("migrated_file"), file)
+        yield f"sqlite:///{file}"
+        return
+    template = request.getfixturevalue("migrated_postgres")
+    if template is None:
+        missing("PostgreSQL")
+    url, drop = await _create_postgres(template)
     yield url
     await drop()
 
@@ -101,7 +178,6 @@ async def database_url(request, tmp_path):
 async def database(database_url):
     """A migrated database of each kind."""
     opened = Database(database_url)
-    await upgrade(opened)
     yield opened
     await opened.close()
 
@@ -144,9 +220,6 @@ class Api:
 @pytest.fixture
 async def api(database_url, clock):
     """The running application on a fresh database of each kind, anonymous."""
-    opened = Database(database_url)
-    await upgrade(opened)
-    await opened.close()
     settings = Settings(database_url=database_url, secret=SECRET, log_level="error")
     application = create_app(settings, clock=clock)
     async with (

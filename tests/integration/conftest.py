@@ -7,17 +7,12 @@ import pytest
 
 from gateway.app import create_app
 from gateway.settings import Settings
-from models.database import Database
-from models.migrate import upgrade
 from tests.conftest import SECRET, Api
 
 
 @pytest.fixture
 async def open_market(database_url, clock, tmp_path):
     """Start the application, signed in, on closes and rates given as CSV."""
-    opened = Database(database_url)
-    await upgrade(opened)
-    await opened.close()
     async with AsyncExitStack() as stack:
 
         async def start(*, prices, rates):

@@ -15,8 +15,6 @@ from sqlalchemy import select
 from gateway.app import create_app
 from gateway.settings import Settings
 from models.access import Role, Scope
-from models.database import Database
-from models.migrate import upgrade
 from models.tables import metadata
 from resolvers.access import ROOT_FIELDS, guard_roots
 from tests.conftest import SECRET, Api
@@ -111,9 +109,6 @@ class World:
 
 @pytest.fixture
 async def world(database_url, clock):
-    opened = Database(database_url)
-    await upgrade(opened)
-    await opened.close()
     settings = Settings(
         database_url=database_url,
         secret=SECRET,

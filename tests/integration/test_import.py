@@ -9,8 +9,6 @@ import pytest
 
 from gateway.app import create_app
 from gateway.settings import Settings
-from models.database import Database
-from models.migrate import upgrade
 from services.batches import Fate
 from services.demo import seed_demo
 from services.errors import RefusedError
@@ -39,9 +37,6 @@ QUERY = """query($asOf: Date!) { viewer { portfolios { name
 @pytest.fixture
 async def real(database_url, clock):
     """The application on real prices, with the demo user; yields the client and services."""
-    opened = Database(database_url)
-    await upgrade(opened)
-    await opened.close()
     settings = Settings(
         database_url=database_url,
         secret=SECRET,

@@ -5,15 +5,10 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.app import create_app
 from gateway.settings import Settings
-from models.database import Database
-from models.migrate import upgrade
 from tests.conftest import SECRET
 
 
 async def test_metrics_count_what_providers_and_the_cache_did(database_url, clock):
-    database = Database(database_url)
-    await upgrade(database)
-    await database.close()
     settings = Settings(database_url=database_url, secret=SECRET, log_level="error", metrics=True)
     application = create_app(settings, clock=clock)
     async with (

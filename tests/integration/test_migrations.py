@@ -15,9 +15,12 @@ from services.verification import bring_up_to_date, verify_all
 from tests.ledger import Ledger
 
 
-async def test_an_upgrade_from_nothing_agrees_with_the_models(database):
+async def test_an_upgrade_from_nothing_agrees_with_the_models(empty_database_url):
+    database = Database(empty_database_url)
+    await upgrade(database)
     assert await is_migrated(database)
     assert await differences(database) == []
+    await database.close()
 
 
 async def test_a_downgrade_empties_the_database_and_an_upgrade_fills_it_again(database):
@@ -42,8 +45,8 @@ async def test_sqlite_writes_ahead_and_enforces_foreign_keys(tmp_path):
     assert (journal, keys) == ("wal", 1)
 
 
-async def test_an_upgrade_keeps_every_row_and_derives_positions_anew(database_url):
-    database = Database(database_url)
+async def test_an_upgrade_keeps_every_row_and_derives_positions_anew(empty_database_url):
+    database = Database(empty_database_url)
     await upgrade(database, target="0001")
     now = datetime(2024, 1, 2, tzinfo=UTC).isoformat()
     async with database.writing() as session:
@@ -95,8 +98,10 @@ async def test_a_downgrade_keeps_what_has_one_currency_and_drops_what_has_more(a
     assert await verify_all(database) == (1, [])
 
 
-async def test_stored_bars_become_series_and_of_a_day_the_one_as_traded_comes_back(database_url):
-    database = Database(database_url)
+async def test_stored_bars_become_series_and_of_a_day_the_one_as_traded_comes_back(
+    empty_database_url,
+):
+    database = Database(empty_database_url)
     await upgrade(database, target="0002")
     rows = [
         ("ACME", "2024-05-06", "10.123456789012345678", "files", "FALSE"),

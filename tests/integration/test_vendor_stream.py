@@ -5,8 +5,6 @@ from decimal import Decimal
 
 from gateway.resources import open_services
 from gateway.settings import Settings
-from models.database import Database
-from models.migrate import upgrade
 from tests.conftest import SECRET
 from tests.sockets import socket_vendor
 from tests.vendors import KEY, reply
@@ -15,9 +13,6 @@ from tests.vendors import KEY, reply
 async def test_a_pushed_price_reaches_a_listener_and_nobody_listening_opens_nothing(
     database_url, clock
 ):
-    database = Database(database_url)
-    await upgrade(database)
-    await database.close()
     seconds = int(clock.now.timestamp())
     asked = asyncio.Event()
 

@@ -9,8 +9,6 @@ import pytest
 from gateway.app import create_app
 from gateway.settings import Settings
 from gateway.web.explorer import default_tabs
-from models.database import Database
-from models.migrate import upgrade
 from tests.conftest import SECRET, Api
 from tests.vendors import HTML, KEY, fake_vendor, reply
 
@@ -77,9 +75,6 @@ class Vendors:
 @pytest.fixture
 async def start(database_url, clock, capfd):
     """Start the application, signed in and holding one Apple share; again for a restart."""
-    opened = Database(database_url)
-    await upgrade(opened)
-    await opened.close()
     async with AsyncExitStack() as stack:
         vendors = Vendors(
             await stack.enter_async_context(fake_vendor()),

@@ -6,9 +6,9 @@ import time
 
 import httpx2
 import pytest
+from sqlalchemy import text
 
 from models.database import Database
-from models.migrate import upgrade
 from tests.conftest import SECRET, serving
 
 pytestmark = [pytest.mark.process, pytest.mark.xdist_group("process")]
@@ -56,9 +56,6 @@ def stop(server):
 async def test_a_token_of_one_worker_is_good_at_both_and_none_outlives_the_server(
     database_url, tmp_path
 ):
-    database = Database(database_url)
-    await upgrade(database)
-    await database.close()
     settings = {"DATABASE_URL": database_url, "FOLIOQL_SECRET": SECRET}
     with serving(tmp_path, "serve", "--workers", "2", **settings) as server:
         answer = httpx2.post(f"{server.address}/graphql", json={"query": SIGN_UP}).json()
@@ -73,6 +70,11 @@ async def test_a_token_of_one_worker_is_good_at_both_and_none_outlives_the_serve
         with pytest.raises(httpx2.ConnectError):
             httpx2.get(server.address)
     assert {line["level"] for line in server.lines()} == {"info"}
+    database = Database(database_url)
+    async with database.reading() as session:
+        stored = await session.scalar(text("SELECT password_hash FROM users"))
+    await database.close()
+    assert stored.startswith("$argon2id$v=19$m=65536,t=3,p=4$")  # as the library advises
 
 
 def test_the_workers_of_the_demo_share_its_data_and_its_made_up_secret(tmp_path):
