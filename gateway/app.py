@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from datasources.protocols import Clock
 from gateway.documents import Documents
 from gateway.metrics import CONTENT_TYPE, metrics_of
+from gateway.persisted import PersistedDocuments, trusted_documents
 from gateway.resources import open_services, utc_now
 from gateway.schema import executed_by, outcomes_of, schema
 from gateway.settings import Settings
@@ -73,16 +74,18 @@ def create_app(settings: Settings, *, clock: Clock = utc_now) -> Gateway:
         routes=explorer_routes() if settings.explorer else None,
     )
     application.add_middleware(RequestLog)
-    executor = Executor(
-        executed_by(schema, settings.engine),
-        Documents(
-            schema._schema,  # noqa: SLF001  # there is no other way to it
-            max_tokens=settings.max_tokens,
-            max_depth=settings.max_depth,
-            max_fields=settings.max_fields,
-            introspection=settings.introspection,
-        ),
+    documents = Documents(
+        schema._schema,  # noqa: SLF001  # there is no other way to it
+        max_tokens=settings.max_tokens,
+        max_depth=settings.max_depth,
+        max_fields=settings.max_fields,
+        introspection=settings.introspection,
     )
+    manifest = settings.trusted_documents
+    persisted = PersistedDocuments(
+        trusted_documents(manifest, documents) if manifest else None, only=settings.trusted_only
+    )
+    executor = Executor(executed_by(schema, settings.engine), documents, persisted)
 
     @application.websocket(ENDPOINT)
     async def graphql_socket(socket: WebSocket) -> None:

@@ -103,4 +103,5 @@ async def open_services(settings: Settings, *, clock: Clock = utc_now) -> AsyncI
             api_tokens=api_tokens,
             passwords=Passwords(),
             clock=clock,
+            server=server,
         )

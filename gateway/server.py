@@ -45,6 +45,7 @@ def serve(settings: Settings, *, workers: int) -> None:
     if workers == 1:
         uvicorn.run(**options)
         return
+    create_app(settings)  # what is wrong with it is told here once, not by each process
     # uvicorn.run would start several from an import string only, so without these settings.
     config = uvicorn.Config(**options)
     Multiprocess(config, sockets=[config.bind_socket()]).run()

@@ -138,6 +138,10 @@ class Settings(BaseModel):
     metrics: Annotated[bool, Field(description="Serve metrics for Prometheus at /metrics.")] = False
     explorer: Annotated[bool, Field(description="Serve GraphiQL at /graphql.")] = True
     introspection: Annotated[bool, Field(description="Answer questions about the schema.")] = True
+    trusted_documents: Annotated[
+        Path | None, Field(description="Manifest of documents that clients ask for by id.")
+    ] = None
+    trusted_only: Annotated[bool, Field(description="Run documents of the manifest only.")] = False
     max_body_bytes: Annotated[
         int, Field(ge=1_000, description="Largest accepted request body.")
     ] = 1_000_000
@@ -272,6 +276,14 @@ class Settings(BaseModel):
                 raise ValueError(
                     f"{PREFIX}{name.upper()}_KEY is empty, but {name} is among the providers"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _nothing_trusted_without_a_list(self) -> Self:
+        if self.trusted_only and self.trusted_documents is None:
+            raise ValueError(
+                f"{PREFIX}TRUSTED_ONLY needs {PREFIX}TRUSTED_DOCUMENTS, the documents to run"
+            )
         return self
 
     @property

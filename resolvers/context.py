@@ -8,6 +8,7 @@ from graphql import GraphQLError
 
 from datasources.feed import Feed
 from datasources.market import Market
+from datasources.shared import SharedServer
 from models.access import Scope
 from models.database import Database
 from resolvers.batching import Batches
@@ -43,6 +44,8 @@ class Services:
     api_tokens: ApiTokens
     passwords: Passwords
     clock: Callable[[], datetime]
+    server: SharedServer | None = None
+    """What replicas share beside the database."""
 
 
 @dataclass(slots=True, kw_only=True)

@@ -15,12 +15,14 @@ from strawberry.execution import optimized_is_awaitable
 
 from gateway.documents import Documents, Operation, RefusedDocumentError
 from gateway.failures import failed, present
+from gateway.persisted import SHA256, PersistedDocuments
 from resolvers.context import Context
 
 Response = dict[str, Any]
 """An answer to be written as JSON; its data may be written already, as a fragment."""
 
 KEPT_INTROSPECTIONS = 20
+LONGEST_NAME = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +30,9 @@ class Request:
     """One well-formed request, whatever it came in by."""
 
     query: str
+    """The document; empty where it is asked for by its name alone."""
+    document: str | None = None
+    """Its name, as `persisted.py` has them."""
     operation_name: str | None = None
     variables: dict[str, Any] | None = None
     extensions: dict[str, Any] | None = None
@@ -45,18 +50,43 @@ def read_request(body: object) -> Request:
     name = body.get("operationName")
     variables = body.get("variables")
     extensions = body.get("extensions")
-    if not isinstance(query, str) or not query.strip():
+    if extensions is not None and not isinstance(extensions, dict):
+        raise MalformedRequestError("`extensions` must be an object or null.")
+    document = _name_of_document(body.get("documentId"), extensions)
+    if document is not None and query is None:
+        query = ""
+    elif not isinstance(query, str) or not query.strip():
         raise MalformedRequestError("`query` must be a document in a string.")
     if name is not None and not isinstance(name, str):
         raise MalformedRequestError("`operationName` must be a string or null.")
     if variables is not None and not isinstance(variables, dict):
         raise MalformedRequestError("`variables` must be an object or null.")
-    if extensions is not None and not isinstance(extensions, dict):
-        raise MalformedRequestError("`extensions` must be an object or null.")
     # Some clients send an empty name for none.
     return Request(
-        query=query, operation_name=name or None, variables=variables, extensions=extensions
+        query=query,
+        document=document,
+        operation_name=name or None,
+        variables=variables,
+        extensions=extensions,
     )
+
+
+def _name_of_document(given: object, extensions: dict[str, Any] | None) -> str | None:
+    """Read the name of a document, as either of the two ways has it."""
+    if given is not None and (not isinstance(given, str) or not 0 < len(given) <= LONGEST_NAME):
+        raise MalformedRequestError("`documentId` must be a short string or null.")
+    persisted = extensions.get("persistedQuery") if extensions else None
+    if persisted is None:
+        return given
+    digest = persisted.get("sha256Hash") if isinstance(persisted, dict) else None
+    if not isinstance(digest, str) or not 0 < len(digest) <= LONGEST_NAME:
+        raise MalformedRequestError("`persistedQuery` needs `sha256Hash`, a short string.")
+    if persisted.get("version") != 1:
+        raise MalformedRequestError("Only version 1 of `persistedQuery` is understood.")
+    name = SHA256 + digest
+    if given not in {None, name}:
+        raise MalformedRequestError("`documentId` and `persistedQuery` name two documents.")
+    return name
 
 
 class Executor:
@@ -67,15 +97,23 @@ class Executor:
     therefore do not run; those of fields, and permissions, do.
     """
 
-    def __init__(self, schema: Schema, documents: Documents) -> None:
+    def __init__(
+        self, schema: Schema, documents: Documents, persisted: PersistedDocuments | None = None
+    ) -> None:
         self.schema = schema
+        self._persisted = persisted or PersistedDocuments()
         self._documents = documents
         self._introspected = lru_cache(KEPT_INTROSPECTIONS)(self._introspect)
 
     async def operation(self, request: Request, context: Context) -> Operation:
         """Return the operation that a request asks for; raises RefusedDocumentError."""
-        del context
-        return self._documents.operation(request.query, name=request.operation_name)
+        server = context.services.server
+        text = await self._persisted.text(request.document, request.query, server=server)
+        operation = self._documents.operation(text, name=request.operation_name)
+        if request.document is not None and request.query:
+            anonymous = context.principal is None
+            await self._persisted.keep(request.document, text, anonymous=anonymous, server=server)
+        return operation
 
     def refusal(self, refused: RefusedDocumentError, context: Context) -> Response:
         """Build the answer to a document that cannot be executed."""

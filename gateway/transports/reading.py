@@ -10,7 +10,7 @@ from gateway.transports import execution
 from gateway.transports.asgi import RefusedRequestError
 from gateway.transports.execution import MalformedRequestError
 
-MEMBERS = ("query", "operationName", "variables", "extensions")
+MEMBERS = ("query", "documentId", "operationName", "variables", "extensions")
 """What a request is read from; other members and parameters are nobody's business."""
 
 KEYS = tuple(f'"{name}"'.encode() for name in MEMBERS)
