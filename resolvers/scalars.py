@@ -13,7 +13,7 @@ from resolvers.uploads import Upload, no_upload_out, parse_upload
 
 MAX_DIGITS = 60
 KEPT = 2**14
-"""How many written figures are kept, and how many moments."""
+"""How many written figures are kept, and how many days and moments."""
 
 
 def _refuse(name: str, hint: str) -> GraphQLError:
@@ -70,9 +70,10 @@ def write_datetime(value: datetime) -> str:
     return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-# Answers show the same figures and moments again and again, and to write one takes far longer than
-# to look it up. What is equal is written alike.
+# Answers show the same figures and times again and again, and to write one takes far longer than to
+# look it up. What is equal is written alike.
 _plain = lru_cache(KEPT)(plain)
+_day = lru_cache(KEPT)(date.isoformat)
 _moment = lru_cache(KEPT)(write_datetime)
 
 
@@ -99,7 +100,7 @@ SCALARS: dict[object, Any] = {
     date: strawberry.scalar(
         name="Date",
         description="A calendar day as YYYY-MM-DD.",
-        serialize=date.isoformat,
+        serialize=_day,
         parse_value=parse_date,
         specified_by_url="https://datatracker.ietf.org/doc/html/rfc3339#section-5.6",
     ),

@@ -20,6 +20,8 @@ from graphql import (
 from graphql.pyutils import inspect
 
 Values = list[Any]
+KEPT = 2**14
+"""Values of one scalar that are kept as they were written."""
 NOTHING = frozenset({NoneType, type(Undefined)})
 
 
@@ -52,7 +54,11 @@ AS_IT_IS: dict[GraphQLLeafType, tuple[type, Callable[[Values], bool]]] = {
 
 
 class Leaf:
-    """Writes the values of one scalar or enum."""
+    """Writes the values of one scalar or enum.
+
+    A scalar whose function is cached by `functools.lru_cache` says so that it writes equal values
+    alike: then what was written is kept here, where a whole column is looked up at once.
+    """
 
     def __init__(self, type_: GraphQLLeafType) -> None:
         self._type = type_
@@ -62,25 +68,32 @@ class Leaf:
         if type_ in AS_IT_IS:
             kind, self._holds = AS_IT_IS[type_]
             self._as_it_is = {kind}
-        self._write = self._coerce
+        self._write: Callable[[Values], Values] = lambda values: list(map(self._coerce, values))
+        self._known: dict[Any, Any] | None = {} if hasattr(self._coerce, "cache_info") else None
         if isinstance(type_, GraphQLEnumType):
             self._write = self._names(type_)
 
-    def _names(self, type_: GraphQLEnumType) -> Callable[[Any], Any]:
+    def _names(self, type_: GraphQLEnumType) -> Callable[[Values], Values]:
         """Look the names of an enum's members up beforehand."""
         wrapped = getattr(type_, "wrapped_cls", None)
         if not (isinstance(wrapped, type) and issubclass(wrapped, Enum)):
-            return self._coerce
+            return self._write
         names = {}
         for member in wrapped:
             try:
-                names[member] = self._coerce(member)
+                names[id(member)] = self._coerce(member)
             except Exception:  # noqa: BLE001, S112  # as it will fail for whoever answers it
                 continue
-        return names.__getitem__
+        # Members are there for good, and to hash one is slow.
+        return lambda members: list(map(names.__getitem__, map(id, members)))
 
     def column(self, values: Values, *, nullable: bool) -> Values | None:
         """Write a column; none when any of its values needs to be looked at by itself."""
+        if self._known is not None:
+            try:
+                return list(map(self._known.__getitem__, values))
+            except (KeyError, TypeError):
+                pass
         kinds = set(map(type, values))
         if kinds == self._as_it_is and self._holds(values):
             return values
@@ -101,11 +114,15 @@ class Leaf:
         if kinds == self._as_it_is:
             return values if self._holds(values) else None
         try:
-            written = list(map(self._write, values))
+            written = self._write(values)
         except Exception:  # noqa: BLE001  # found again and reported when looked at one by one
             return None
         if len(written) < len(values) or NOTHING & set(map(type, written)):
             return None
+        if self._known is not None:
+            if len(self._known) > KEPT:
+                self._known.clear()
+            self._known.update(zip(values, written, strict=True))
         return written
 
     def one(self, value: Any) -> Any:

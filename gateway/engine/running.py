@@ -144,11 +144,19 @@ def resumed(part: Coroutine[Any, Any, T]) -> Generator[Any, Any, T]:
 
 
 async def _all(parts: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
-    """Go on with parts at the same time; when this is cancelled, all of them end before it does."""
-    if len(parts) == 1:
-        return [await resumed(parts[0])]
-    outcomes = await asyncio.gather(*parts, return_exceptions=True)
-    for outcome in outcomes:
-        if isinstance(outcome, BaseException):
-            raise outcome
-    return outcomes  # type: ignore[return-value]
+    """Go on with parts at the same time; when this is cancelled, all of them end before it does.
+
+    The first goes on in the task that waits for them: one task less to make.
+    """
+    tasks = [asyncio.create_task(part) for part in parts[1:]]
+    try:
+        results = [await resumed(parts[0])]
+        for task in tasks:
+            results.append(await task)  # noqa: PERF401  # one after the other, to be cancelled
+    except BaseException:
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+        raise
+    return results
