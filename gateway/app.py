@@ -18,6 +18,7 @@ from gateway.telemetry import RequestLog
 from gateway.token_route import issue_token
 from gateway.transports.execution import Executor
 from gateway.transports.http import GraphQLOverHttp
+from gateway.transports.streams import PATIENCE, Patience
 from gateway.transports.websocket import Connection
 from gateway.web.explorer import explorer_page, explorer_routes
 from models.migrate import is_migrated
@@ -43,7 +44,9 @@ class Gateway(FastAPI):
             await super().__call__(scope, receive, send)
 
 
-def create_app(settings: Settings, *, clock: Clock = utc_now) -> Gateway:
+def create_app(
+    settings: Settings, *, clock: Clock = utc_now, patience: Patience = PATIENCE
+) -> Gateway:
     """Build the application; its services open with the lifespan."""
     settings.signing_secret()  # refuse to start rather than to fail the first sign-in
 
@@ -61,6 +64,7 @@ def create_app(settings: Settings, *, clock: Clock = utc_now) -> Gateway:
                         if settings.explorer
                         else None
                     ),
+                    patience=patience,
                 )
             )
             yield

@@ -5,6 +5,8 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from graphql import (
+    REMOVE,
+    DirectiveNode,
     DocumentNode,
     FieldNode,
     FragmentDefinitionNode,
@@ -17,8 +19,11 @@ from graphql import (
     OperationDefinitionNode,
     OperationType,
     SelectionSetNode,
+    Visitor,
+    VisitorAction,
     parse,
     specified_rules,
+    visit,
 )
 from strawberry.schema.schema import validate_document
 
@@ -26,6 +31,9 @@ KEPT = 500
 KEPT_LENGTH = 20_000
 """Longer documents are not kept: a few of them would fill the cache."""
 
+
+INCREMENTAL = ("defer", "stream")
+"""Directives that let parts of an answer come later."""
 
 OF_SCHEMA = {"__schema", "__type", "__typename"}
 """Root fields that tell of the schema and nothing else."""
@@ -57,6 +65,13 @@ class Operation:
     name: str | None
     of_schema_alone: bool
     """Whether it asks for nothing but the schema, so that its answer is always the same."""
+    whole: "Operation | None" = None
+    """The same without @defer and @stream; none if it has neither."""
+
+    @property
+    def in_parts(self) -> bool:
+        """Tell whether parts of its answer may come later."""
+        return self.whole is not None
 
 
 Read = Refusal | dict[str | None, Operation]
@@ -135,6 +150,11 @@ class Documents:
 
 def operations_of(document: DocumentNode) -> dict[str | None, Operation]:
     """Return the operations of a valid document by name."""
+    source = document.loc.source.body if document.loc else ""
+    wholes: dict[str | None, Operation] = {}
+    if any(name in source for name in INCREMENTAL):
+        whole = visit(document, _WithoutParts())
+        wholes = operations_of(whole) if whole is not document else {}
     operations: dict[str | None, Operation] = {}
     for node in document.definitions:
         if isinstance(node, OperationDefinitionNode):
@@ -143,8 +163,18 @@ def operations_of(document: DocumentNode) -> dict[str | None, Operation]:
             of_schema_alone = not node.variable_definitions and all(
                 isinstance(root, FieldNode) and root.name.value in OF_SCHEMA for root in roots
             )
-            operations[name] = Operation(document, node.operation, name, of_schema_alone)
+            operations[name] = Operation(
+                document, node.operation, name, of_schema_alone, wholes.get(name)
+            )
     return operations
+
+
+class _WithoutParts(Visitor):
+    """Takes @defer and @stream out of a document."""
+
+    @staticmethod
+    def enter_directive(node: DirectiveNode, *_: object) -> VisitorAction:
+        return REMOVE if node.name.value in INCREMENTAL else None
 
 
 class Size(NamedTuple):

@@ -68,7 +68,7 @@ def build_schema() -> strawberry.Schema:
         mutation=Mutation,
         subscription=Subscription,
         types=list(ENTRY_TYPES.values()),
-        config=StrawberryConfig(scalar_map=SCALARS),
+        config=StrawberryConfig(scalar_map=SCALARS, enable_experimental_incremental_execution=True),
     )
     guard_roots(built._schema)  # noqa: SLF001  # there is no other way to it
     return built

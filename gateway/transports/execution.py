@@ -3,11 +3,16 @@
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import orjson
-from graphql import ExecutionResult, GraphQLError, OperationType
+from graphql import (
+    ExecutionResult,
+    ExperimentalIncrementalExecutionResults,
+    GraphQLError,
+    OperationType,
+)
 from graphql.execution import Executor as CoreExecutor
 from graphql.execution import create_source_event_stream, map_source_to_response_event
 from strawberry import Schema
@@ -16,6 +21,7 @@ from strawberry.execution import optimized_is_awaitable
 from gateway.documents import Documents, Operation, RefusedDocumentError
 from gateway.failures import failed, present
 from gateway.persisted import SHA256, PersistedDocuments
+from gateway.transports.incremental import Form, parts_of
 from resolvers.context import Context
 
 Response = dict[str, Any]
@@ -123,11 +129,11 @@ class Executor:
     async def execute(
         self, request: Request, *, operation: Operation, context: Context
     ) -> Response:
-        """Run a query or mutation to its end."""
+        """Run a query or mutation to its end, with nothing left for later."""
         try:
             if operation.of_schema_alone:
                 return self._introspected(operation)
-            executor = self._executor(operation, request.variables, context)
+            executor = self._executor(operation.whole or operation, request.variables, context)
             if isinstance(executor, list):
                 return self._refused(executor, context)
             result: Any = executor.execute_operation()
@@ -136,6 +142,44 @@ class Executor:
         except Exception as error:  # noqa: BLE001  # logged and masked
             return {"data": None, "errors": [failed(error, request_id=context.request_id)]}
         return self._response(result, context)
+
+    def results(
+        self,
+        request: Request,
+        *,
+        operation: Operation,
+        context: Context,
+        form: Form = Form.BOTH,
+    ) -> AsyncGenerator[Response, None]:
+        """Run any operation and yield its responses as they come."""
+        if is_subscription(operation):
+            return self.subscribe(request, operation=operation, context=context)
+        return self._parts(request, operation, context, form)
+
+    async def _parts(
+        self, request: Request, operation: Operation, context: Context, form: Form
+    ) -> AsyncGenerator[Response, None]:
+        """Run a query or mutation, and yield what it leaves for later part after part."""
+        if operation.whole is None:
+            yield await self.execute(request, operation=operation, context=context)
+            return
+        try:
+            executor = self._executor(operation, request.variables, context)
+            if isinstance(executor, list):
+                yield self._refused(executor, context)
+                return
+            result: Any = executor.execute_operation()
+            if not isinstance(result, ExecutionResult | ExperimentalIncrementalExecutionResults):
+                result = await result
+            if isinstance(result, ExecutionResult):
+                yield self._response(result, context)
+                return
+            presented = partial(present, request_id=context.request_id)
+            async with aclosing(parts_of(result, form=form, present=presented)) as parts:
+                async for part in parts:
+                    yield part
+        except Exception as error:  # noqa: BLE001  # logged and masked
+            yield {"data": None, "errors": [failed(error, request_id=context.request_id)]}
 
     async def subscribe(
         self, request: Request, *, operation: Operation, context: Context

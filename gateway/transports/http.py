@@ -1,23 +1,21 @@
-"""GraphQL over HTTP: POST and GET with JSON, and server-sent events for subscriptions.
+"""GraphQL over HTTP: POST and GET with JSON, and streams for what comes in several parts.
 
 An ASGI application of its own: what a framework does around a route costs more than most answers.
 """
 
-import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import aclosing
+from collections.abc import Callable
 from typing import Any
 
 import orjson
 from graphql import OperationType
 from starlette.requests import ClientDisconnect
 from starlette.requests import Request as Form
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from gateway.auth import context_for, lapse
+from gateway.auth import context_for
 from gateway.documents import RefusedDocumentError
-from gateway.failures import failed, present
+from gateway.failures import failed
 from gateway.settings import Settings
 from gateway.transports import execution
 from gateway.transports.asgi import Answer, Call, Headers, RefusedRequestError, unless_gone
@@ -30,11 +28,14 @@ from gateway.transports.negotiation import (
     Accepted,
     accepted,
     content_type,
+    wanted_events,
+    wanted_stream,
     wants_page,
 )
 from gateway.transports.reading import checked, read_json, read_parameters
+from gateway.transports.streams import Patience, Streaming, refusal_as_event, stream_of
 from gateway.transports.uploads import MULTIPART, read_upload
-from resolvers.context import Context, Services, UnauthenticatedError
+from resolvers.context import Context, Services
 
 ALWAYS = ((b"cache-control", b"no-store"), (b"vary", b"accept, authorization"))
 ALLOW = b"GET, HEAD, POST, OPTIONS"
@@ -50,11 +51,13 @@ class GraphQLOverHttp:
         services: Services,
         settings: Settings,
         explorer: Callable[[], Response] | None,
+        patience: Patience,
     ) -> None:
         self._executor = executor
         self._services = services
         self._settings = settings
         self._explorer = explorer
+        self._patience = patience
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
@@ -65,7 +68,7 @@ class GraphQLOverHttp:
             return  # nobody is there to be answered
         await answer(scope, receive, send)
 
-    async def _respond(self, call: Call) -> Answer | Response:
+    async def _respond(self, call: Call) -> Answer | Response | Streaming:
         wanted = accepted(call.header(b"accept"))
         media_type = wanted.json or JSON
         try:
@@ -119,25 +122,31 @@ class GraphQLOverHttp:
 
     async def _run(
         self, call: Call, asked: execution.Request, *, context: Context, wanted: Accepted
-    ) -> Answer | Response:
+    ) -> Answer | Streaming:
         try:
             operation = await self._executor.operation(asked, context)
         except RefusedDocumentError as refused:
-            # Not even which operation is meant can be told: no client can go on from there.
             body = self._executor.refusal(refused, context)
+            if wanted_events(wanted):
+                return refusal_as_event(body, patience=self._patience)
+            # Not even which operation is meant can be told: no client can go on from there.
             return self._answer(body, wanted, unclear=refused.code == "BAD_REQUEST")
         if call.method != "POST" and operation.type is OperationType.MUTATION:
             raise RefusedRequestError(405, "A mutation needs POST.", allow=b"POST")
-        if is_subscription(operation):
-            if wanted.named(EVENTS) is None:
-                message = f"A subscription needs a WebSocket, or an Accept of {EVENTS}."
-                raise RefusedRequestError(406, message)
-            events = self._executor.subscribe(asked, operation=operation, context=context)
-            return StreamingResponse(
-                _frames(_while_signed_in(events, context, authorization=call.authorization)),
-                media_type=EVENTS,
-                headers={"cache-control": "no-cache"},
+        stream = wanted_stream(wanted, operation)
+        if stream is not None and call.method != "HEAD":
+            return stream_of(
+                call,
+                asked,
+                as_=stream,
+                operation=operation,
+                executor=self._executor,
+                context=context,
+                patience=self._patience,
             )
+        if is_subscription(operation):
+            message = f"A subscription needs a WebSocket, or an Accept of {EVENTS}."
+            raise RefusedRequestError(406, message)
         if wanted.json is None:
             raise RefusedRequestError(406, f"The answer would be {GRAPHQL} or {JSON}.")
         running = self._executor.execute(asked, operation=operation, context=context)
@@ -158,42 +167,3 @@ class GraphQLOverHttp:
         return Answer(
             orjson.dumps(body), status=status, media_type=media_type, headers=(*ALWAYS, *headers)
         )
-
-
-async def _while_signed_in(
-    events: AsyncGenerator[execution.Response, None],
-    context: Context,
-    *,
-    authorization: str | None,
-) -> AsyncIterator[execution.Response]:
-    """Pass responses on until the caller's token is no longer good, then say so and end."""
-    end: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
-    if context.principal is not None:
-        end = asyncio.ensure_future(lapse(authorization, services=context.services))
-    async with aclosing(events):
-        coming: asyncio.Future[execution.Response] | None = None
-        try:
-            while not end.done():
-                coming = asyncio.ensure_future(anext(events))
-                both: set[asyncio.Future[Any]] = {coming, end}
-                await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
-                if coming.done():
-                    try:
-                        body = coming.result()
-                    except StopAsyncIteration:
-                        return
-                    yield body
-        finally:
-            running = [task for task in (coming, end) if task is not None and not task.done()]
-            for task in running:
-                task.cancel()
-            await asyncio.gather(*running, return_exceptions=True)
-        over = UnauthenticatedError(end.result() or context.auth_failure)
-        yield {"errors": present([over], request_id=context.request_id)}
-
-
-async def _frames(events: AsyncIterator[execution.Response]) -> AsyncIterator[bytes]:
-    """Write responses as the events of graphql-sse's distinct connections mode."""
-    async for body in events:
-        yield b"event: next\ndata: " + orjson.dumps(body) + b"\n\n"
-    yield b"event: complete\ndata: \n\n"

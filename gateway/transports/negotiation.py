@@ -4,11 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from graphql import OperationType
 from python_multipart.multipart import parse_options_header
+
+from gateway.documents import Operation
 
 JSON = "application/json"
 GRAPHQL = "application/graphql-response+json"
 EVENTS = "text/event-stream"
+MIXED = "multipart/mixed"
 HTML = "text/html"
 UTF_8 = {"utf-8", "utf8"}
 
@@ -93,11 +97,29 @@ def wants_page(header: str) -> bool:
     return page is not None and (whole is None or page.rank > whole.rank)
 
 
-def wants_events(header: str) -> bool:
-    """Tell whether a client wants events rather than JSON."""
-    accept = accepted(header)
+def wanted_events(accept: Accepted) -> MediaRange | None:
+    """Return what is said of events where they are wanted rather than JSON."""
     events, whole = accept.named(EVENTS), accept.best((GRAPHQL, JSON))
-    return events is not None and (whole is None or events.rank > whole.rank)
+    return events if events and (whole is None or events.rank > whole.rank) else None
+
+
+def wanted_stream(accept: Accepted, operation: Operation) -> MediaRange | None:
+    """Return the range of the stream to answer with; none for one whole answer in JSON.
+
+    A subscription needs a stream. Anything else comes as JSON unless events are wanted more, or
+    the operation has parts to come later and the client takes them as ``multipart/mixed``.
+    """
+    events, mixed = accept.named(EVENTS), accept.named(MIXED)
+    if operation.type is OperationType.SUBSCRIPTION:
+        if mixed is not None and "subscriptionspec" not in mixed.parameters:
+            mixed = None
+        found = [one for one in (events, mixed) if one is not None]
+        return max(found, key=lambda one: one.rank, default=None)
+    if mixed is not None:
+        others = [one.quality for one in (accept.best((GRAPHQL, JSON)), events) if one is not None]
+        if mixed.quality >= max(others, default=0.0) and (operation.in_parts or not others):
+            return mixed
+    return wanted_events(accept)
 
 
 def content_type(header: str) -> tuple[str, str]:

@@ -6,7 +6,7 @@ token it was opened with expires or is revoked.
 """
 
 import asyncio
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from typing import Any
 
 import orjson
@@ -16,7 +16,7 @@ from gateway.auth import authorization_in, context_for, lapse
 from gateway.documents import RefusedDocumentError
 from gateway.failures import failed
 from gateway.transports import execution
-from gateway.transports.execution import Executor, MalformedRequestError, is_subscription
+from gateway.transports.execution import Executor, MalformedRequestError
 from resolvers.context import Context, Services
 
 PROTOCOL = "graphql-transport-ws"
@@ -182,21 +182,16 @@ class Connection:
             body = self._executor.refusal(refused, context)
             await self._send(id=key, type="error", payload=body["errors"])
             return False
-        if not is_subscription(operation):
-            body = await self._executor.execute(request, operation=operation, context=context)
-            return await self._next(key, body)
-        events = self._executor.subscribe(request, operation=operation, context=context)
-        try:
-            async for body in events:
+        results = self._executor.results(request, operation=operation, context=context)
+        # Closed here and now, so that its listener is gone when this task is.
+        async with aclosing(results):
+            async for body in results:
                 if not await self._next(key, body):
                     return False
-        finally:
-            # Closed here and now, so that its listener is gone when this task is.
-            await events.aclose()
         return True
 
     async def _next(self, key: str, body: execution.Response) -> bool:
-        if "data" not in body:
+        if "data" not in body and "hasNext" not in body:
             await self._send(id=key, type="error", payload=body["errors"])
             return False
         await self._send(id=key, type="next", payload=body)

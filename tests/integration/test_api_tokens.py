@@ -1,7 +1,6 @@
 """API tokens: what each scope is good for, and that none outlives its end."""
 
 import asyncio
-import json
 import re
 from datetime import timedelta
 
@@ -18,6 +17,7 @@ from models.migrate import upgrade
 from tests.conftest import SECRET
 from tests.ledger import Ledger
 from tests.people import another, person, refusal, send, token_of, wrong
+from tests.streams import events_of
 
 TOKENS = "{ viewer { apiTokens { id name scopes createdAt lastUsedAt expiresAt revokedAt } } }"
 WHO = "{ viewer { username } }"
@@ -245,8 +245,8 @@ async def test_a_stream_of_events_ends_when_its_token_is_revoked(ann, monkeypatc
         await asyncio.sleep(0)
     assert not stream.done()
     await send(ann, "revokeApiToken", {"tokenId": key})
-    *_, last, complete, end = (await stream).text.split("\n\n")
-    assert json.loads(last.removeprefix("event: next\ndata: ")) == {
+    *_, last, complete = events_of((await stream).text)
+    assert last.data == {
         "errors": [
             {
                 "message": "The API token was revoked. Create another.",
@@ -254,7 +254,7 @@ async def test_a_stream_of_events_ends_when_its_token_is_revoked(ann, monkeypatc
             }
         ]
     }
-    assert (complete, end) == ("event: complete\ndata: ", "")
+    assert complete.name == "complete"
     assert ann.services.feed.listeners == 0
 
 

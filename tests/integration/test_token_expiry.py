@@ -1,6 +1,5 @@
 """No subscription outlives the access token that it was opened with."""
 
-import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -11,6 +10,7 @@ from gateway.app import create_app
 from gateway.settings import Settings
 from services.tokens import Tokens
 from tests.conftest import SECRET
+from tests.streams import Event, events_of
 
 
 def test_a_socket_closes_with_4403_when_its_token_expires(tmp_path):
@@ -49,11 +49,9 @@ async def test_a_stream_of_events_ends_with_an_error_when_its_token_expires(api,
         json={"query": 'subscription { quoteUpdated(symbols: ["AAPL"]) { symbol } }'},
         headers=api.headers | {"accept": "text/event-stream"},
     )
-    first, *_, last, complete, end = response.text.split("\n\n")
-    assert json.loads(first.removeprefix("event: next\ndata: ")) == {
-        "data": {"quoteUpdated": {"symbol": "AAPL"}}
-    }
-    assert json.loads(last.removeprefix("event: next\ndata: ")) == {
+    _, first, *_, last, complete = events_of(response.text)
+    assert first.data == {"data": {"quoteUpdated": {"symbol": "AAPL"}}}
+    assert last.data == {
         "errors": [
             {
                 "message": "The access token has expired.",
@@ -61,5 +59,5 @@ async def test_a_stream_of_events_ends_with_an_error_when_its_token_expires(api,
             }
         ]
     }
-    assert (complete, end) == ("event: complete\ndata: ", "")
+    assert complete == Event("complete", "complete", None)
     assert api.services.feed.listeners == 0

@@ -135,6 +135,7 @@ async def test_server_sent_events_carry_the_same_prices(demo_server):
     ):
         assert response.headers["content-type"].startswith("text/event-stream")
         lines = response.aiter_lines()
-        assert await anext(lines) == "event: next"
+        assert [await anext(lines) for _ in range(3)] == [":", "", "event: next"]
+        assert (await anext(lines)).startswith("id: 1-")
         data = json.loads((await anext(lines)).removeprefix("data: "))
         assert data["data"]["quoteUpdated"]["symbol"] == "AAPL"
