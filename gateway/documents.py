@@ -56,7 +56,7 @@ class Refusal:
     errors: tuple[GraphQLError, ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Operation:
     """One operation of a valid document."""
 

@@ -5,5 +5,6 @@ project can take it as it is.
 """
 
 from gateway.engine.executor import CompiledExecutor, compiled_executor
+from gateway.engine.preparing import Prepared
 
-__all__ = ["CompiledExecutor", "compiled_executor"]
+__all__ = ["CompiledExecutor", "Prepared", "compiled_executor"]

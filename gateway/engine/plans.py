@@ -82,6 +82,10 @@ class Plans:
         """Return how many operations have plans now."""
         return len(self._plans)
 
+    def has(self, executor: Executor[Any]) -> bool:
+        """Tell whether an operation has a plan, without counting it."""
+        return self._unusual(executor) is None and isinstance(self._plan(executor), Plan)
+
     def find(self, executor: Executor[Any]) -> Plan | None:
         """Return the plan of an operation; none when it is not for the engine."""
         found = self._unusual(executor) or self._plan(executor)

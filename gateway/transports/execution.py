@@ -5,6 +5,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import orjson
 from graphql import (
@@ -19,6 +20,7 @@ from strawberry import Schema
 from strawberry.execution import optimized_is_awaitable
 
 from gateway.documents import Documents, Operation, RefusedDocumentError
+from gateway.engine import Prepared
 from gateway.failures import failed, present
 from gateway.persisted import SHA256, PersistedDocuments
 from gateway.transports.incremental import Form, parts_of
@@ -109,6 +111,7 @@ class Executor:
         self.schema = schema
         self._persisted = persisted or PersistedDocuments()
         self._documents = documents
+        self._prepared: WeakKeyDictionary[Operation, Prepared] = WeakKeyDictionary()
         self._introspected = lru_cache(KEPT_INTROSPECTIONS)(self._introspect)
 
     async def operation(self, request: Request, context: Context) -> Operation:
@@ -208,16 +211,17 @@ class Executor:
         self, operation: Operation, variables: dict[str, Any] | None, context: Context | None
     ) -> CoreExecutor[Any] | list[GraphQLError]:
         """Make an operation ready to run; what is wrong with the variables comes as errors."""
-        return self.schema.execution_context_class.build(
-            self.schema._schema,  # noqa: SLF001  # there is no other way to it
-            operation.document,
-            None,
-            context,
-            variables,
-            operation.name,
-            is_awaitable=optimized_is_awaitable,  # type: ignore[arg-type]  # no TypeGuard
-            operation_extensions=None,
-        )
+        prepared = self._prepared.get(operation)
+        if prepared is None:
+            prepared = self._prepared[operation] = Prepared(
+                self.schema.execution_context_class,
+                self.schema._schema,  # noqa: SLF001  # there is no other way to it
+                operation.document,
+                operation.name,
+                is_awaitable=optimized_is_awaitable,
+                operation_extensions=None,
+            )
+        return prepared.executor(variables, context)
 
     def _introspect(self, operation: Operation) -> Response:
         executor: Any = self._executor(operation, None, None)
