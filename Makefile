@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 PORT   ?= 8000
 
-.PHONY: demo test check bench format lock clean
+.PHONY: demo test check bench format lock clients clean
 
 demo: $(VENV)/.runtime ## set up, seed and serve the demo on http://127.0.0.1:$(PORT)
 	PORT=$(PORT) $(BIN)/folioql demo
@@ -41,12 +41,24 @@ $(VENV)/.dev: requirements/dev.lock pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --no-deps --editable .
 	touch $@ $(VENV)/.runtime
 
+clients: tests/clients/node_modules/.installed .venv-clients/.installed ## what tests of real clients run; needs npm
+
+tests/clients/node_modules/.installed: tests/clients/package-lock.json
+	cd tests/clients && npm ci --ignore-scripts --no-audit --no-fund --silent
+	touch $@
+
+.venv-clients/.installed: tests/clients/requirements.lock
+	$(PYTHON) -m venv .venv-clients
+	.venv-clients/bin/python -m pip install --quiet --require-hashes --no-deps -r $<
+	touch $@
+
 clean: ## remove the environment
-	rm -rf $(VENV)
+	rm -rf $(VENV) .venv-clients tests/clients/node_modules
 
 lock: ## renew the locked dependencies
 	$(PYTHON) -m venv .venv-lock
 	.venv-lock/bin/pip install --quiet uv
 	.venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url pyproject.toml -o requirements/runtime.lock
 	.venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url -c requirements/runtime.lock pyproject.toml --group dev -o requirements/dev.lock
+	.venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url tests/clients/requirements.in -o tests/clients/requirements.lock
 	rm -rf .venv-lock
