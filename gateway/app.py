@@ -80,9 +80,7 @@ def create_app(
     application.add_middleware(RequestLog)
     documents = Documents(
         schema._schema,  # noqa: SLF001  # there is no other way to it
-        max_tokens=settings.max_tokens,
-        max_depth=settings.max_depth,
-        max_fields=settings.max_fields,
+        limits=settings.document_limits,
         introspection=settings.introspection,
     )
     manifest = settings.trusted_documents
@@ -93,7 +91,12 @@ def create_app(
 
     @application.websocket(ENDPOINT)
     async def graphql_socket(socket: WebSocket) -> None:
-        await Connection(socket, executor, socket.app.state.services).serve()
+        await Connection(
+            socket,
+            executor,
+            socket.app.state.services,
+            max_message_bytes=settings.max_body_bytes,
+        ).serve()
 
     @application.post("/auth/token")
     async def token(request: Request) -> Response:
@@ -119,7 +122,11 @@ def create_app(
         @application.get("/metrics")
         async def metrics(request: Request) -> Response:
             market = request.app.state.services.market
-            told = metrics_of(market, operations=outcomes_of(executor.schema))
+            told = metrics_of(
+                market,
+                operations=outcomes_of(executor.schema),
+                beyond_limits=executor.documents.beyond_limits,
+            )
             return Response(told, media_type=CONTENT_TYPE)
 
     @application.get("/")

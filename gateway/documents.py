@@ -1,36 +1,34 @@
 """Documents: parsed, checked and validated once, and kept by their text."""
 
+from collections import Counter
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
 
+import structlog
 from graphql import (
     REMOVE,
     DirectiveNode,
     DocumentNode,
     FieldNode,
-    FragmentDefinitionNode,
-    FragmentSpreadNode,
     GraphQLError,
     GraphQLSchema,
     GraphQLSyntaxError,
-    InlineFragmentNode,
-    NoSchemaIntrospectionCustomRule,
     OperationDefinitionNode,
     OperationType,
-    SelectionSetNode,
     Visitor,
     VisitorAction,
     parse,
-    specified_rules,
     visit,
 )
-from strawberry.schema.schema import validate_document
+
+from gateway.limits import Breach, Limits, breaches_of, breaches_of_text
+from gateway.validation import mistakes_in
 
 KEPT = 500
 KEPT_LENGTH = 20_000
 """Longer documents are not kept: a few of them would fill the cache."""
 
+log = structlog.get_logger(__name__)
 
 INCREMENTAL = ("defer", "stream")
 """Directives that let parts of an answer come later."""
@@ -67,6 +65,8 @@ class Operation:
     """Whether it asks for nothing but the schema, so that its answer is always the same."""
     whole: "Operation | None" = None
     """The same without @defer and @stream; none if it has neither."""
+    warnings: tuple[Breach, ...] = ()
+    """The limits that its document goes beyond where they are not enforced."""
 
     @property
     def in_parts(self) -> bool:
@@ -81,33 +81,28 @@ Read = Refusal | dict[str | None, Operation]
 class Documents:
     """Parses and validates documents against one schema."""
 
-    def __init__(
-        self,
-        schema: GraphQLSchema,
-        *,
-        max_tokens: int,
-        max_depth: int,
-        max_fields: int,
-        introspection: bool,
-    ) -> None:
+    def __init__(self, schema: GraphQLSchema, *, limits: Limits, introspection: bool) -> None:
         self._schema = schema
-        self._max_tokens = max_tokens
-        self._max_depth = max_depth
-        self._max_fields = max_fields
-        self._rules = tuple(specified_rules)
-        if not introspection:
-            self._rules += (NoSchemaIntrospectionCustomRule,)
+        self._limits = limits
+        self._introspection = introspection
         self._kept = lru_cache(KEPT)(self._read)
+        self.beyond_limits: Counter[tuple[str, str]] = Counter()
+        """How many requests went beyond a limit, by its code, and were refused or warned."""
 
     def operation(self, text: str, *, name: str | None) -> Operation:
         """Return the operation to run; raises RefusedDocumentError."""
         read = self._kept(text) if len(text) <= KEPT_LENGTH else self._read(text)
         if isinstance(read, Refusal):
+            if read.code.startswith("MAX_"):
+                self.beyond_limits[read.code, "refused"] += 1
             raise RefusedDocumentError(read.code, *read.errors)
         if name is None and len(read) == 1:
-            return next(iter(read.values()))
-        if name is not None and name in read:
-            return read[name]
+            (name,) = read
+        if name in read:
+            operation = read[name]
+            for breach in operation.warnings:
+                self.beyond_limits[breach.code, "warned"] += 1
+            return operation
         message = (
             f"The document has no operation named {name!r}."
             if name is not None
@@ -119,42 +114,44 @@ class Documents:
 
     def _read(self, text: str) -> Read:
         """Parse and validate; the refusal is returned so that it can be kept as well."""
+        limits = self._limits
+        breaches = [*breaches_of_text(text, limits)]
+        if breaches and limits.enforced:
+            return self._beyond(breaches)
         try:
-            return self._checked(parse(text, max_lexical_tokens=self._max_tokens))
+            document = parse(text)
+            breaches += breaches_of(document, limits)
+            if breaches and limits.enforced:
+                return self._beyond(breaches)
+            errors = mistakes_in(document, schema=self._schema, introspection=self._introspection)
         except GraphQLSyntaxError as error:
-            too_long = error.message.endswith("tokens. Parsing aborted.")
-            code = "MAX_TOKENS_LIMIT" if too_long else "GRAPHQL_PARSE_FAILED"
-            return Refusal(code, (error.with_traceback(None),))
+            return Refusal("GRAPHQL_PARSE_FAILED", (error.with_traceback(None),))
         except RecursionError:
-            return self._too_deep()
-
-    def _checked(self, document: DocumentNode) -> Read:
-        size = size_of(document)
-        if size.depth > self._max_depth:
-            return self._too_deep()
-        if size.fields > self._max_fields:
-            message = f"The document asks for more than {self._max_fields} fields."
-            return Refusal("MAX_FIELDS_LIMIT", (GraphQLError(message),))
-        errors = validate_document(self._schema, document, self._rules)
+            # Whether limits are enforced or not: there is no way to go on.
+            message = "The document is nested too deeply."
+            return Refusal("MAX_DEPTH_LIMIT", (GraphQLError(message),))
         if errors:
-            # Without the exceptions behind some of them, such as Python's own refusal of a number
-            # of thousands of digits: the mistake is the document's, and no failure of ours.
-            bare = tuple(GraphQLError(error.message, error.nodes) for error in errors)
-            return Refusal("GRAPHQL_VALIDATION_FAILED", bare)
-        return operations_of(document)
+            return Refusal("GRAPHQL_VALIDATION_FAILED", tuple(errors))
+        for breach in breaches:
+            log.warning(
+                "document_beyond_limit", code=breach.code, limit=breach.limit, found=breach.found
+            )
+        return operations_of(document, tuple(breaches))
 
-    def _too_deep(self) -> Refusal:
-        message = f"The document is deeper than {self._max_depth} levels."
-        return Refusal("MAX_DEPTH_LIMIT", (GraphQLError(message),))
+    @staticmethod
+    def _beyond(breaches: list[Breach]) -> Refusal:
+        return Refusal(breaches[0].code, tuple(breach.error() for breach in breaches))
 
 
-def operations_of(document: DocumentNode) -> dict[str | None, Operation]:
+def operations_of(
+    document: DocumentNode, warnings: tuple[Breach, ...]
+) -> dict[str | None, Operation]:
     """Return the operations of a valid document by name."""
     source = document.loc.source.body if document.loc else ""
     wholes: dict[str | None, Operation] = {}
     if any(name in source for name in INCREMENTAL):
         whole = visit(document, _WithoutParts())
-        wholes = operations_of(whole) if whole is not document else {}
+        wholes = operations_of(whole, warnings) if whole is not document else {}
     operations: dict[str | None, Operation] = {}
     for node in document.definitions:
         if isinstance(node, OperationDefinitionNode):
@@ -164,7 +161,7 @@ def operations_of(document: DocumentNode) -> dict[str | None, Operation]:
                 isinstance(root, FieldNode) and root.name.value in OF_SCHEMA for root in roots
             )
             operations[name] = Operation(
-                document, node.operation, name, of_schema_alone, wholes.get(name)
+                document, node.operation, name, of_schema_alone, wholes.get(name), warnings
             )
     return operations
 
@@ -175,55 +172,3 @@ class _WithoutParts(Visitor):
     @staticmethod
     def enter_directive(node: DirectiveNode, *_: object) -> VisitorAction:
         return REMOVE if node.name.value in INCREMENTAL else None
-
-
-class Size(NamedTuple):
-    """How many fields deep something goes, and how many fields it asks for in all."""
-
-    depth: int
-    fields: int
-
-
-ENDLESS = Size(10**6, 10**6)
-
-
-def size_of(document: DocumentNode) -> Size:
-    """Return the greatest depth and number of fields of a document's operations.
-
-    A fragment counts wherever it is spread, and is measured once. Fragments that contain
-    themselves count as endless: validation would refuse them anyway.
-    """
-    fragments = {
-        node.name.value: node
-        for node in document.definitions
-        if isinstance(node, FragmentDefinitionNode)
-    }
-    measured: dict[str, Size] = {}
-
-    def together(selections: SelectionSetNode | None) -> Size:
-        sizes = [size(node) for node in selections.selections] if selections else []
-        return Size(max((one.depth for one in sizes), default=0), sum(one.fields for one in sizes))
-
-    def size(node: object) -> Size:
-        if isinstance(node, FieldNode):
-            within = together(node.selection_set)
-            return Size(within.depth + 1, within.fields + 1)
-        if isinstance(node, InlineFragmentNode):
-            return together(node.selection_set)
-        if isinstance(node, FragmentSpreadNode):
-            name = node.name.value
-            if name not in measured:
-                measured[name] = ENDLESS
-                fragment = fragments.get(name)
-                measured[name] = together(fragment.selection_set if fragment else None)
-            return measured[name]
-        return Size(0, 0)
-
-    sizes = [
-        together(node.selection_set)
-        for node in document.definitions
-        if isinstance(node, OperationDefinitionNode)
-    ]
-    return Size(
-        max((one.depth for one in sizes), default=0), max((one.fields for one in sizes), default=0)
-    )

@@ -72,8 +72,11 @@ class MarketCollector(Collector):
 class OperationCollector(Collector):
     """Tells how GraphQL operations were executed."""
 
-    def __init__(self, outcomes: Mapping[str, int]) -> None:
+    def __init__(
+        self, outcomes: Mapping[str, int], beyond_limits: Mapping[tuple[str, str], int]
+    ) -> None:
         self._outcomes = outcomes
+        self._beyond_limits = beyond_limits
 
     def collect(self) -> Iterator[Metric]:
         """Read the counts."""
@@ -84,12 +87,24 @@ class OperationCollector(Collector):
         )
         for execution, count in self._outcomes.items():
             operations.add_metric([execution], count)
-        yield operations
+        beyond = CounterMetricFamily(
+            "folioql_beyond_limits",
+            "Requests that went beyond a limit, and were refused or warned.",
+            labels=("code", "outcome"),
+        )
+        for (code, outcome), count in self._beyond_limits.items():
+            beyond.add_metric([code, outcome], count)
+        yield from (operations, beyond)
 
 
-def metrics_of(market: Market, *, operations: Mapping[str, int]) -> bytes:
+def metrics_of(
+    market: Market,
+    *,
+    operations: Mapping[str, int],
+    beyond_limits: Mapping[tuple[str, str], int],
+) -> bytes:
     """Write all metrics in Prometheus' text form."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(MarketCollector(market))
-    registry.register(OperationCollector(operations))
+    registry.register(OperationCollector(operations, beyond_limits))
     return generate_latest(registry)

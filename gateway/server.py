@@ -38,7 +38,7 @@ def serve(settings: Settings, *, workers: int) -> None:
         "log_config": None,
         "access_log": False,
         "ws": "websockets-sansio",
-        "ws_max_size": 2_000_000,
+        "ws_max_size": 2 * settings.max_body_bytes,
         "timeout_graceful_shutdown": 5,
         "timeout_worker_healthcheck": 30,  # a new process first has to import everything
     }

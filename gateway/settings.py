@@ -24,6 +24,7 @@ from pydantic import (
     model_validator,
 )
 
+from gateway.limits import WORDS, Limits
 from models.currencies import is_currency
 from models.database import database_url
 from models.market import KINDS
@@ -148,9 +149,24 @@ class Settings(BaseModel):
     max_upload_bytes: Annotated[
         int, Field(ge=1_000, description="Largest accepted request with a file.")
     ] = 50_000_000
-    max_depth: Annotated[int, Field(ge=3, description="Deepest accepted document.")] = 20
-    max_fields: Annotated[int, Field(ge=10, description="Most fields of a document.")] = 500
-    max_tokens: Annotated[int, Field(ge=100, description="Longest accepted document.")] = 5_000
+    limits: Annotated[
+        Literal["enforce", "warn"],
+        Field(description="Whether what goes beyond a limit is refused, or served with a warning."),
+    ] = "enforce"
+    max_length: Annotated[int, Field(ge=1_000, description="Characters of a document.")] = 50_000
+    max_tokens: Annotated[int, Field(ge=100, description="Tokens of a document.")] = 5_000
+    max_operations: Annotated[int, Field(ge=1, description="Operations of a document.")] = 20
+    max_depth: Annotated[int, Field(ge=3, description="Levels of a document.")] = 20
+    max_fields: Annotated[int, Field(ge=10, description="Fields of a document.")] = 500
+    max_root_fields: Annotated[int, Field(ge=1, description="Root fields of an operation.")] = 50
+    max_aliases: Annotated[int, Field(ge=0, description="Aliases of a document.")] = 100
+    max_directives: Annotated[int, Field(ge=0, description="Directives of a document.")] = 100
+    max_fragments: Annotated[
+        int, Field(ge=0, description="Fragments of a document, and spreads of them.")
+    ] = 200
+    max_introspection_depth: Annotated[
+        int, Field(ge=0, description="Levels that a document goes into the schema.")
+    ] = 16
     engine: Annotated[
         Literal["compiled", "reference"], Field(description="What executes GraphQL operations.")
     ] = "compiled"
@@ -305,6 +321,12 @@ class Settings(BaseModel):
     def provider_deadline(self) -> timedelta:
         """Return how long an answer may wait for vendors."""
         return timedelta(milliseconds=self.provider_deadline_ms)
+
+    @property
+    def document_limits(self) -> Limits:
+        """Return the limits of documents."""
+        most = {name: getattr(self, f"max_{name}") for name in WORDS}
+        return Limits(**most, enforced=self.limits == "enforce")
 
     def providers_of(self, kind: str) -> tuple[str, ...]:
         """Return the providers of quotes, profiles, bars, actions, rates or search, in order."""

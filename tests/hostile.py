@@ -1,23 +1,10 @@
-"""Requests that are meant to hurt, each with the code of the answer it must get.
+"""Documents that are meant to hurt, with the code that each must be answered with.
 
-Those of one kind are made from a size, so that a test can double it and a benchmark can time it.
-None is special to FolioQL: they are what public tools and advisories send to GraphQL servers.
+Each kind is made from a size, so that a test can double it and a benchmark can time it. They are
+what public tools and advisories send to GraphQL servers, in the words of FolioQL's schema.
 """
 
-from dataclasses import dataclass, field
-from typing import Any
-
-INTROSPECTION_STEP = "fields { type { "
-
-
-@dataclass(frozen=True)
-class Hostile:
-    """One request, and the code of its answer; a null code means that it is answered."""
-
-    name: str
-    query: str
-    code: str | None
-    variables: dict[str, Any] = field(default_factory=dict)
+from collections.abc import Callable
 
 
 def spread_fragments(size: int) -> str:
@@ -78,16 +65,8 @@ def root_aliases(size: int) -> str:
 
 def nesting(size: int) -> str:
     """Objects within objects."""
-    steps = "portfolios { trades { nodes { portfolio { "
-    return (
-        "{ viewer { portfolios { "
-        + "trades { nodes { portfolio { " * size
-        + "id"
-        + (" } } }" * size)
-        + " } } }"
-        if steps
-        else ""
-    )
+    down = "trades { nodes { portfolio { " * size
+    return "{ viewer { portfolios { " + down + "id" + " } } }" * size + " } } }"
 
 
 def inline_nesting(size: int) -> str:
@@ -302,14 +281,79 @@ def large_answer(size: int) -> str:
     return "{ viewer { portfolios { " + step * size + "id" + " } } }" * size + " } } }"
 
 
-def deep_json(size: int) -> Any:
-    """Build a list within a list within a list."""
-    value: Any = []
-    for _ in range(size):
-        value = [value]
-    return value
+PARSE = "GRAPHQL_PARSE_FAILED"
+VALIDATION = "GRAPHQL_VALIDATION_FAILED"
 
-
-UNICODE = "\u202e\u0000\ufeff\U0001f4a9 \ud800".encode("utf-16", "surrogatepass").decode(
-    "utf-16", "replace"
-)
+CASES: list[tuple[Callable[[int], str], int, str | None]] = [
+    (spread_fragments, 2, None),
+    (spread_fragments, 15, "MAX_FIELDS_LIMIT"),
+    (spread_fragments, 90, "MAX_FIELDS_LIMIT"),
+    (doubled_fragments, 2, None),
+    (doubled_fragments, 90, "MAX_DEPTH_LIMIT"),
+    (repeated_fields, 499, None),
+    (repeated_fields, 4_900, "MAX_FIELDS_LIMIT"),
+    (repeated_objects, 50, None),
+    (repeated_objects, 700, "MAX_FIELDS_LIMIT"),
+    (repeated_arguments, 50, None),
+    (repeated_arguments, 200, "MAX_ROOT_FIELDS_LIMIT"),
+    (repeated_fragments, 50, None),
+    (repeated_fragments, 400, "MAX_FIELDS_LIMIT"),
+    (aliases, 100, None),
+    (aliases, 1_600, "MAX_FIELDS_LIMIT"),
+    (root_aliases, 50, None),
+    (root_aliases, 51, "MAX_ROOT_FIELDS_LIMIT"),
+    (nesting, 5, None),
+    (nesting, 20, "MAX_DEPTH_LIMIT"),
+    (nesting, 400, PARSE),
+    (inline_nesting, 150, None),
+    (inline_nesting, 1_600, PARSE),
+    (list_value, 150, VALIDATION),
+    (list_value, 2_000, PARSE),
+    (object_value, 150, VALIDATION),
+    (object_value, 1_200, PARSE),
+    (list_type, 150, VALIDATION),
+    (list_type, 2_000, PARSE),
+    (digits, 40_000, VALIDATION),
+    (long_string, 40_000, None),
+    (long_string, 60_000, "MAX_LENGTH_LIMIT"),
+    (block_string, 3_000, None),
+    (escapes, 4_800, None),
+    (comments, 4_800, None),
+    (blanks, 16_000, None),
+    (directives, 100, VALIDATION),
+    (directives, 700, "MAX_DIRECTIVES_LIMIT"),
+    (unknown_directives, 100, VALIDATION),
+    (unknown_directives, 2_000, "MAX_DIRECTIVES_LIMIT"),
+    (fragment_cycle, 100, "MAX_DEPTH_LIMIT"),
+    (fragment_mesh, 40, "MAX_DEPTH_LIMIT"),
+    (unused_fragments, 200, VALIDATION),
+    (unused_fragments, 600, "MAX_FRAGMENTS_LIMIT"),
+    (unknown_fragments, 200, VALIDATION),
+    (unknown_fragments, 2_400, "MAX_FRAGMENTS_LIMIT"),
+    (fragment_chain, 90, None),
+    (fragment_chain, 400, "MAX_DEPTH_LIMIT"),
+    (fragments_of_operations, 20, None),
+    (fragments_of_operations, 150, "MAX_ROOT_FIELDS_LIMIT"),
+    (fragments_times_operations, 20, None),
+    (fragments_times_operations, 90, "MAX_OPERATIONS_LIMIT"),
+    (type_circles, 5, VALIDATION),
+    (type_circles, 50, "MAX_DEPTH_LIMIT"),
+    (type_chains, 14, None),
+    (type_chains, 15, "MAX_INTROSPECTION_DEPTH_LIMIT"),
+    (possible_types, 5, VALIDATION),
+    (operations, 700, "MAX_OPERATIONS_LIMIT"),
+    (same_operations, 20, VALIDATION),
+    (unknown_fields, 498, VALIDATION),
+    (unknown_arguments, 1_600, VALIDATION),
+    (unknown_types, 50, VALIDATION),
+    (unknown_enum_values, 100, VALIDATION),
+    (unknown_input_fields, 1_600, VALIDATION),
+    (long_names, 4_000, VALIDATION),
+    (unused_variables, 1_200, VALIDATION),
+    (undefined_variables, 50, VALIDATION),
+    (repeated_input_fields, 1_600, VALIDATION),
+    (conflicting_fields, 100, VALIDATION),
+    (conflicting_depths, 4, VALIDATION),
+    (large_answer, 4, None),
+]
+"""Kinds, sizes and codes; no code where the document itself is in order."""

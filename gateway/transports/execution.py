@@ -110,7 +110,7 @@ class Executor:
     ) -> None:
         self.schema = schema
         self._persisted = persisted or PersistedDocuments()
-        self._documents = documents
+        self.documents = documents
         self._prepared: WeakKeyDictionary[Operation, Prepared] = WeakKeyDictionary()
         self._introspected = lru_cache(KEPT_INTROSPECTIONS)(self._introspect)
 
@@ -118,7 +118,7 @@ class Executor:
         """Return the operation that a request asks for; raises RefusedDocumentError."""
         server = context.services.server
         text = await self._persisted.text(request.document, request.query, server=server)
-        operation = self._documents.operation(text, name=request.operation_name)
+        operation = self.documents.operation(text, name=request.operation_name)
         if request.document is not None and request.query:
             anonymous = context.principal is None
             await self._persisted.keep(request.document, text, anonymous=anonymous, server=server)
@@ -135,7 +135,7 @@ class Executor:
         """Run a query or mutation to its end, with nothing left for later."""
         try:
             if operation.of_schema_alone:
-                return self._introspected(operation)
+                return _with_warnings(self._introspected(operation), operation)
             executor = self._executor(operation.whole or operation, request.variables, context)
             if isinstance(executor, list):
                 return self._refused(executor, context)
@@ -144,7 +144,7 @@ class Executor:
                 result = await result
         except Exception as error:  # noqa: BLE001  # logged and masked
             return {"data": None, "errors": [failed(error, request_id=context.request_id)]}
-        return self._response(result, context)
+        return _with_warnings(self._response(result, context), operation)
 
     def results(
         self,
@@ -203,7 +203,7 @@ class Executor:
                 async for result in results:
                     # What was loaded for one event must not be shown by the next.
                     context.forget()
-                    yield self._response(result, context)
+                    yield _with_warnings(self._response(result, context), operation)
         except Exception as error:  # noqa: BLE001  # logged and masked
             yield {"errors": [failed(error, request_id=context.request_id)]}
 
@@ -237,6 +237,14 @@ class Executor:
     def _refused(self, errors: list[GraphQLError], context: Context) -> Response:
         """Build the answer to what never ran: it has no data, not even null."""
         return {"errors": present(errors, request_id=context.request_id)}
+
+
+def _with_warnings(response: Response, operation: Operation) -> Response:
+    """Say what would have been refused if limits were enforced."""
+    if not operation.warnings:
+        return response
+    warnings = [breach.error().formatted for breach in operation.warnings]
+    return response | {"extensions": {"warnings": warnings}}
 
 
 def is_subscription(operation: Operation) -> bool:

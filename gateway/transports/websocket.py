@@ -22,7 +22,6 @@ from resolvers.context import Context, Services
 PROTOCOL = "graphql-transport-ws"
 INIT_SECONDS = 10
 MAX_OPERATIONS = 100
-MAX_MESSAGE = 1_000_000
 
 
 class CloseSocketError(Exception):
@@ -37,10 +36,13 @@ class CloseSocketError(Exception):
 class Connection:
     """One socket and the operations running on it."""
 
-    def __init__(self, socket: WebSocket, executor: Executor, services: Services) -> None:
+    def __init__(
+        self, socket: WebSocket, executor: Executor, services: Services, *, max_message_bytes: int
+    ) -> None:
         self._socket = socket
         self._executor = executor
         self._services = services
+        self._max_message_bytes = max_message_bytes
         self._authorization: str | None = None
         self._acknowledged = asyncio.Event()
         self._initialised = False
@@ -89,8 +91,9 @@ class Connection:
         if message["type"] == "websocket.disconnect":
             raise WebSocketDisconnect(message.get("code", 1000))
         text = message.get("text")
-        if text is None or len(text) > MAX_MESSAGE:
-            raise CloseSocketError(4400, "Messages are JSON text of at most 1 MB")
+        if text is None or len(text.encode()) > self._max_message_bytes:
+            most = self._max_message_bytes
+            raise CloseSocketError(4400, f"Messages are JSON text of at most {most} bytes")
         try:
             decoded = orjson.loads(text)
         except orjson.JSONDecodeError as error:

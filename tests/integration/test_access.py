@@ -116,6 +116,10 @@ async def world(database_url, clock):
         max_depth=100,
         max_fields=100_000,
         max_tokens=1_000_000,
+        max_length=10_000_000,
+        max_aliases=100_000,
+        max_root_fields=100_000,
+        max_fragments=100_000,
     )
     application = create_app(settings, clock=clock)
     async with (

@@ -384,14 +384,13 @@ async def test_writers_at_one_portfolio_take_turns_and_none_is_lost(api):
 async def test_a_client_that_leaves_a_subscription_leaves_nothing_behind(demo):
     from gateway.auth import context_for
     from gateway.documents import Documents
+    from gateway.limits import Limits
     from gateway.schema import schema
     from gateway.transports.execution import Executor, Request
 
     executor = Executor(
         schema,
-        Documents(
-            schema._schema, max_tokens=1000, max_depth=10, max_fields=100, introspection=True
-        ),
+        Documents(schema._schema, limits=Limits(), introspection=True),
     )
     request = Request(query='subscription { quoteUpdated(symbols: ["AAPL"]) { symbol } }')
     context = await context_for(

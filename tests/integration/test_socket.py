@@ -8,6 +8,7 @@ import pytest
 from starlette.websockets import WebSocketState
 
 from gateway.documents import Documents
+from gateway.limits import Limits
 from gateway.schema import schema
 from gateway.transports.execution import Executor
 from gateway.transports.websocket import PROTOCOL, Connection
@@ -62,14 +63,17 @@ async def socket(api):
     return Socket(api.headers["authorization"])
 
 
-async def test_an_id_used_again_right_after_its_end_is_still_taken(api, socket):
+def serve(socket, api, *, max_message_bytes=1000):
+    """Let the server speak with a socket."""
     executor = Executor(
-        schema,
-        Documents(
-            schema._schema, max_tokens=1000, max_depth=10, max_fields=100, introspection=True
-        ),
+        schema, Documents(schema._schema, limits=Limits(depth=3), introspection=True)
     )
-    serving = asyncio.create_task(Connection(socket, executor, api.services).serve())
+    connection = Connection(socket, executor, api.services, max_message_bytes=max_message_bytes)
+    return asyncio.create_task(connection.serve())
+
+
+async def test_an_id_used_again_right_after_its_end_is_still_taken(api, socket):
+    serving = serve(socket, api)
     socket.say({"type": "connection_init"}, SUBSCRIBE)
     assert await socket.hear() == {"type": "connection_ack"}
     assert await socket.hear() == NEXT
@@ -81,3 +85,32 @@ async def test_an_id_used_again_right_after_its_end_is_still_taken(api, socket):
     await serving
     assert socket.closed_with == 4409
     assert api.services.feed.listeners == 0
+
+
+async def test_a_message_is_no_larger_than_a_body(api, socket):
+    """The limit counts bytes, as the one of HTTP does."""
+    serving = serve(socket, api, max_message_bytes=40)
+    socket.say({"type": "connection_init"})
+    assert await socket.hear() == {"type": "connection_ack"}
+    socket.say({"type": "ping", "payload": {"a": "äöü"}})
+    assert await socket.hear() == {"type": "pong"}
+    socket.say({"type": "ping", "payload": {"a": "äöüäöü"}})
+    await serving
+    assert socket.closed_with == 4400
+
+
+async def test_a_document_is_limited_over_a_socket_as_over_http(api, socket):
+    """The same code comes as the operation's error."""
+    serving = serve(socket, api)
+    deep = {"query": "{ viewer { portfolios { lots { totalCount } } } }"}
+    socket.say({"type": "connection_init"}, {"id": "1", "type": "subscribe", "payload": deep})
+    assert await socket.hear() == {"type": "connection_ack"}
+    answer = await socket.hear()
+    assert (answer["type"], answer["id"]) == ("error", "1")
+    assert answer["payload"] == [
+        {
+            "message": "The document goes 4 levels deep; at most 3 are allowed.",
+            "extensions": {"code": "MAX_DEPTH_LIMIT", "limit": 3, "found": 4},
+        }
+    ]
+    serving.cancel()

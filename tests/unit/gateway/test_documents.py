@@ -3,9 +3,9 @@
 import traceback
 
 import pytest
-from graphql import get_introspection_query, parse
 
-from gateway.documents import Documents, RefusedDocumentError, size_of
+from gateway.documents import Documents, RefusedDocumentError
+from gateway.limits import Limits
 from gateway.schema import schema
 
 VALIDATION = "GRAPHQL_VALIDATION_FAILED"
@@ -13,9 +13,7 @@ VALIDATION = "GRAPHQL_VALIDATION_FAILED"
 
 @pytest.fixture
 def documents():
-    return Documents(
-        schema._schema, max_tokens=5000, max_depth=20, max_fields=500, introspection=True
-    )
+    return Documents(schema._schema, limits=Limits(), introspection=True)
 
 
 def refused(documents, text):
@@ -52,7 +50,7 @@ def chain(length):
     ("text", "code"),
     [
         (chain(600), "MAX_DEPTH_LIMIT"),
-        (chain(300), VALIDATION),
+        (chain(200), "MAX_FRAGMENTS_LIMIT"),
         ("{a" * 1000 + "}" * 1000, "GRAPHQL_PARSE_FAILED"),
         ("{ node(id: " + "[" * 1000 + "]" * 1000 + ") { id } }", "GRAPHQL_PARSE_FAILED"),
         (f'{{ searchInstruments(text: "a", first: {"9" * 5000}) {{ symbol }} }}', VALIDATION),
@@ -64,26 +62,3 @@ def test_an_absurd_document_is_refused_as_the_callers_mistake(documents, text, c
     refusal = refused(documents, text)
     assert refusal.code == code
     assert [error.original_error for error in refusal.errors] == [None] * len(refusal.errors)
-
-
-def test_exactly_as_many_fields_as_allowed_are_accepted(documents):
-    def aliases(count):
-        return "{" + " ".join(f"a{n}: viewer {{ id }}" for n in range(count)) + "}"
-
-    assert documents.operation(aliases(250), name=None)
-    (error,) = refused(documents, aliases(251)).errors
-    assert error.message == "The document asks for more than 500 fields."
-
-
-@pytest.mark.parametrize(
-    ("text", "size"),
-    [
-        ("{ a { b c } d }", (2, 4)),
-        ("query A { a { b } } query B { a b c }", (2, 3)),
-        ("{ ...F ... { a ...F } } fragment F on Query { b { c } }", (2, 5)),
-        ("{ ...F } fragment F on Query { a ...F }", (10**6, 10**6 + 1)),
-        (get_introspection_query(), (15, 220)),
-    ],
-)
-def test_a_document_is_as_deep_as_its_deepest_field_and_as_large_as_all(text, size):
-    assert size_of(parse(text)) == size

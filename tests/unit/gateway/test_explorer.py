@@ -92,14 +92,8 @@ async def opened(client):
 
 @pytest.mark.parametrize("tab", default_tabs(), ids=NAMES)
 def test_a_document_of_the_explorer_is_valid_with_its_variables(tab):
-    defaults = Settings()
-    documents = Documents(
-        schema._schema,
-        max_tokens=defaults.max_tokens,
-        max_depth=defaults.max_depth,
-        max_fields=defaults.max_fields,
-        introspection=True,
-    )
+    limits = Settings().document_limits
+    documents = Documents(schema._schema, limits=limits, introspection=True)
     operation = documents.operation(tab["query"], name=None)
     (definition,) = operation.document.definitions
     declared = definition.variable_definitions or ()
