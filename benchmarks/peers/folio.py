@@ -152,9 +152,7 @@ def create_app(engine: Engine) -> Gateway:
     settings = Settings(secret=SecretStr("s" * 32), database_url="sqlite://", refresh_seconds=0)
     documents = Documents(
         schema._schema,  # noqa: SLF001
-        max_tokens=settings.max_tokens,
-        max_depth=settings.max_depth,
-        max_fields=settings.max_fields,
+        limits=settings.document_limits,
         introspection=settings.introspection,
     )
 

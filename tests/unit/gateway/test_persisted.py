@@ -15,6 +15,7 @@ from redis.exceptions import RedisError
 from datasources import shared as shared_module
 from gateway import persisted as persisted_module
 from gateway.documents import Documents
+from gateway.limits import Limits
 from gateway.persisted import PersistedDocuments, read_manifest
 from gateway.schema import schema
 from gateway.settings import SettingsError
@@ -297,11 +298,11 @@ async def test_a_socket_has_documents_by_name_too(start):
     socket = Socket(None)
     executor = Executor(
         schema,
-        Documents(
-            schema._schema, max_tokens=1000, max_depth=10, max_fields=100, introspection=True
-        ),
+        Documents(schema._schema, limits=Limits(), introspection=True),
     )
-    serving = asyncio.create_task(Connection(socket, executor, replica.services).serve())
+    serving = asyncio.create_task(
+        Connection(socket, executor, replica.services, max_message_bytes=1_000_000).serve()
+    )
     socket.say({"type": "connection_init"})
     for number, body in enumerate([by_hash(), by_hash(query=TEXT), by_hash()]):
         socket.say({"id": str(number), "type": "subscribe", "payload": body})
