@@ -11,6 +11,7 @@ from resolvers.gains import (
     lots_of_scopes,
     realized_gains_of_scopes,
 )
+from resolvers.performance import Performance, performances_of_scopes
 from resolvers.portfolios import (
     PortfolioOverview,
     cash_of_scopes,
@@ -18,6 +19,7 @@ from resolvers.portfolios import (
     positions_of_scopes,
 )
 from resolvers.positions import Position
+from resolvers.risk import Risk, risks_of_scopes
 from resolvers.scalars import CurrencyCode
 from resolvers.values import Money
 
@@ -42,6 +44,16 @@ class Combined:
         "was held once.",
     )
     cash: list[Money] = batched(cash_of_scopes, description="All cash by currency.")
+    performance: Performance = batched(
+        performances_of_scopes,
+        description="How it did over days, or over a `period` until today; since the first "
+        "booking if neither is given. Several by aliases share the values of one reading.",
+    )
+    risk: Risk = batched(
+        risks_of_scopes,
+        description="How far its returns spread and fell over days, or over a `period` until "
+        "today, and how they compare with a benchmark.",
+    )
     lots: LotConnection = batched(
         lots_of_scopes,
         description="All open lots, newest first. Pages of 20 unless `first` or `last` says "

@@ -60,7 +60,7 @@ class Context:
     loaders: Loaders = field(init=False)
 
     def __post_init__(self) -> None:
-        self.loaders = Loaders(self.services.database, self.services.market)
+        self.loaders = Loaders(self.services.database, self.services.market, self.services.clock)
 
     @property
     def caller(self) -> Principal:
@@ -90,5 +90,5 @@ class Context:
 
     def forget(self) -> None:
         """Drop what was loaded, so that a mutation answers with the new state."""
-        self.loaders = Loaders(self.services.database, self.services.market)
+        self.loaders = Loaders(self.services.database, self.services.market, self.services.clock)
         self.batches = Batches()

@@ -60,6 +60,7 @@ from services.combined import Report, combined_state, days_of
 from services.entries import LedgerState, Terms, ledger_states, terms_of
 from services.exports import export_drafts
 from services.projection import ledger_entries
+from services.valuing import Reading, Valued, read_book, value_ledger
 
 T = TypeVar("T")
 Held = tuple[Position, Instrument]
@@ -91,6 +92,16 @@ def state_key(
     """Build the key of a portfolio's derived state."""
     own = method is not None and method.value == portfolio.lot_method
     return StateKey(portfolio, portfolio.id or 0, day, None if own else method)
+
+
+@dataclass(frozen=True, slots=True)
+class ValueKey:
+    """One portfolio valued day by day up to a day, in a currency."""
+
+    portfolio: Portfolio = field(compare=False)
+    portfolio_id: int
+    currency: str
+    last: date
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,9 +141,10 @@ def _group(rows: Iterable[T], key: Callable[[T], int]) -> dict[int, list[T]]:
 class Loaders:
     """All loaders of one operation."""
 
-    def __init__(self, database: Database, market: Market) -> None:
+    def __init__(self, database: Database, market: Market, clock: Callable[[], datetime]) -> None:
         self._database = database
         self._market = market
+        self._clock = clock
         self.users: Loader[int, User | None] = Loader(self._users, default=_nothing)
         self.portfolios: Loader[int, Portfolio | None] = Loader(self._portfolios, default=_nothing)
         self.portfolios_by_owner: Loader[int, list[Portfolio]] = Loader(
@@ -158,6 +170,7 @@ class Loaders:
             self._ledger_states, default=LedgerState
         )
         self.ledgers: Loader[StateKey, Ledger] = Loader(self._ledgers, default=Ledger)
+        self.valued: Loader[ValueKey, Valued | None] = Loader(self._valued, default=_nothing)
         self.exports: Loader[int, list[Draft]] = Loader(self._exports, default=list)
         self.revisions: Loader[int, list[Revision]] = Loader(self._revisions, default=list)
         self.dismissed: Loader[int, frozenset[str]] = Loader(self._dismissed, default=frozenset)
@@ -344,6 +357,41 @@ class Loaders:
                 portfolios_by_owner(sorted({row.owner_id for row in portfolios}))
             )
             return dict.fromkeys(keys, Ledger(tuple(entries), terms_of(owned)))
+
+    async def _valued(self, keys: list[ValueKey]) -> dict[ValueKey, Valued | None]:
+        """Value portfolios day by day; their ledgers are read at once."""
+        portfolios = [key.portfolio for key in keys]
+        async with self._database.reading() as session:
+            rows = await session.scalars(
+                portfolios_by_owner(sorted({row.owner_id for row in portfolios}))
+            )
+            owned = list(rows)
+            whole = {row.owner_id for row in portfolios if row.is_all}
+            named = {row.id for row in portfolios}
+            wanted = [row for row in owned if row.id in named or row.owner_id in whole]
+            entries = await ledger_entries(session, wanted)
+        bases = {row.id or 0: row.base_currency for row in owned}
+        book = await aside(entries, read_book, entries, terms=terms_of(owned), bases=bases)
+        ids = sorted({line.instrument for line in book.balances if line.instrument})
+        found = await self.instruments.load_many(ids)
+        instruments = {key: row for key, row in zip(ids, found, strict=True) if row is not None}
+        reading = Reading(entries=entries, book=book, instruments=instruments)
+        return {
+            key: await value_ledger(
+                self._market,
+                reading,
+                portfolio_ids=[
+                    row.id or 0
+                    for row in owned
+                    if row.id == key.portfolio_id
+                    or (key.portfolio.is_all and row.owner_id == key.portfolio.owner_id)
+                ],
+                currency=key.currency,
+                last=key.last,
+                today=self._clock().date(),
+            )
+            for key in keys
+        }
 
     async def _exports(self, ids: list[int]) -> dict[int, list[Draft]]:
         async with self._database.snapshot() as session:

@@ -24,9 +24,11 @@ from resolvers.ids import encode_id
 from resolvers.loaders import PageKey
 from resolvers.lots import FeePolicy, LotMethod, method_of
 from resolvers.paging import cut_of
+from resolvers.performance import Performance, performances_of_scopes
 from resolvers.positions import Position, position_of
 from resolvers.proposals import MAX_PROPOSALS, LedgerProposal, proposals_of_portfolios
 from resolvers.quality import MAX_FINDINGS, DataQualityFinding, findings_of_scopes
+from resolvers.risk import Risk, risks_of_scopes
 from resolvers.scalars import CurrencyCode, Ratio
 from resolvers.shares import (
     PortfolioRole,
@@ -276,6 +278,16 @@ class Portfolio(Node):
         statements_of_scopes,
         description="What became of its value from one day to another, both included and none in "
         "the future, in the base currency or another.",
+    )
+    performance: Performance = batched(
+        performances_of_scopes,
+        description="How it did over days, or over a `period` until today; since the first "
+        "booking if neither is given. Several by aliases share the values of one reading.",
+    )
+    risk: Risk = batched(
+        risks_of_scopes,
+        description="How far its returns spread and fell over days, or over a `period` until "
+        "today, and how they compare with a benchmark.",
     )
     data_quality: list[DataQualityFinding] = batched(
         findings_of_scopes,

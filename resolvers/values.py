@@ -88,6 +88,40 @@ class NullReason(Enum):
         description="No money was at work: nothing paid in, or more taken out. A return on "
         "nothing is not a number.",
     )
+    NEGATIVE_CAPITAL = strawberry.enum_value(
+        "NEGATIVE_CAPITAL",
+        description="On a day more had been taken out than there was, or debts were more than all "
+        "else: a return over that day is not a number, though one before and one after may be.",
+    )
+    NO_SIGN_CHANGE = strawberry.enum_value(
+        "NO_SIGN_CHANGE", description="Money only came in, or only went out: no rate explains it."
+    )
+    NO_ROOT = strawberry.enum_value(
+        "NO_ROOT",
+        description="No yearly rate between -99.9999 % and 99,999,900 % explains the flows.",
+    )
+    LESS_THAN_A_YEAR = strawberry.enum_value(
+        "LESS_THAN_A_YEAR",
+        description="365 days are not over: a yearly figure would say more than happened.",
+    )
+    TOTAL_LOSS = strawberry.enum_value(
+        "TOTAL_LOSS", description="All was lost: there is no rate that compounds to that."
+    )
+    SERIES_TOO_SHORT = strawberry.enum_value(
+        "SERIES_TOO_SHORT", description="There are too few returns for the figure."
+    )
+    NO_VARIATION = strawberry.enum_value(
+        "NO_VARIATION", description="All returns are the same: nothing can be divided by that."
+    )
+    NO_DRAWDOWN = strawberry.enum_value(
+        "NO_DRAWDOWN", description="It never fell: nothing can be divided by that."
+    )
+    NO_LOSSES = strawberry.enum_value("NO_LOSSES", description="Nothing was lost.")
+    NO_WINS = strawberry.enum_value("NO_WINS", description="Nothing was won.")
+    NO_TRADES = strawberry.enum_value("NO_TRADES", description="No trade was closed.")
+    NO_BENCHMARK = strawberry.enum_value(
+        "NO_BENCHMARK", description="It compares with a benchmark, and none is named."
+    )
     ZERO_COST = strawberry.enum_value(
         "ZERO_COST", description="The units cost nothing, so there is no return on cost."
     )
@@ -118,6 +152,18 @@ MESSAGES = {
     "MISSING_ACQUISITION": "{} were sold or moved out without having been acquired: book how "
     "they came in.",
     "NO_CAPITAL": "No money was at work in the portfolio, so there is no return on it.",
+    "NEGATIVE_CAPITAL": "On a day debts were more than all else, so there is no return over it.",
+    "NO_SIGN_CHANGE": "Money only came in or only went out, so no rate explains it.",
+    "NO_ROOT": "No yearly rate explains the flows.",
+    "LESS_THAN_A_YEAR": "365 days are not over, so there is no yearly figure.",
+    "TOTAL_LOSS": "All was lost, and no rate compounds to that.",
+    "SERIES_TOO_SHORT": "There are too few returns.",
+    "NO_VARIATION": "All returns are the same.",
+    "NO_DRAWDOWN": "It never fell.",
+    "NO_LOSSES": "Nothing was lost.",
+    "NO_WINS": "Nothing was won.",
+    "NO_TRADES": "No trade was closed.",
+    "NO_BENCHMARK": "Name a benchmark to compare with.",
     "ZERO_COST": "{} cost nothing, so there is no return on its cost.",
     "ZERO_VALUE": "The portfolio is worth nothing, so there is no share of it.",
 }

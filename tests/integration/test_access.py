@@ -90,6 +90,7 @@ class World:
             "text": '"Apple"',
             "base": '"EUR"',
             "target": '"USD"',
+            "measure": "VOLATILITY",
             "token": json.dumps(self.link_token),
         }
 
@@ -191,6 +192,7 @@ RARE = {
     "PriceDoubt",
     "ProposedValue",
     "ProviderBudget",
+    "RollingPoint",
     "SplitEvent",
 }
 """Types that this world has no objects of: what is said of them is not tested here."""
