@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, Request, Response, WebSocket
 from fastapi.responses import JSONResponse, RedirectResponse
+from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from datasources.protocols import Clock
@@ -18,12 +19,15 @@ from gateway.telemetry import RequestLog
 from gateway.token_route import issue_token
 from gateway.transports.execution import Executor
 from gateway.transports.http import GraphQLOverHttp
+from gateway.transports.origins import is_welcome
 from gateway.transports.streams import PATIENCE, Patience
 from gateway.transports.websocket import Connection
 from gateway.web.explorer import explorer_page, explorer_routes
 from models.migrate import is_migrated
 
 ENDPOINT = "/graphql"
+EXPOSED = ("X-Request-Id", "ETag", "Retry-After", "RateLimit", "RateLimit-Policy")
+"""What pages of other sites may read beside the answer."""
 
 
 class Gateway(FastAPI):
@@ -36,12 +40,32 @@ class Gateway(FastAPI):
     graphql: ASGIApp
     """Answers requests to the endpoint; there from when the lifespan begins."""
 
+    cors: ASGIApp | None = None
+    """Stands before everything where pages of other sites may use us."""
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, socket or lifespan."""
+        await (self.cors or self.serve)(scope, receive, send)
+
+    async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve what may be served."""
         if scope["type"] == "http" and scope["path"] == ENDPOINT:
             await self.graphql(scope, receive, send)
         else:
             await super().__call__(scope, receive, send)
+
+
+def safety_headers(settings: Settings) -> list[tuple[bytes, bytes]]:
+    """Return what keeps browsers from taking an answer for anything but data."""
+    headers = [
+        (b"x-content-type-options", b"nosniff"),
+        (b"referrer-policy", b"no-referrer"),
+        (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    ]
+    if settings.hsts_seconds:
+        value = f"max-age={settings.hsts_seconds}; includeSubDomains"
+        headers.append((b"strict-transport-security", value.encode()))
+    return headers
 
 
 def create_app(
@@ -49,6 +73,7 @@ def create_app(
 ) -> Gateway:
     """Build the application; its services open with the lifespan."""
     settings.signing_secret()  # refuse to start rather than to fail the first sign-in
+    headers = safety_headers(settings)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -65,7 +90,8 @@ def create_app(
                         else None
                     ),
                     patience=patience,
-                )
+                ),
+                headers,
             )
             yield
 
@@ -77,7 +103,16 @@ def create_app(
         openapi_url=None,
         routes=explorer_routes() if settings.explorer else None,
     )
-    application.add_middleware(RequestLog)
+    application.add_middleware(RequestLog, headers=headers)
+    if settings.cors_origins:
+        application.cors = CORSMiddleware(
+            application.serve,
+            allow_origins=settings.cors_origins,
+            allow_methods=("GET", "POST"),
+            allow_headers=("*",),  # whatever a client of these sites says of itself
+            allow_credentials=settings.cors_credentials,
+            expose_headers=EXPOSED,
+        )
     documents = Documents(
         schema._schema,  # noqa: SLF001  # there is no other way to it
         limits=settings.document_limits,
@@ -87,10 +122,19 @@ def create_app(
     persisted = PersistedDocuments(
         trusted_documents(manifest, documents) if manifest else None, only=settings.trusted_only
     )
-    executor = Executor(executed_by(schema, settings.engine), documents, persisted)
+    executor = Executor(
+        executed_by(schema, settings.engine),
+        documents,
+        persisted,
+        suggestions=settings.introspection,  # who may read the schema may be told of it
+    )
 
     @application.websocket(ENDPOINT)
     async def graphql_socket(socket: WebSocket) -> None:
+        origin, host = socket.headers.get("origin"), socket.headers.get("host", "")
+        if origin and not is_welcome(origin, host=host, origins=settings.cors_origins):
+            await socket.close()  # before it is opened: the answer is 403
+            return
         await Connection(
             socket,
             executor,

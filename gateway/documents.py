@@ -104,7 +104,7 @@ class Documents:
                 self.beyond_limits[breach.code, "warned"] += 1
             return operation
         message = (
-            f"The document has no operation named {name!r}."
+            f"The document has no operation named {name!r:.80}."
             if name is not None
             else "The document has several operations: say which by operationName."
             if read

@@ -1,10 +1,13 @@
 """Errors as clients see them: their own mistakes in plain words, ours behind a reference id."""
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
 import structlog
 from graphql import GraphQLError
+
+SUGGESTION = re.compile(r" Did you mean [^?]*\?")
 
 log = structlog.get_logger(__name__)
 
@@ -18,10 +21,21 @@ def _is_expected(error: GraphQLError) -> bool:
 
 
 def present(
-    errors: Iterable[GraphQLError], *, request_id: str, code: str = "BAD_USER_INPUT"
+    errors: Iterable[GraphQLError],
+    *,
+    request_id: str,
+    code: str = "BAD_USER_INPUT",
+    suggestions: bool = True,
 ) -> list[dict[str, Any]]:
-    """Format errors, the unexpected logged and masked; ``code`` is for those that name none."""
-    return [_present(error, request_id=request_id, code=code) for error in errors]
+    """Format errors, the unexpected logged and masked; ``code`` is for those that name none.
+
+    Without ``suggestions`` nothing of the schema is named that the caller did not name.
+    """
+    presented = [_present(error, request_id=request_id, code=code) for error in errors]
+    if not suggestions:
+        for error in presented:
+            error["message"] = SUGGESTION.sub("", error["message"])
+    return presented
 
 
 def _present(error: GraphQLError, *, request_id: str, code: str) -> dict[str, Any]:

@@ -46,6 +46,7 @@ WINDOWS = {
     "hour": timedelta(hours=1),
     "day": timedelta(days=1),
 }
+ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9a-f:]+\](:[0-9]{1,5})?")
 LIMIT = re.compile(r"([1-9][0-9]{0,6})/(second|minute|hour|day)")
 
 
@@ -137,8 +138,21 @@ class Settings(BaseModel):
         int, Field(ge=0, le=86_400, description="How often held prices are renewed; 0: never.")
     ] = 60
     metrics: Annotated[bool, Field(description="Serve metrics for Prometheus at /metrics.")] = False
+    environment: Annotated[
+        Literal["development", "production"],
+        Field(description="Production tells nothing of the schema, unless the next two say so."),
+    ] = "development"
     explorer: Annotated[bool, Field(description="Serve GraphiQL at /graphql.")] = True
     introspection: Annotated[bool, Field(description="Answer questions about the schema.")] = True
+    cors_origins: Annotated[
+        tuple[str, ...], Field(description="Sites whose pages may use the API: https://host, …")
+    ] = ()
+    cors_credentials: Annotated[
+        bool, Field(description="Let those pages send cookies, for a proxy that wants them.")
+    ] = False
+    hsts_seconds: Annotated[
+        int, Field(ge=0, le=63_072_000, description="How long browsers insist on TLS; 0: not.")
+    ] = 0
     trusted_documents: Annotated[
         Path | None, Field(description="Manifest of documents that clients ask for by id.")
     ] = None
@@ -184,6 +198,7 @@ class Settings(BaseModel):
         "search_providers",
         "rate_providers",
         "price_files",
+        "cors_origins",
         mode="before",
     )
     @classmethod
@@ -191,6 +206,13 @@ class Settings(BaseModel):
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
+
+    @model_validator(mode="before")
+    @classmethod
+    def _quiet_in_production(cls, given: Any) -> Any:
+        if isinstance(given, dict) and given.get("environment") == "production":
+            return {"explorer": False, "introspection": False} | given
+        return given
 
     @field_validator("provider_urls", "provider_limits", mode="before")
     @classmethod
@@ -231,6 +253,14 @@ class Settings(BaseModel):
             url = urlsplit(text)
             if url.scheme not in {"http", "https"} or not url.hostname or url.query or url.username:
                 raise ValueError(f"{name}: not of the form https://host/path")
+        return value
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _exact_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in value:
+            if not ORIGIN.fullmatch(origin):
+                raise ValueError("not all of the form https://host or https://host:port")
         return value
 
     @field_validator("provider_limits")

@@ -3,7 +3,7 @@
 import logging
 import secrets
 import sys
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from time import perf_counter
 from typing import Any
 
@@ -15,6 +15,9 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+LONGEST_METHOD = 20
+LONGEST_PATH = 200
+LONGEST_EVENT = 1_000
 QUIET_PATHS = {"/healthz", "/readyz"}
 
 log = structlog.get_logger(__name__)
@@ -39,7 +42,7 @@ def configure_logging(level: str) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
+            foreign_pre_chain=[*shared, _cut],
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.JSONRenderer(),
@@ -57,11 +60,23 @@ def configure_logging(level: str) -> None:
         logging.getLogger(name).propagate = True
 
 
-class RequestLog:
-    """Gives each request an id, in the logs and as X-Request-Id, and logs how it went."""
+def _cut(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Shorten what libraries log: it may be what a client has sent."""
+    event["event"] = str(event["event"])[:LONGEST_EVENT]
+    return event
 
-    def __init__(self, application: Application) -> None:
+
+class RequestLog:
+    """Gives each request an id, in the logs and as X-Request-Id, and logs how it went.
+
+    ``headers`` go with each answer that does not have its own of the same name.
+    """
+
+    def __init__(
+        self, application: Application, headers: Iterable[tuple[bytes, bytes]] = ()
+    ) -> None:
         self._application = application
+        self._headers = tuple(headers)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request or socket."""
@@ -79,9 +94,12 @@ class RequestLog:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                own = message.get("headers", ())
+                names = {name for name, _ in own}
                 message["headers"] = [
-                    *message.get("headers", ()),
+                    *own,
                     (b"x-request-id", request_id.encode()),
+                    *(pair for pair in self._headers if pair[0] not in names),
                 ]
             await send(message)
 
@@ -92,8 +110,8 @@ class RequestLog:
                 log.info(
                     "request",
                     type=scope["type"],
-                    method=scope.get("method"),
-                    path=scope["path"],
+                    method=scope.get("method", "")[:LONGEST_METHOD] or None,
+                    path=scope["path"][:LONGEST_PATH],
                     status=status or None,
                     milliseconds=round((perf_counter() - started) * 1000, 1),
                 )

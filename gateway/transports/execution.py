@@ -1,6 +1,6 @@
 """Runs operations for every transport alike."""
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from contextlib import aclosing
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -106,10 +106,17 @@ class Executor:
     """
 
     def __init__(
-        self, schema: Schema, documents: Documents, persisted: PersistedDocuments | None = None
+        self,
+        schema: Schema,
+        documents: Documents,
+        persisted: PersistedDocuments | None = None,
+        *,
+        suggestions: bool = True,
     ) -> None:
+        """Execute operations; ``suggestions`` are what anonymous callers may have meant."""
         self.schema = schema
         self._persisted = persisted or PersistedDocuments()
+        self._suggestions = suggestions
         self.documents = documents
         self._prepared: WeakKeyDictionary[Operation, Prepared] = WeakKeyDictionary()
         self._introspected = lru_cache(KEPT_INTROSPECTIONS)(self._introspect)
@@ -126,8 +133,7 @@ class Executor:
 
     def refusal(self, refused: RefusedDocumentError, context: Context) -> Response:
         """Build the answer to a document that cannot be executed."""
-        request_id = context.request_id
-        return {"errors": present(refused.errors, request_id=request_id, code=refused.code)}
+        return {"errors": self._present(refused.errors, context, code=refused.code)}
 
     async def execute(
         self, request: Request, *, operation: Operation, context: Context
@@ -231,12 +237,21 @@ class Executor:
     def _response(self, result: ExecutionResult, context: Context) -> Response:
         if not result.errors:
             return {"data": result.data}
-        errors = present(result.errors, request_id=context.request_id)
-        return {"data": result.data, "errors": errors}
+        return {"data": result.data, "errors": self._present(result.errors, context)}
 
     def _refused(self, errors: list[GraphQLError], context: Context) -> Response:
         """Build the answer to what never ran: it has no data, not even null."""
-        return {"errors": present(errors, request_id=context.request_id)}
+        return {"errors": self._present(errors, context)}
+
+    def _present(
+        self, errors: Iterable[GraphQLError], context: Context, *, code: str = "BAD_USER_INPUT"
+    ) -> list[dict[str, Any]]:
+        return present(
+            errors,
+            request_id=context.request_id,
+            code=code,
+            suggestions=self._suggestions or context.principal is not None,
+        )
 
 
 def _with_warnings(response: Response, operation: Operation) -> Response:

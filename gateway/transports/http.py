@@ -32,12 +32,16 @@ from gateway.transports.negotiation import (
     wanted_stream,
     wants_page,
 )
+from gateway.transports.origins import may_be_forged
 from gateway.transports.reading import checked, read_json, read_parameters
 from gateway.transports.streams import Patience, Streaming, refusal_as_event, stream_of
 from gateway.transports.uploads import MULTIPART, read_upload
 from resolvers.context import Context, Services
 
-ALWAYS = ((b"cache-control", b"no-store"), (b"vary", b"accept, authorization"))
+ALWAYS = ((b"cache-control", b"no-store"), (b"vary", b"accept, authorization, origin"))
+PARTIAL = 294
+"""The specification's own status for data with errors; who does not know it takes it as 200."""
+
 ALLOW = b"GET, HEAD, POST, OPTIONS"
 
 
@@ -78,6 +82,7 @@ class GraphQLOverHttp:
             elif call.method in {"GET", "HEAD"}:
                 if self._explorer is not None and wants_page(call.header(b"accept")):
                     return self._explorer()
+                self._refuse_forged(call)
                 context = await self._context(call)
                 asked = read_parameters(call.scope["query_string"])
             elif call.method == "OPTIONS":
@@ -96,6 +101,14 @@ class GraphQLOverHttp:
             body = {"errors": [failed(error, request_id=call.request_id)]}
             return self._json(body, status=500, media_type=media_type)
 
+    def _refuse_forged(self, call: Call) -> None:
+        if may_be_forged(call, self._settings.cors_origins):
+            message = (
+                "A page of another site may have sent this. If not, send the header "
+                "GraphQL-Require-Preflight: 1, or use POST with JSON."
+            )
+            raise RefusedRequestError(403, message, code="FORBIDDEN")
+
     async def _context(self, call: Call) -> Context:
         return await context_for(
             self._services, authorization=call.authorization, request_id=call.request_id
@@ -104,6 +117,7 @@ class GraphQLOverHttp:
     async def _read(self, call: Call, context: Context) -> execution.Request:
         kind, charset = content_type(call.header(b"content-type"))
         if kind == MULTIPART:
+            self._refuse_forged(call)
             # Nobody but a user may make us take in a large body.
             if context.principal is None:
                 raise RefusedRequestError(401, "Sign in first.", code="UNAUTHENTICATED")
@@ -160,10 +174,15 @@ class GraphQLOverHttp:
         """Answer with what came of a request; plain JSON is 200 for whatever is well-formed."""
         refused = "data" not in body
         status = 400 if refused and (unclear or wanted.json == GRAPHQL) else 200
+        if wanted.json == GRAPHQL and not refused and "errors" in body:
+            status = PARTIAL
         return self._json(body, status=status, media_type=wanted.json or JSON)
 
     @staticmethod
     def _json(body: Any, *, status: int, media_type: str, headers: Headers = ()) -> Answer:
         return Answer(
-            orjson.dumps(body), status=status, media_type=media_type, headers=(*ALWAYS, *headers)
+            orjson.dumps(body),
+            status=status,
+            media_type=f"{media_type}; charset=utf-8",
+            headers=(*ALWAYS, *headers),
         )

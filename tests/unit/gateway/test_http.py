@@ -62,7 +62,7 @@ def told(response):
 async def test_an_answer_is_written_as_its_client_likes_it_best(client, accept, media_type):
     response = await client.post("/graphql", json=TYPENAME, headers={"accept": accept})
     assert (response.status_code, response.json()) == (200, ANSWER)
-    assert response.headers["content-type"] == media_type
+    assert response.headers["content-type"] == f"{media_type}; charset=utf-8"
     assert "accept" in response.headers["vary"]
 
 
@@ -72,7 +72,7 @@ async def test_an_answer_is_written_as_its_client_likes_it_best(client, accept, 
 async def test_who_reads_nothing_that_we_write_is_told_so_in_json(client, accept):
     response = await client.post("/graphql", json=TYPENAME, headers={"accept": accept})
     assert (response.status_code, told(response)) == (406, ["BAD_REQUEST"])
-    assert response.headers["content-type"] == JSON
+    assert response.headers["content-type"] == f"{JSON}; charset=utf-8"
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,8 @@ async def test_a_document_that_cannot_run_is_200_in_json_and_400_in_graphqls_own
     client, document, code, accept, status
 ):
     response = await client.post("/graphql", json={"query": document}, headers={"accept": accept})
-    assert (response.status_code, response.headers["content-type"]) == (status, accept)
+    assert response.status_code == status
+    assert response.headers["content-type"] == f"{accept}; charset=utf-8"
     assert set(told(response)) <= {code, "MAX_ALIASES_LIMIT", "MAX_ROOT_FIELDS_LIMIT"}
 
 
