@@ -24,11 +24,13 @@ from benchmarks.load import Load, generator, put_load
 from benchmarks.peers.folio import ENGINES
 from benchmarks.peers.queries import QUESTIONS, Question
 from benchmarks.peers.rows import as_json, make_rows
+from benchmarks.peers.tables import filled_database
 from benchmarks.processes import Server, cores, on_core, started
 
 NODE = Path(__file__).parent / "peers" / "node"
 BARE, PLAIN, JIT = "bare endpoint", "Strawberry", "Mercurius"
 NODE_PEERS = {JIT: "mercurius.mjs", "GraphQL Yoga": "yoga.mjs", "Apollo Server": "apollo.mjs"}
+DATA = ("memory", "postgresql")
 LEAST = 10
 """Answers to each connection that a measurement waits for, however slow they are."""
 
@@ -83,13 +85,14 @@ def node_peers(data: Path) -> dict[str, list[str]]:
 
 
 @contextmanager
-def running(commands: Mapping[str, Sequence[str]], *, core: int) -> Iterator[dict[str, Server]]:
-    """Run all peers; those that are not asked are idle."""
+def running(
+    commands: Mapping[str, Sequence[str]], *, core: int, database: str | None = None
+) -> Iterator[dict[str, Server]]:
+    """Run all peers, over memory or a database; those that are not asked are idle."""
+    environment = {"NODE_ENV": "production"} | ({"PEER_DATABASE_URL": database} if database else {})
     with ExitStack() as stack:
         yield {
-            title: stack.enter_context(
-                started(command, core=core, environment={"NODE_ENV": "production"})
-            )
+            title: stack.enter_context(started(command, core=core, environment=environment))
             for title, command in commands.items()
         }
 
@@ -167,22 +170,40 @@ def main(arguments: Sequence[str] = ()) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks serving", description=__doc__)
     parser.add_argument("--seconds", type=int, default=2, help="least time of a measurement")
     parser.add_argument("--questions", nargs="+", choices=QUESTIONS, default=list(QUESTIONS))
+    parser.add_argument("--data", nargs="+", choices=DATA, default=list(DATA))
     parser.add_argument("--engines", nargs="+", choices=ENGINES, default=list(ENGINES))
     chosen = parser.parse_args(arguments)
-    questions = [QUESTIONS[name] for name in chosen.questions]
     server_core, load_core = cores()
     apart = "a core each" if server_core != load_core else "one core for both"
     print(f"Serving over HTTP: {apart} for the server and the load, by {generator()}")
     with tempfile.TemporaryDirectory() as folder:
         commands = python_peers(chosen.engines) | node_peers(Path(folder) / "rows.json")
-        with running(commands, core=server_core) as servers, on_core(load_core):
-            check(servers, questions)
-            beside = [title for title in (PLAIN, JIT) if title in servers]
-            for question in questions:
-                print_heading(question, beside)
-                found = {
-                    title: measure(server, question, seconds=chosen.seconds, core=load_core)
-                    for title, server in servers.items()
-                }
-                for title, one in found.items():
-                    print_row(title, one, [found[other] for other in beside])
+        if "memory" in chosen.data:
+            print("\nData in memory")
+            compare(commands, chosen)
+        if "postgresql" in chosen.data:
+            with filled_database() as database:
+                if database is None:
+                    print("\nData in PostgreSQL skipped: no server answers")
+                    return
+                print("\nData in PostgreSQL")
+                compare(commands, chosen, database=database)
+
+
+def compare(
+    commands: Mapping[str, Sequence[str]], chosen: argparse.Namespace, database: str | None = None
+) -> None:
+    """Check and measure all servers over one kind of data."""
+    server_core, load_core = cores()
+    questions = [QUESTIONS[name] for name in chosen.questions]
+    with running(commands, core=server_core, database=database) as servers, on_core(load_core):
+        check(servers, questions)
+        beside = [title for title in (PLAIN, JIT) if title in servers]
+        for question in questions:
+            print_heading(question, beside)
+            found = {
+                title: measure(server, question, seconds=chosen.seconds, core=load_core)
+                for title, server in servers.items()
+            }
+            for title, one in found.items():
+                print_row(title, one, [found[other] for other in beside])

@@ -12,9 +12,9 @@ from pydantic import SecretStr
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types import Info
 
-from benchmarks.peers.rows import make_rows
 from benchmarks.peers.running import serve
-from benchmarks.peers.values import Money, Quote, amounts_of, quote_of
+from benchmarks.peers.tables import Row, Table
+from benchmarks.peers.values import Money, Quote, money_of, quote_of
 from gateway.app import Gateway
 from gateway.documents import Documents
 from gateway.resources import open_services
@@ -28,21 +28,19 @@ from resolvers.batching import batched
 from resolvers.context import Context
 from resolvers.scalars import SCALARS
 
-ROWS = make_rows()
-
 ENGINES: tuple[Engine, ...] = get_args(Engine)
 
 
 async def quotes_of_positions(parents: "list[Position]", info: Info[Context, None]) -> list[Quote]:
     del info
-    return [QUOTES[one.symbol] for one in parents]
+    return await QUOTES.each([one.symbol for one in parents])
 
 
 async def parents_of_profiles(
     parents: "list[Profile]", info: Info[Context, None]
 ) -> list["Profile"]:
     del info
-    return [PROFILES[one.parent_symbol] for one in parents]
+    return await PROFILES.each([one.parent_symbol for one in parents])
 
 
 @strawberry.type
@@ -56,12 +54,24 @@ class Profile:
     parent_symbol: strawberry.Private[str]
     parent: "Profile" = batched(parents_of_profiles, description="The company that owns it.")
 
+    @classmethod
+    def of(cls, row: Row) -> "Profile":
+        return cls(
+            symbol=row["symbol"],
+            name=row["name"],
+            country=row["country"],
+            exchange=row["exchange"],
+            sector=row["sector"],
+            industry=row["industry"],
+            parent_symbol=row["parent"],
+        )
+
 
 async def profiles_of_positions(
     parents: "list[Position]", info: Info[Context, None]
 ) -> list[Profile]:
     del info
-    return [PROFILES[one.symbol] for one in parents]
+    return await PROFILES.each([one.symbol for one in parents])
 
 
 @strawberry.type
@@ -76,12 +86,24 @@ class Position:
     quote: Quote = batched(quotes_of_positions, description="The price it is valued at.")
     profile: Profile = batched(profiles_of_positions, description="The company behind it.")
 
+    @classmethod
+    def of(cls, row: Row) -> "Position":
+        return cls(
+            id=row["id"],
+            symbol=row["symbol"],
+            quantity=row["quantity"],
+            average_cost=money_of(row, "average_cost"),
+            cost_basis=money_of(row, "cost_basis"),
+            market_value=money_of(row, "market_value"),
+            unrealized_gain=money_of(row, "unrealized_gain"),
+        )
+
 
 async def positions_of_portfolios(
     parents: "list[Portfolio]", info: Info[Context, None]
 ) -> list[list[Position]]:
     del info
-    return [POSITIONS[one.id] for one in parents]
+    return await POSITIONS.lists([one.id for one in parents])
 
 
 @strawberry.type
@@ -91,12 +113,16 @@ class Portfolio:
     base_currency: str
     positions: list[Position] = batched(positions_of_portfolios, description="What it holds.")
 
+    @classmethod
+    def of(cls, row: Row) -> "Portfolio":
+        return cls(id=row["id"], name=row["name"], base_currency=row["base_currency"])
+
 
 async def portfolios_of_viewers(
     parents: "list[Viewer]", info: Info[Context, None]
 ) -> list[list[Portfolio]]:
     del info
-    return [PORTFOLIOS[one.username] for one in parents]
+    return await PORTFOLIOS.lists([one.username for one in parents])
 
 
 @strawberry.type
@@ -112,34 +138,10 @@ class Query:
         return Viewer(username=name)
 
 
-PORTFOLIOS = {
-    owner: [Portfolio(**vars(row)) for row in found] for owner, found in ROWS.portfolios.items()
-}
-POSITIONS = {
-    portfolio: [
-        Position(
-            id=strawberry.ID(row.id),
-            symbol=row.symbol,
-            quantity=row.quantity,
-            **amounts_of(row),
-        )
-        for row in found
-    ]
-    for portfolio, found in ROWS.positions.items()
-}
-QUOTES = {symbol: quote_of(row) for symbol, row in ROWS.quotes.items()}
-PROFILES = {
-    symbol: Profile(
-        symbol=symbol,
-        name=row.name,
-        country=row.country,
-        exchange=row.exchange,
-        sector=row.sector,
-        industry=row.industry,
-        parent_symbol=row.parent,
-    )
-    for symbol, row in ROWS.profiles.items()
-}
+PORTFOLIOS = Table("portfolios", key="owner", build=Portfolio.of)
+POSITIONS = Table("positions", key="portfolio_id", build=Position.of)
+QUOTES = Table("quotes", key="symbol", build=quote_of)
+PROFILES = Table("profiles", key="symbol", build=Profile.of)
 
 schema = strawberry.Schema(query=Query, config=StrawberryConfig(scalar_map=SCALARS))
 

@@ -10,11 +10,9 @@ from strawberry.fastapi import BaseContext, GraphQLRouter
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types import Info
 
-from benchmarks.peers import rows
 from benchmarks.peers.running import serve
-from benchmarks.peers.values import Money, Quote, amounts_of, quote_of
-
-ROWS = rows.make_rows()
+from benchmarks.peers.tables import Row, Table
+from benchmarks.peers.values import Money, Quote, money_of, quote_of
 
 
 @strawberry.type
@@ -30,6 +28,18 @@ class Profile:
     @strawberry.field
     async def parent(self, info: Info["Context", None]) -> "Profile":
         return await info.context.profiles.load(self.parent_symbol)
+
+    @classmethod
+    def of(cls, row: Row) -> "Profile":
+        return cls(
+            symbol=row["symbol"],
+            name=row["name"],
+            country=row["country"],
+            exchange=row["exchange"],
+            sector=row["sector"],
+            industry=row["industry"],
+            parent_symbol=row["parent"],
+        )
 
 
 @strawberry.type
@@ -50,6 +60,18 @@ class Position:
     async def profile(self, info: Info["Context", None]) -> Profile:
         return await info.context.profiles.load(self.symbol)
 
+    @classmethod
+    def of(cls, row: Row) -> "Position":
+        return cls(
+            id=row["id"],
+            symbol=row["symbol"],
+            quantity=row["quantity"],
+            average_cost=money_of(row, "average_cost"),
+            cost_basis=money_of(row, "cost_basis"),
+            market_value=money_of(row, "market_value"),
+            unrealized_gain=money_of(row, "unrealized_gain"),
+        )
+
 
 @strawberry.type
 class Portfolio:
@@ -61,6 +83,10 @@ class Portfolio:
     async def positions(self, info: Info["Context", None]) -> list[Position]:
         return await info.context.positions.load(self.id)
 
+    @classmethod
+    def of(cls, row: Row) -> "Portfolio":
+        return cls(id=row["id"], name=row["name"], base_currency=row["base_currency"])
+
 
 @strawberry.type
 class Viewer:
@@ -68,7 +94,8 @@ class Viewer:
 
     @strawberry.field
     async def portfolios(self) -> list[Portfolio]:
-        return PORTFOLIOS[self.username]
+        (found,) = await PORTFOLIOS.lists([self.username])
+        return found
 
 
 @strawberry.type
@@ -78,54 +105,18 @@ class Query:
         return Viewer(username=name)
 
 
-PORTFOLIOS = {
-    owner: [Portfolio(**vars(row)) for row in found] for owner, found in ROWS.portfolios.items()
-}
-POSITIONS = {
-    portfolio: [
-        Position(
-            id=strawberry.ID(row.id),
-            symbol=row.symbol,
-            quantity=row.quantity,
-            **amounts_of(row),
-        )
-        for row in found
-    ]
-    for portfolio, found in ROWS.positions.items()
-}
-QUOTES = {symbol: quote_of(row) for symbol, row in ROWS.quotes.items()}
-PROFILES = {
-    symbol: Profile(
-        symbol=symbol,
-        name=row.name,
-        country=row.country,
-        exchange=row.exchange,
-        sector=row.sector,
-        industry=row.industry,
-        parent_symbol=row.parent,
-    )
-    for symbol, row in ROWS.profiles.items()
-}
-
-
-async def load_positions(ids: list[str]) -> list[list[Position]]:
-    return [POSITIONS[one] for one in ids]
-
-
-async def load_quotes(symbols: list[str]) -> list[Quote]:
-    return [QUOTES[one] for one in symbols]
-
-
-async def load_profiles(symbols: list[str]) -> list[Profile]:
-    return [PROFILES[one] for one in symbols]
+PORTFOLIOS = Table("portfolios", key="owner", build=Portfolio.of)
+POSITIONS = Table("positions", key="portfolio_id", build=Position.of)
+QUOTES = Table("quotes", key="symbol", build=quote_of)
+PROFILES = Table("profiles", key="symbol", build=Profile.of)
 
 
 class Context(BaseContext):
     def __init__(self) -> None:
         super().__init__()
-        self.positions = DataLoader(load_fn=load_positions)
-        self.quotes = DataLoader(load_fn=load_quotes)
-        self.profiles = DataLoader(load_fn=load_profiles)
+        self.positions = DataLoader(load_fn=POSITIONS.lists)
+        self.quotes = DataLoader(load_fn=QUOTES.each)
+        self.profiles = DataLoader(load_fn=PROFILES.each)
 
 
 schema = strawberry.Schema(

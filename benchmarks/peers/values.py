@@ -6,7 +6,7 @@ from enum import Enum
 
 import strawberry
 
-from benchmarks.peers import rows
+from benchmarks.peers.tables import Row
 
 
 @strawberry.enum
@@ -43,15 +43,22 @@ class Quote:
     quality: QuoteQuality
 
 
-def quote_of(row: rows.Quote) -> Quote:
+def quote_of(row: Row) -> Quote:
     """Build the outward shape of a quote."""
-    return Quote(**vars(row) | {"quality": QuoteQuality(row.quality)})
+    return Quote(
+        symbol=row["symbol"],
+        price=row["price"],
+        currency=row["currency"],
+        change=row["change"],
+        change_ratio=row["change_ratio"],
+        previous_close=row["previous_close"],
+        volume=row["volume"],
+        as_of=row["as_of"],
+        source=row["source"],
+        quality=QuoteQuality(row["quality"]),
+    )
 
 
-def amounts_of(row: rows.Position) -> dict[str, Money]:
-    """Build the outward shape of a position's amounts, by field."""
-    return {
-        name: Money(**vars(value))
-        for name, value in vars(row).items()
-        if isinstance(value, rows.Money)
-    }
+def money_of(row: Row, name: str) -> Money:
+    """Build one of a position's amounts."""
+    return Money(amount=row[name], currency=row["currency"])
