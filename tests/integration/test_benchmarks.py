@@ -15,8 +15,9 @@ from benchmarks.load import put_load
 from benchmarks.peers import folio, plain
 from benchmarks.peers.folio import ENGINES
 from benchmarks.peers.queries import POSITION, QUESTIONS
+from benchmarks.peers.tables import filled_database
 from benchmarks.processes import cores, started
-from benchmarks.serving import NODE, check, node_peers, python_peers, running
+from benchmarks.serving import NODE, answer, check, node_peers, python_peers, running
 from services.drafts import check_draft
 from tests.conftest import NOW, missing
 from tests.ledger import Ledger
@@ -136,6 +137,23 @@ def test_the_servers_in_python_give_the_same_answers_and_bear_a_load():
         assert servers["Strawberry"].cpu_seconds() > before
     assert [load.errors for load in loads] == [0, 0, 0, 0]
     assert all(load.requests and 0 < load.p50 <= load.p99 for load in loads)
+
+
+@pytest.mark.postgres
+@pytest.mark.process
+@pytest.mark.xdist_group("process")
+def test_over_postgresql_they_give_the_same_answers_too():
+    with filled_database() as database:
+        if database is None:
+            missing("PostgreSQL")
+        commands = python_peers(["compiled"])
+        with (
+            running({"in memory": commands["bare endpoint"]}, core=cores()[0]) as kept,
+            running(commands, core=cores()[0], database=database) as servers,
+        ):
+            for question in QUESTIONS.values():
+                expected = answer(kept["in memory"], question)
+                assert {answer(one, question) for one in servers.values()} == {expected}
 
 
 @pytest.mark.process
