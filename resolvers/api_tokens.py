@@ -11,6 +11,7 @@ from models import access, users
 from models.access import Scope
 from resolvers.context import Context
 from resolvers.ids import encode_id
+from resolvers.values import Node
 from services.api_tokens import scopes_of
 
 
@@ -30,10 +31,9 @@ class ApiScope(Enum):
 
 
 @strawberry.type(description="A token that a program sends in your name. Its secret is not kept.")
-class ApiToken:
+class ApiToken(Node):
     """A token that a program sends in a user's name."""
 
-    id: strawberry.ID = strawberry.field(description="Names it for `revokeApiToken`.")
     name: str = strawberry.field(description="Your name for it.")
     scopes: list[ApiScope] = strawberry.field(description="What it may be used for.")
     created_at: datetime = strawberry.field(description="When it was created.")
@@ -58,6 +58,14 @@ def api_token_of(row: access.ApiToken) -> ApiToken:
         last_used_at=row.last_used_at,
         revoked_at=row.revoked_at,
     )
+
+
+async def api_token_by_key(context: Context, key: int) -> ApiToken | None:
+    """Return a token of the caller's, if they may manage tokens."""
+    if Scope.ADMIN not in context.caller.scopes:
+        return None
+    rows = await context.loaders.api_tokens.load(context.user_id)
+    return next((api_token_of(row) for row in rows if row.id == key), None)
 
 
 class Account(Protocol):

@@ -20,7 +20,7 @@ from services.entry_ids import keys_of_ids
 from services.errors import MistakeCode, RefusedError, refuse
 from services.proposals import dismiss
 
-PROPOSAL = "Which proposal, by `LedgerProposal.id`."
+PROPOSAL = "Which proposal, by `LedgerProposal.key`."
 
 
 @strawberry.input(description="A proposal to book as it is.")
@@ -28,7 +28,7 @@ class AcceptProposalInput(LedgerChange):
     """A proposal to book as it is."""
 
     portfolio_id: strawberry.ID = strawberry.field(description="The portfolio it was made to.")
-    proposal_id: strawberry.ID = strawberry.field(description=PROPOSAL)
+    proposal_key: str = strawberry.field(description=PROPOSAL)
 
 
 @strawberry.input(description="A proposal that is not wanted.")
@@ -36,7 +36,7 @@ class DismissProposalInput:
     """A proposal that is not wanted."""
 
     portfolio_id: strawberry.ID = strawberry.field(description="The portfolio it was made to.")
-    proposal_id: strawberry.ID = strawberry.field(description=PROPOSAL)
+    proposal_key: str = strawberry.field(description=PROPOSAL)
     dismissed: bool = strawberry.field(
         default=True, description="False takes an earlier dismissal back."
     )
@@ -70,13 +70,13 @@ async def _accept(context: Context, given: AcceptProposalInput) -> Done:
             user_id=user_id,
             portfolio_id=key_of(given.portfolio_id, type_name="Portfolio"),
         )
-        booked = await keys_of_ids(session, row.id or 0, {str(given.proposal_id)})
+        booked = await keys_of_ids(session, row.id or 0, {given.proposal_key})
     if booked:
-        return Done(booked[str(given.proposal_id)], replayed=True)
+        return Done(booked[given.proposal_key], replayed=True)
     (found,) = await proposals_for(context, [row])
-    proposal = next((one for one in found if one.key == given.proposal_id), None)
+    proposal = next((one for one in found if one.key == given.proposal_key), None)
     if proposal is None:
-        raise refuse(MistakeCode.NOT_FOUND, "There is no such proposal.", "proposalId")
+        raise refuse(MistakeCode.NOT_FOUND, "There is no such proposal.", "proposalKey")
     draft = check_draft(proposal.draft(), now=now)
     portfolio, prepared = await prepare_in(context, given.portfolio_id, [draft])
 
@@ -122,15 +122,15 @@ class ProposalMutations:
                     portfolio_id=key_of(input.portfolio_id, type_name="Portfolio"),
                 )
             (found,) = await proposals_for(context, [row])
-            if all(one.key != input.proposal_id for one in found):
-                raise refuse(MistakeCode.NOT_FOUND, "There is no such proposal.", "proposalId")
+            if all(one.key != input.proposal_key for one in found):
+                raise refuse(MistakeCode.NOT_FOUND, "There is no such proposal.", "proposalKey")
         except RefusedError as error:
             return DismissProposalPayload(user_errors=user_errors(error))
         async with database.writing() as session:
             await dismiss(
                 session,
                 portfolio_id=row.id or 0,
-                proposal=str(input.proposal_id),
+                proposal=input.proposal_key,
                 dismissed=input.dismissed,
                 now=context.now(),
             )

@@ -62,9 +62,9 @@ class ProposedValue:
 class LedgerProposal:
     """A booking that may be missing."""
 
-    id: strawberry.ID = strawberry.field(
-        description="Names it for `acceptProposal` and `dismissProposal`; the external id of the "
-        "entry that it becomes."
+    key: str = strawberry.field(
+        description="Names it within its portfolio, for `acceptProposal` and `dismissProposal`; "
+        "the external id of the entry that it becomes."
     )
     kind: ProposalKind = strawberry.field(description="What it is.")
     instrument: Instrument = strawberry.field(description="What it happened to.")
@@ -176,7 +176,7 @@ def proposal_of(
         "externalId": proposal.key,
     }
     return LedgerProposal(
-        id=strawberry.ID(proposal.key),
+        key=proposal.key,
         kind=ProposalKind(proposal.kind.value),
         instrument=instrument_of(proposal.instrument),
         day=proposal.day,

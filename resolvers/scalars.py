@@ -95,7 +95,7 @@ SCALARS: dict[object, Any] = {
         "a JSON number with a point is refused, because it has lost digits on the way.",
         serialize=_plain,
         parse_value=parse_decimal,
-        specified_by_url="https://www.json.org/json-en.html",
+        specified_by_url="https://www.w3.org/TR/xmlschema11-2/#decimal",
     ),
     date: strawberry.scalar(
         name="Date",
@@ -117,7 +117,7 @@ SCALARS: dict[object, Any] = {
         description="A fraction as a JSON number: 0.12 means 12 %.",
         serialize=float,
         parse_value=float,
-        specified_by_url="https://www.json.org/json-en.html",
+        specified_by_url="https://datatracker.ietf.org/doc/html/rfc8259#section-6",
     ),
     CurrencyCode: strawberry.scalar(
         name="CurrencyCode",

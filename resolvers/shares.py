@@ -12,6 +12,7 @@ from models.access import Role, Scope
 from resolvers.access import roles_of
 from resolvers.context import Context
 from resolvers.ids import encode_id
+from resolvers.values import Node
 from services.sharing import is_over
 
 
@@ -30,10 +31,9 @@ class PortfolioRole(Enum):
     description="A share of a portfolio: with a user in a role, or a link that shows percentages "
     "to whoever has it."
 )
-class PortfolioShare:
+class PortfolioShare(Node):
     """A share of a portfolio."""
 
-    id: strawberry.ID = strawberry.field(description="Names it for `revokePortfolioShare`.")
     role: PortfolioRole | None = strawberry.field(description="The user's role; null for a link.")
     username: str | None = strawberry.field(description="Who it is with; null for a link.")
     name: str | None = strawberry.field(description="The link's name; null for a user.")
@@ -78,6 +78,17 @@ async def shares_of(context: Context, rows: list[access.PortfolioShare]) -> list
         )
         for row, user in zip(rows, users, strict=True)
     ]
+
+
+async def share_by_key(context: Context, key: int) -> PortfolioShare | None:
+    """Return a share of a portfolio of the caller's, if they may manage shares."""
+    if Scope.ADMIN not in context.caller.scopes:
+        return None
+    own = await context.loaders.portfolios_by_owner.load(context.user_id)
+    groups = await context.loaders.shares.load_many([row.id or 0 for row in own])
+    now = context.now()
+    rows = [row for group in groups for row in group if row.id == key and not is_over(row, now=now)]
+    return next(iter(await shares_of(context, rows)), None)
 
 
 async def shares_of_portfolios(

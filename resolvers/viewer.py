@@ -11,7 +11,7 @@ from strawberry.types import Info
 from models import users
 from models.currencies import is_currency
 from models.market import RateQuestion
-from resolvers.api_tokens import ApiToken, tokens_of_accounts
+from resolvers.api_tokens import ApiToken, api_token_by_key, tokens_of_accounts
 from resolvers.batching import batched
 from resolvers.combined import Combined, combined_of
 from resolvers.context import Context, UnauthenticatedError
@@ -20,6 +20,7 @@ from resolvers.instruments import instrument_of
 from resolvers.portfolios import Portfolio, portfolio_by_key, portfolio_of
 from resolvers.positions import position_by_key
 from resolvers.scalars import CurrencyCode
+from resolvers.shares import share_by_key
 from resolvers.transactions import KINDS_BY_TYPE_NAME, transaction_by_key
 from resolvers.values import Node, bad_input, check_day
 
@@ -130,6 +131,8 @@ NODES: dict[str, Callable[[Context, int], Awaitable[Node | None]]] = {
     "Portfolio": portfolio_by_key,
     "Position": position_by_key,
     "Instrument": _instrument_by_key,
+    "ApiToken": api_token_by_key,
+    "PortfolioShare": share_by_key,
 } | {name: _transaction(name) for name in KINDS_BY_TYPE_NAME}
 
 

@@ -383,8 +383,8 @@ CASES = {
     "updateTransaction": (Role.EDITOR, "id", an_entry),
     "voidTransaction": (Role.EDITOR, "id", an_entry),
     "undoTransactionChange": (Role.EDITOR, "id", a_changed_entry),
-    "acceptProposal": (Role.EDITOR, "portfolioId", within(proposalId="none")),
-    "dismissProposal": (Role.EDITOR, "portfolioId", within(proposalId="none")),
+    "acceptProposal": (Role.EDITOR, "portfolioId", within(proposalKey="none")),
+    "dismissProposal": (Role.EDITOR, "portfolioId", within(proposalKey="none")),
     "createApiToken": (None, None, plain(name="x", scopes=["READ"])),
     "revokeApiToken": (Role.OWNER, "tokenId", a_token),
     "sharePortfolio": (Role.OWNER, "portfolioId", within(username="bob", role="VIEWER")),
@@ -394,7 +394,7 @@ CASES = {
 }
 """What role each mutation needs, which field is wrong for whoever has less, and an input."""
 
-UNKNOWN = {"acceptProposal": [("NOT_FOUND", "proposalId")]}
+UNKNOWN = {"acceptProposal": [("NOT_FOUND", "proposalKey")]}
 UNKNOWN |= {"dismissProposal": UNKNOWN["acceptProposal"]}
 ROLES = {"editor": Role.EDITOR, "viewer": Role.VIEWER, "stranger": None}
 

@@ -16,7 +16,7 @@ from models.database import Database
 from models.migrate import upgrade
 from tests.conftest import SECRET
 from tests.ledger import Ledger
-from tests.people import another, person, refusal, send, token_of, wrong
+from tests.people import another, link, person, refusal, send, share, token_of, wrong
 from tests.streams import events_of
 
 TOKENS = "{ viewer { apiTokens { id name scopes createdAt lastUsedAt expiresAt revokedAt } } }"
@@ -50,6 +50,34 @@ async def test_a_token_is_shown_once_and_stored_nowhere(ann):
     async with ann.services.database.reading() as session:
         (row,) = (await session.execute(text("SELECT * FROM api_tokens"))).mappings()
     assert secret[12:] not in repr(dict(row))
+
+
+async def test_tokens_and_shares_are_found_by_their_ids_by_whoever_may_manage_them(ann, clock):
+    ledger = await Ledger.create(ann)
+    bob = await person(ann, "bob")
+    key, reading = await token_of(ann, "READ")
+    shared = await share(ann, ledger.key, "bob")
+    soon, _ = await link(ann, ledger.key, expiresAt="2024-06-14T15:10:00Z")
+    _, managing = await token_of(ann, "ADMIN")
+    query = (
+        "query($ids: [ID!]!) { nodes(ids: $ids) { __typename "
+        "... on ApiToken { name } ... on PortfolioShare { role username } } }"
+    )
+
+    async def found_by(api):
+        return (await api.data(query, {"ids": [key, shared, soon]}))["nodes"]
+
+    everything = [
+        {"__typename": "ApiToken", "name": "Program"},
+        {"__typename": "PortfolioShare", "role": "VIEWER", "username": "bob"},
+        {"__typename": "PortfolioShare", "role": None, "username": None},
+    ]
+    assert await found_by(ann) == everything
+    assert await found_by(another(ann, token=managing)) == everything
+    assert await found_by(another(ann, token=reading)) == [None] * 3
+    assert await found_by(bob) == [None] * 3
+    clock.now += timedelta(minutes=10)
+    assert await found_by(ann) == [*everything[:2], None]
 
 
 async def test_a_token_speaks_for_its_user(ann):

@@ -28,14 +28,14 @@ ACTIONS = """{ instruments(symbols: ["ACME", "OTHER"]) {
   dividends(range: {from: "2024-01-01", to: "2024-06-14"}) {
     exDay payDay amount { amount currency } source } } }"""
 PROPOSALS = """{ viewer { portfolios { proposals {
-  id kind instrument { symbol } day bookedOn units newUnits oldUnits amountPerUnit grossAmount
+  key kind instrument { symbol } day bookedOn units newUnits oldUnits amountPerUnit grossAmount
   currency source mutation arguments { name value } dismissed } } } }"""
-ONLY_IDS = "{ viewer { portfolios { proposals { id } } } }"
+ONLY_IDS = "{ viewer { portfolios { proposals { key } } } }"
 ACCEPT = """mutation($input: AcceptProposalInput!) { done: acceptProposal(input: $input) {
   transaction { id kind externalId } position { quantity } replayed
   preview { portfolios { cashAfter { amount currency } } } userErrors { code field } } }"""
 DISMISS = """mutation($input: DismissProposalInput!) { done: dismissProposal(input: $input) {
-  portfolio { proposals { id } all: proposals(includeDismissed: true) { id dismissed } }
+  portfolio { proposals { key } all: proposals(includeDismissed: true) { key dismissed } }
   userErrors { code field } } }"""
 
 SPLIT = SplitEvent(
@@ -171,7 +171,7 @@ async def test_what_the_ledger_lacks_is_proposed_ready_to_book(ledger):
     await buy(ledger, main, "ACME")
     ((paid, split, later),) = await proposed(ledger, PROPOSALS)
     assert paid == {
-        "id": EARLY_ID,
+        "key": EARLY_ID,
         "kind": "DIVIDEND",
         "instrument": {"symbol": "ACME"},
         "day": "2024-05-10",
@@ -195,8 +195,8 @@ async def test_what_the_ledger_lacks_is_proposed_ready_to_book(ledger):
         ],
         "dismissed": False,
     }
-    assert (split["id"], split["newUnits"], split["units"]) == (SPLIT_ID, "4", "10.5")
-    assert (later["id"], later["units"], later["grossAmount"]) == (LATE_ID, "10.5", "0.735")
+    assert (split["key"], split["newUnits"], split["units"]) == (SPLIT_ID, "4", "10.5")
+    assert (later["key"], later["units"], later["grossAmount"]) == (LATE_ID, "10.5", "0.735")
 
 
 async def test_the_arguments_of_a_proposal_book_it(ledger):
@@ -227,7 +227,7 @@ async def test_units_count_that_were_held_on_the_day_before(ledger):
         quantity="10.5",
         price="100",
     )
-    assert [[one["id"] for one in some] for some in await proposed(ledger)] == [[SPLIT_ID]]
+    assert [[one["key"] for one in some] for some in await proposed(ledger)] == [[SPLIT_ID]]
 
 
 async def test_what_is_booked_by_hand_is_not_proposed(ledger):
@@ -246,13 +246,13 @@ async def test_what_is_booked_by_hand_is_not_proposed(ledger):
         "recordIncome", main, "2024-06-12", kind="DIVIDEND", symbol="ACME", amount="2.50"
     )
     # The booking of 12 June is nearer to the dividend of 3 June than to that paid on 16 May.
-    assert [[one["id"] for one in some] for some in await proposed(ledger)] == [[EARLY_ID]]
+    assert [[one["key"] for one in some] for some in await proposed(ledger)] == [[EARLY_ID]]
 
 
 async def test_accepting_twice_books_once(ledger):
     main = await ledger.portfolio()
     await buy(ledger, main, "ACME")
-    given = {"input": {"portfolioId": main, "proposalId": SPLIT_ID}}
+    given = {"input": {"portfolioId": main, "proposalKey": SPLIT_ID}}
     tried = (await ledger.api.data(ACCEPT, {"input": given["input"] | {"dryRun": True}}))["done"]
     assert tried["preview"] is not None
     first = (await ledger.api.data(ACCEPT, given))["done"]
@@ -261,19 +261,21 @@ async def test_accepting_twice_books_once(ledger):
     assert (first["position"], first["replayed"]) == ({"quantity": "42"}, False)
     again = (await ledger.api.data(ACCEPT, given))["done"]
     assert again == first | {"replayed": True}
-    assert [[one["id"] for one in some] for some in await proposed(ledger)] == [[EARLY_ID, LATE_ID]]
+    assert [[one["key"] for one in some] for some in await proposed(ledger)] == [
+        [EARLY_ID, LATE_ID]
+    ]
 
 
 async def test_what_was_never_proposed_or_is_a_strangers_is_not_accepted(ledger):
     main = await ledger.portfolio()
     await buy(ledger, main, "ACME")
-    wrong = {"portfolioId": main, "proposalId": "proposal:split:ACME:2024-05-20:5:1"}
+    wrong = {"portfolioId": main, "proposalKey": "proposal:split:ACME:2024-05-20:5:1"}
     for mutation in (ACCEPT, DISMISS):
         done = (await ledger.api.data(mutation, {"input": wrong}))["done"]
-        assert done["userErrors"] == [{"code": "NOT_FOUND", "field": ["proposalId"]}]
+        assert done["userErrors"] == [{"code": "NOT_FOUND", "field": ["proposalKey"]}]
     await ledger.api.sign_up("bob")
     for mutation in (ACCEPT, DISMISS):
-        given = {"portfolioId": main, "proposalId": SPLIT_ID}
+        given = {"portfolioId": main, "proposalKey": SPLIT_ID}
         done = (await ledger.api.data(mutation, {"input": given}))["done"]
         assert done["userErrors"] == [{"code": "NOT_FOUND", "field": ["portfolioId"]}]
 
@@ -281,11 +283,11 @@ async def test_what_was_never_proposed_or_is_a_strangers_is_not_accepted(ledger)
 async def test_a_dismissed_proposal_is_out_of_sight_until_it_is_taken_back(ledger):
     main = await ledger.portfolio()
     await buy(ledger, main, "ACME")
-    given = {"portfolioId": main, "proposalId": EARLY_ID}
+    given = {"portfolioId": main, "proposalKey": EARLY_ID}
     for _ in range(2):
         done = (await ledger.api.data(DISMISS, {"input": given}))["done"]
-        assert [one["id"] for one in done["portfolio"]["proposals"]] == [SPLIT_ID, LATE_ID]
-        assert done["portfolio"]["all"][0] == {"id": EARLY_ID, "dismissed": True}
+        assert [one["key"] for one in done["portfolio"]["proposals"]] == [SPLIT_ID, LATE_ID]
+        assert done["portfolio"]["all"][0] == {"key": EARLY_ID, "dismissed": True}
     back = (await ledger.api.data(DISMISS, {"input": given | {"dismissed": False}}))["done"]
     assert len(back["portfolio"]["proposals"]) == 3
 
@@ -308,4 +310,4 @@ async def test_a_dividend_that_is_not_paid_yet_is_not_proposed(ledger, clock):
     clock.now = clock.now.replace(month=5, day=15)
     assert await proposed(ledger) == [[]]
     clock.now += timedelta(days=1)
-    assert [[one["id"] for one in some] for some in await proposed(ledger)] == [[EARLY_ID]]
+    assert [[one["key"] for one in some] for some in await proposed(ledger)] == [[EARLY_ID]]

@@ -58,7 +58,7 @@ async def test_a_viewer_reads_all_of_the_portfolio_and_none_of_the_others(viewer
         "positions { symbol quantity lots { quantity } } transactions { nodes { id history "
         "{ changedBy } portfolio { id } } } transactionsExport { content } statement(range: "
         '{from: "2024-03-01", to: "2024-03-02"}) { currency } dataQuality { message } '
-        "proposals { id } lots { nodes { quantity } } realizedGains { totalCount }"
+        "proposals { key } lots { nodes { quantity } } realizedGains { totalCount }"
     )
     assert await viewer.bobs.see(fields) == await viewer.shared.see(fields)
     assert await Ledger(viewer.bob, viewer.private.key).see(fields) is None
