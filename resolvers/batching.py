@@ -1,70 +1,107 @@
 """Batching: loaders that collect keys, and fields whose resolver takes a whole level at once.
 
-A loader or batched field collects what is asked of it until the event loop has nothing else ready,
-then asks once. A waiter that is cancelled does not disturb its neighbours, and a failed batch is
-not remembered. Both live as long as one operation.
+What is asked of a loader or batched field at the same moment is answered by one call, which all
+who asked wait for as one. A waiter that is cancelled does not disturb its neighbours, and a failed
+call is not remembered. Loaders and batches live as long as one operation.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Hashable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Hashable, Iterable, Mapping
+from functools import cached_property, partial
 from inspect import Parameter, signature
 from typing import Any, Generic, TypeVar, get_args
 
 import strawberry
 from strawberry.types import Info
 
+Q = TypeVar("Q")
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 P = TypeVar("P")
 
-HOPS = 4
-"""Turns of the event loop to wait for siblings: nested gathers start their tasks a turn apart."""
+
+class CancelledBatchError(Exception):
+    """What was waited for is not loaded any more; whoever waits has not been cancelled."""
 
 
-class Collector(Generic[K, V]):
-    """Gathers single questions and has them answered together, in the order they came."""
+class Batch(Generic[Q, V]):
+    """Questions that are answered by one call."""
 
-    def __init__(self, answer: Callable[[list[K]], Awaitable[list[V]]]) -> None:
-        self._answer = answer
-        self._waiting: list[tuple[K, asyncio.Future[V]]] = []
+    __slots__ = ("_done", "_error", "answers", "questions")
+
+    def __init__(self) -> None:
+        self.questions: list[Q] = []
+        self.answers: list[V] = []
+        self._error: Exception | None = CancelledBatchError("The load was cancelled.")
+        self._done = asyncio.Event()
+
+    @property
+    def is_over(self) -> bool:
+        """Tell whether nobody needs to wait any more."""
+        return self._done.is_set()
+
+    async def answer(self, call: Callable[[list[Q]], Awaitable[list[V]]]) -> None:
+        """Answer all questions by a call."""
+        try:
+            answers = await call(self.questions)
+            if len(answers) != len(self.questions):
+                raise RuntimeError(f"{len(self.questions)} questions got {len(answers)} answers")
+        except Exception as error:  # noqa: BLE001  # handed on to everyone who waits
+            self._error = error
+        else:
+            self.answers, self._error = answers, None
+        self.end()
+
+    def end(self) -> None:
+        """Let everyone who waits go on, with what there is by now."""
+        self._done.set()
+
+    async def finished(self) -> None:
+        """Wait for the answers; raises what the call raised. To be cancelled harms nobody else."""
+        await self._done.wait()
+        if self._error is not None:
+            raise self._error
+
+
+class Collector(Generic[Q, V]):
+    """Gathers questions and has those of one moment answered together, in the order they came.
+
+    Siblings do not ask in the same turn of the event loop: each gather within a gather starts its
+    tasks a turn later. So a batch is open until a turn has brought it nothing new.
+    """
+
+    def __init__(self, call: Callable[[list[Q]], Awaitable[list[V]]]) -> None:
+        self._call = call
+        self._open: Batch[Q, V] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def ask(self, question: K) -> "asyncio.Future[V]":
-        """Return the future answer to one question."""
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[V] = loop.create_future()
-        if not self._waiting:
-            self._hop(loop, HOPS)
-        self._waiting.append((question, future))
-        return future
+    def ask(self, questions: Iterable[Q]) -> Batch[Q, V]:
+        """Add questions to the batch that is open, at its end."""
+        batch = self._open
+        if batch is None:
+            batch = self._open = Batch()
+            asyncio.get_running_loop().call_soon(self._look, batch, 0)
+        batch.questions.extend(questions)
+        return batch
 
-    def _hop(self, loop: asyncio.AbstractEventLoop, left: int) -> None:
-        if left:
-            loop.call_soon(self._hop, loop, left - 1)
+    def _look(self, batch: Batch[Q, V], before: int) -> None:
+        loop, now = asyncio.get_running_loop(), len(batch.questions)
+        if now > before:
+            loop.call_soon(self._look, batch, now)
             return
-        task = loop.create_task(self._dispatch())
+        task = loop.create_task(self._send(batch))
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(partial(self._sent, batch))
 
-    async def _dispatch(self) -> None:
-        batch, self._waiting = self._waiting, []
-        try:
-            answers = await self._answer([question for question, _ in batch])
-            if len(answers) != len(batch):
-                raise RuntimeError(f"{len(batch)} questions got {len(answers)} answers")
-        except asyncio.CancelledError:
-            for _, future in batch:
-                future.cancel()
-            raise
-        except Exception as error:  # noqa: BLE001  # handed on to everyone who waits
-            for _, future in batch:
-                if not future.done():
-                    future.set_exception(error)
-                    future.exception()  # the waiter may have left: that is not worth a warning
-            return
-        for (_, future), value in zip(batch, answers, strict=True):
-            if not future.done():
-                future.set_result(value)
+    async def _send(self, batch: Batch[Q, V]) -> None:
+        self._open = None
+        await batch.answer(self._call)
+
+    def _sent(self, batch: Batch[Q, V], task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if self._open is batch:  # cancelled before it began
+            self._open = None
+        batch.end()
 
 
 class Loader(Generic[K, V]):
@@ -78,36 +115,49 @@ class Loader(Generic[K, V]):
     ) -> None:
         self._load = load
         self._default = default
-        self._known: dict[K, asyncio.Future[V]] = {}
+        self._known: dict[K, V] = {}
+        self._coming: dict[K, Batch[K, V]] = {}
         self._collector: Collector[K, V] = Collector(self._answer)
 
     async def _answer(self, keys: list[K]) -> list[V]:
-        try:
-            found = await self._load(keys)
-        except BaseException:
-            for key in keys:
-                self._known.pop(key, None)
-            raise
-        return [found[key] if key in found else self._default() for key in keys]
+        found = await self._load(keys)
+        values = [found[key] if key in found else self._default() for key in keys]
+        self._known.update(zip(keys, values, strict=True))
+        return values
 
     async def load_many(self, keys: Collection[K]) -> list[V]:
-        """Return the values of keys, in their order."""
-        futures = []
-        for key in keys:
-            future = self._known.get(key)
-            if future is None:
-                future = self._known[key] = self._collector.ask(key)
-            futures.append(future)
-        # Shielded: a cancelled waiter must not cancel a future that others share.
-        return [await asyncio.shield(future) for future in futures]
+        """Return the values of keys, in their order; at once when all of them are known."""
+        known = self._known
+        unknown = [key for key in keys if key not in known]
+        if unknown:
+            coming = self._coming
+            asked = [
+                key
+                for key in dict.fromkeys(unknown)
+                if (batch := coming.get(key)) is None or batch.is_over
+            ]
+            if asked:
+                coming.update(dict.fromkeys(asked, self._collector.ask(asked)))
+            for batch in {coming[key]: None for key in unknown}:
+                await batch.finished()
+        return [known[key] for key in keys]
 
     async def load(self, key: K) -> V:
         """Return the value of one key."""
         return (await self.load_many([key]))[0]
 
-    def forget(self) -> None:
-        """Drop everything loaded so far, as a mutation must before it answers."""
-        self._known.clear()
+
+def loading(
+    default: Callable[[], Any],
+) -> Callable[[Callable[[Any, list[K]], Awaitable[Mapping[K, V]]]], cached_property[Loader[K, V]]]:
+    """Declare a loader by a method of its owner; it is made when somebody first asks for it."""
+
+    def declare(
+        load: Callable[[Any, list[K]], Awaitable[Mapping[K, V]]],
+    ) -> cached_property[Loader[K, V]]:
+        return cached_property(lambda owner: Loader(partial(load, owner), default=default))
+
+    return declare
 
 
 class Batches:
@@ -132,7 +182,10 @@ class Batches:
                 return await resolver(roots, info, **arguments)
 
             collector = self._collectors[key] = Collector(answer)
-        value = await collector.ask(root)
+        batch = collector.ask([root])
+        place = len(batch.questions) - 1
+        await batch.finished()
+        value = batch.answers[place]
         if isinstance(value, Exception):
             raise value
         return value

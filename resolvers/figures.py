@@ -95,6 +95,8 @@ class Ask:
 
 async def facts_of(context: Context, asks: Sequence[Ask]) -> list[PortfolioFacts]:
     """Return the facts of portfolios, in order, in a fixed number of statements."""
+    if all(ask.stored for ask in asks):
+        return await _stored(context, asks)
     stored, derived = await asyncio.gather(
         _stored(context, [ask for ask in asks if ask.stored]),
         _derived(context, [ask for ask in asks if not ask.stored]),
@@ -203,11 +205,9 @@ async def quotes_at(
             CloseQuestion(symbol=symbol, day=day - timedelta(days=1)),
         )
     ]
-    quotes, bars = await asyncio.gather(
-        context.loaders.quotes.load_many(current), context.loaders.closes.load_many(closes)
-    )
-    by_symbol = dict(zip(current, quotes, strict=True))
-    by_question = dict(zip(closes, bars, strict=True))
+    # A level is of one day, so one of the two is empty and known at once.
+    by_symbol = dict(zip(current, await context.loaders.quotes.load_many(current), strict=True))
+    by_question = dict(zip(closes, await context.loaders.closes.load_many(closes), strict=True))
     now = context.now()
     found: list[Quote | None] = []
     for symbol, day in wanted:

@@ -53,7 +53,7 @@ from models.transactions import (
     transactions_page,
 )
 from models.users import User, users_by_id
-from resolvers.batching import Loader
+from resolvers.batching import loading
 from services.access import roles_in
 from services.aside import aside
 from services.combined import Report, combined_state, days_of
@@ -138,6 +138,10 @@ def _group(rows: Iterable[T], key: Callable[[T], int]) -> dict[int, list[T]]:
     return groups
 
 
+def _nothing() -> None:
+    return None
+
+
 class Loaders:
     """All loaders of one operation."""
 
@@ -145,99 +149,75 @@ class Loaders:
         self._database = database
         self._market = market
         self._clock = clock
-        self.users: Loader[int, User | None] = Loader(self._users, default=_nothing)
-        self.portfolios: Loader[int, Portfolio | None] = Loader(self._portfolios, default=_nothing)
-        self.portfolios_by_owner: Loader[int, list[Portfolio]] = Loader(
-            self._portfolios_by_owner, default=list
-        )
-        self.roles: Loader[tuple[int, int], Role | None] = Loader(self._roles, default=_nothing)
-        self.shared_with: Loader[int, list[Portfolio]] = Loader(self._shared_with, default=list)
-        self.shares: Loader[int, list[PortfolioShare]] = Loader(self._shares, default=list)
-        self.api_tokens: Loader[int, list[ApiToken]] = Loader(self._api_tokens, default=list)
-        self.instruments: Loader[int, Instrument | None] = Loader(
-            self._instruments, default=_nothing
-        )
-        self.instruments_by_symbol: Loader[str, Instrument | None] = Loader(
-            self._instruments_by_symbol, default=_nothing
-        )
-        self.positions: Loader[int, Held | None] = Loader(self._positions, default=_nothing)
-        self.projections: Loader[int, Projection] = Loader(self._projections, default=Projection)
-        self.lots_by_position: Loader[int, list[Lot]] = Loader(self._lots_by_position, default=list)
-        self.recent_by_portfolio: Loader[tuple[int, date], list[Transaction]] = Loader(
-            self._recent_by_portfolio, default=list
-        )
-        self.ledger_states: Loader[StateKey, LedgerState] = Loader(
-            self._ledger_states, default=LedgerState
-        )
-        self.ledgers: Loader[StateKey, Ledger] = Loader(self._ledgers, default=Ledger)
-        self.valued: Loader[ValueKey, Valued | None] = Loader(self._valued, default=_nothing)
-        self.exports: Loader[int, list[Draft]] = Loader(self._exports, default=list)
-        self.revisions: Loader[int, list[Revision]] = Loader(self._revisions, default=list)
-        self.dismissed: Loader[int, frozenset[str]] = Loader(self._dismissed, default=frozenset)
-        self.transactions: Loader[int, Booked | None] = Loader(self._transactions, default=_nothing)
-        self.transaction_pages: Loader[PageKey, list[Booked]] = Loader(
-            self._transaction_pages, default=list
-        )
-        self.transaction_counts: Loader[tuple[int, TransactionFilter], int] = Loader(
-            self._transaction_counts, default=int
-        )
-        self.quotes: Loader[str, Quote | None] = Loader(market.quotes, default=_nothing)
-        self.profiles: Loader[str, CompanyProfile | None] = Loader(
-            market.profiles, default=_nothing
-        )
-        self.closes: Loader[CloseQuestion, Bar | None] = Loader(market.closes, default=_nothing)
-        self.bars: Loader[HistoryQuestion, list[Bar]] = Loader(market.bars, default=list)
-        self.actions: Loader[HistoryQuestion, Actions] = Loader(market.actions, default=Actions)
-        self.rates: Loader[RateQuestion, Rate | None] = Loader(market.rates, default=_nothing)
-        self.found: Loader[str, InstrumentMatch | None] = Loader(market.find, default=_nothing)
 
-    async def _users(self, ids: list[int]) -> dict[int, User | None]:
+    @loading(default=_nothing)
+    async def users(self, ids: list[int]) -> dict[int, User | None]:
+        """Load users by key."""
         async with self._database.reading() as session:
             return {row.id or 0: row for row in await session.scalars(users_by_id(ids))}
 
-    async def _portfolios(self, ids: list[int]) -> dict[int, Portfolio | None]:
+    @loading(default=_nothing)
+    async def portfolios(self, ids: list[int]) -> dict[int, Portfolio | None]:
+        """Load portfolios by key, whoever owns them."""
         async with self._database.reading() as session:
             return {row.id or 0: row for row in await session.scalars(portfolios_by_id(ids))}
 
-    async def _portfolios_by_owner(self, owners: list[int]) -> dict[int, list[Portfolio]]:
+    @loading(default=list)
+    async def portfolios_by_owner(self, owners: list[int]) -> dict[int, list[Portfolio]]:
+        """Load the portfolios of owners, oldest first."""
         async with self._database.reading() as session:
             rows = await session.scalars(portfolios_by_owner(owners))
             return _group(rows, lambda row: row.owner_id)
 
-    async def _roles(self, keys: list[tuple[int, int]]) -> dict[tuple[int, int], Role | None]:
+    @loading(default=_nothing)
+    async def roles(self, keys: list[tuple[int, int]]) -> dict[tuple[int, int], Role | None]:
         """Find in what roles portfolios are shared, by user and portfolio."""
         async with self._database.reading() as session:
             return dict(await roles_in(session, keys))
 
-    async def _shared_with(self, users: list[int]) -> dict[int, list[Portfolio]]:
+    @loading(default=list)
+    async def shared_with(self, users: list[int]) -> dict[int, list[Portfolio]]:
+        """Load the portfolios that are shared with users."""
         async with self._database.reading() as session:
             rows = _group(await session.execute(shared_with(users)), lambda row: row[0] or 0)
             return {user: [portfolio for _, portfolio in group] for user, group in rows.items()}
 
-    async def _shares(self, ids: list[int]) -> dict[int, list[PortfolioShare]]:
+    @loading(default=list)
+    async def shares(self, ids: list[int]) -> dict[int, list[PortfolioShare]]:
+        """Load the shares of portfolios."""
         async with self._database.reading() as session:
             return _group(await session.scalars(shares_of(ids)), lambda row: row.portfolio_id)
 
-    async def _api_tokens(self, users: list[int]) -> dict[int, list[ApiToken]]:
+    @loading(default=list)
+    async def api_tokens(self, users: list[int]) -> dict[int, list[ApiToken]]:
+        """Load the API tokens of users."""
         async with self._database.reading() as session:
             return _group(await session.scalars(tokens_of(users)), lambda row: row.user_id)
 
-    async def _instruments(self, ids: list[int]) -> dict[int, Instrument | None]:
+    @loading(default=_nothing)
+    async def instruments(self, ids: list[int]) -> dict[int, Instrument | None]:
+        """Load instruments by key."""
         async with self._database.reading() as session:
             return {row.id or 0: row for row in await session.scalars(instruments_by_id(ids))}
 
-    async def _instruments_by_symbol(self, symbols: list[str]) -> dict[str, Instrument | None]:
+    @loading(default=_nothing)
+    async def instruments_by_symbol(self, symbols: list[str]) -> dict[str, Instrument | None]:
+        """Load instruments by symbol."""
         async with self._database.reading() as session:
             return {
                 row.symbol: row for row in await session.scalars(instruments_by_symbol(symbols))
             }
 
-    async def _positions(self, ids: list[int]) -> dict[int, Held | None]:
+    @loading(default=_nothing)
+    async def positions(self, ids: list[int]) -> dict[int, Held | None]:
+        """Load positions by key with their instruments."""
         async with self._database.reading() as session:
             rows = (await session.execute(positions_by_id(ids))).all()
             return {position.id or 0: (position, held) for position, held in rows}
 
-    async def _projections(self, ids: list[int]) -> dict[int, Projection]:
+    @loading(default=Projection)
+    async def projections(self, ids: list[int]) -> dict[int, Projection]:
+        """Load what is stored of portfolios."""
         # One snapshot: a booking in between must not show in the cash alone.
         async with self._database.snapshot() as session:
             held = (await session.execute(positions_by_portfolio(ids))).all()
@@ -258,14 +238,18 @@ class Loaders:
             for key in ids
         }
 
-    async def _lots_by_position(self, ids: list[int]) -> dict[int, list[Lot]]:
+    @loading(default=list)
+    async def lots_by_position(self, ids: list[int]) -> dict[int, list[Lot]]:
+        """Load the open lots of positions, oldest first."""
         async with self._database.reading() as session:
             rows = await session.scalars(lots_by_position(ids))
             return _group(rows, lambda row: row.position_id)
 
-    async def _recent_by_portfolio(
+    @loading(default=list)
+    async def recent_by_portfolio(
         self, keys: list[tuple[int, date]]
     ) -> dict[tuple[int, date], list[Transaction]]:
+        """Load the entries since a day of portfolios, or of all of an owner."""
         earliest = start_of(min(day for _, day in keys))
         async with self._database.reading() as session:
             owners = sorted({-key for key, _ in keys if key < 0})
@@ -288,7 +272,9 @@ class Loaders:
             for key, day in keys
         }
 
-    async def _ledger_states(self, keys: list[StateKey]) -> dict[StateKey, LedgerState]:
+    @loading(default=LedgerState)
+    async def ledger_states(self, keys: list[StateKey]) -> dict[StateKey, LedgerState]:
+        """Derive the states of ledgers."""
         # Siblings share their arguments, so this is one round but for aliased fields.
         rounds = []
         async with self._database.reading() as session:
@@ -348,7 +334,8 @@ class Loaders:
             ),
         )
 
-    async def _ledgers(self, keys: list[StateKey]) -> dict[StateKey, Ledger]:
+    @loading(default=Ledger)
+    async def ledgers(self, keys: list[StateKey]) -> dict[StateKey, Ledger]:
         """Read the whole ledgers of portfolios at once; all of them share one answer."""
         portfolios = [key.portfolio for key in keys]
         async with self._database.reading() as session:
@@ -358,7 +345,8 @@ class Loaders:
             )
             return dict.fromkeys(keys, Ledger(tuple(entries), terms_of(owned)))
 
-    async def _valued(self, keys: list[ValueKey]) -> dict[ValueKey, Valued | None]:
+    @loading(default=_nothing)
+    async def valued(self, keys: list[ValueKey]) -> dict[ValueKey, Valued | None]:
         """Value portfolios day by day; their ledgers are read at once."""
         portfolios = [key.portfolio for key in keys]
         async with self._database.reading() as session:
@@ -393,28 +381,38 @@ class Loaders:
             for key in keys
         }
 
-    async def _exports(self, ids: list[int]) -> dict[int, list[Draft]]:
+    @loading(default=list)
+    async def exports(self, ids: list[int]) -> dict[int, list[Draft]]:
+        """Load the entries of portfolios as they are exported."""
         async with self._database.snapshot() as session:
             rows = list(await session.scalars(portfolios_by_id(ids)))
             return {row.id or 0: await export_drafts(session, row) for row in rows}
 
-    async def _dismissed(self, ids: list[int]) -> dict[int, frozenset[str]]:
+    @loading(default=frozenset)
+    async def dismissed(self, ids: list[int]) -> dict[int, frozenset[str]]:
+        """Load which proposals were dismissed in portfolios."""
         async with self._database.reading() as session:
             groups = _group(
                 await session.scalars(dismissed_by_portfolio(ids)), lambda row: row.portfolio_id
             )
             return {key: frozenset(row.proposal for row in rows) for key, rows in groups.items()}
 
-    async def _revisions(self, ids: list[int]) -> dict[int, list[Revision]]:
+    @loading(default=list)
+    async def revisions(self, ids: list[int]) -> dict[int, list[Revision]]:
+        """Load the revisions of entries."""
         async with self._database.reading() as session:
             return _group(await session.scalars(revisions(ids)), lambda row: row.transaction_id)
 
-    async def _transactions(self, ids: list[int]) -> dict[int, Booked | None]:
+    @loading(default=_nothing)
+    async def transactions(self, ids: list[int]) -> dict[int, Booked | None]:
+        """Load entries by key with their instruments."""
         async with self._database.reading() as session:
             rows = (await session.execute(transactions_by_id(ids))).all()
             return {row[0].id or 0: (row[0], row[1], row[2]) for row in rows}
 
-    async def _transaction_pages(self, keys: list[PageKey]) -> dict[PageKey, list[Booked]]:
+    @loading(default=list)
+    async def transaction_pages(self, keys: list[PageKey]) -> dict[PageKey, list[Booked]]:
+        """Load pages of entries, one for each portfolio."""
         pages: dict[PageKey, list[Booked]] = {}
         # Siblings share their arguments, so this is one statement but for aliased fields.
         alike = {(key.chosen, key.cut) for key in keys}
@@ -429,9 +427,11 @@ class Loaders:
                     pages[PageKey(portfolio_id=portfolio_id, chosen=chosen, cut=cut)] = group
         return pages
 
-    async def _transaction_counts(
+    @loading(default=int)
+    async def transaction_counts(
         self, keys: list[tuple[int, TransactionFilter]]
     ) -> dict[tuple[int, TransactionFilter], int]:
+        """Count the entries of portfolios."""
         counts: dict[tuple[int, TransactionFilter], int] = {}
         async with self._database.reading() as session:
             for chosen in {chosen for _, chosen in keys}:
@@ -440,6 +440,37 @@ class Loaders:
                     counts[portfolio_id, chosen] = count
         return counts
 
+    @loading(default=_nothing)
+    async def quotes(self, symbols: list[str]) -> Mapping[str, Quote | None]:
+        """Load current quotes by symbol."""
+        return await self._market.quotes(symbols)
 
-def _nothing() -> None:
-    return None
+    @loading(default=_nothing)
+    async def profiles(self, symbols: list[str]) -> Mapping[str, CompanyProfile | None]:
+        """Load company profiles by symbol."""
+        return await self._market.profiles(symbols)
+
+    @loading(default=_nothing)
+    async def closes(self, questions: list[CloseQuestion]) -> Mapping[CloseQuestion, Bar | None]:
+        """Load the last closes on or before days."""
+        return await self._market.closes(questions)
+
+    @loading(default=list)
+    async def bars(self, questions: list[HistoryQuestion]) -> Mapping[HistoryQuestion, list[Bar]]:
+        """Load histories of prices."""
+        return await self._market.bars(questions)
+
+    @loading(default=Actions)
+    async def actions(self, questions: list[HistoryQuestion]) -> Mapping[HistoryQuestion, Actions]:
+        """Load dividends and splits."""
+        return await self._market.actions(questions)
+
+    @loading(default=_nothing)
+    async def rates(self, questions: list[RateQuestion]) -> Mapping[RateQuestion, Rate | None]:
+        """Load exchange rates."""
+        return await self._market.rates(questions)
+
+    @loading(default=_nothing)
+    async def found(self, symbols: list[str]) -> Mapping[str, InstrumentMatch | None]:
+        """Load what the market knows symbols to be."""
+        return await self._market.find(symbols)
