@@ -1,6 +1,6 @@
 """Access of others: tokens that speak for a user, and shares of portfolios."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from enum import Enum, IntEnum
 
@@ -22,6 +22,7 @@ from sqlmodel import Column, Field, ForeignKey, col
 
 from models.base import Base
 from models.portfolios import Portfolio
+from models.reading import one_of
 from models.types import Identifier, UtcDateTime
 from models.users import User
 
@@ -92,9 +93,11 @@ def token_by_lookup(lookup: str) -> Select[ApiToken]:
     return select(ApiToken).where(col(ApiToken.lookup) == lookup)
 
 
-def tokens_of(user_ids: Collection[int]) -> Select[ApiToken]:
+def tokens_of(user_ids: Sequence[int]) -> Select[ApiToken]:
     """Select the tokens of users, oldest first."""
-    return select(ApiToken).where(col(ApiToken.user_id).in_(user_ids)).order_by(col(ApiToken.id))
+    return (
+        select(ApiToken).where(one_of(col(ApiToken.user_id), user_ids)).order_by(col(ApiToken.id))
+    )
 
 
 def token_of(user_id: int, token_id: int) -> Select[ApiToken]:
@@ -182,21 +185,21 @@ def roles_of(
     )
 
 
-def shared_with(user_ids: Collection[int]) -> Select[int | None, Portfolio]:
+def shared_with(user_ids: Sequence[int]) -> Select[int | None, Portfolio]:
     """Select the portfolios that are shared with users, oldest first."""
     return (
         select(col(PortfolioShare.user_id), Portfolio)
         .join(Portfolio, col(Portfolio.id) == col(PortfolioShare.portfolio_id))
-        .where(col(PortfolioShare.user_id).in_(user_ids))
+        .where(one_of(col(PortfolioShare.user_id), user_ids))
         .order_by(col(Portfolio.id))
     )
 
 
-def shares_of(portfolio_ids: Collection[int]) -> Select[PortfolioShare]:
+def shares_of(portfolio_ids: Sequence[int]) -> Select[PortfolioShare]:
     """Select the shares of portfolios, oldest first."""
     return (
         select(PortfolioShare)
-        .where(col(PortfolioShare.portfolio_id).in_(portfolio_ids))
+        .where(one_of(col(PortfolioShare.portfolio_id), portfolio_ids))
         .order_by(col(PortfolioShare.id))
     )
 

@@ -5,9 +5,18 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, event, insert, text
+from sqlalchemy import (
+    Connection,
+    Engine,
+    Select,
+    create_engine,
+    event,
+    insert,
+    text,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import (
     AsyncConnection,
     AsyncEngine,
@@ -17,6 +26,7 @@ from sqlalchemy.ext.asyncio import (
 )
 
 from models.base import Base
+from models.reading import AnySelect, Reading, Row, pooled, threaded
 from models.tables import metadata
 
 DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
@@ -48,8 +58,8 @@ def database_url(given: str) -> URL:
     return url.set(drivername=DRIVERS[family])
 
 
-def _tune_sqlite(engine: Engine) -> None:
-    """Make SQLite enforce foreign keys, write ahead, wait its turn and really begin."""
+def _tune_connections(engine: Engine) -> None:
+    """Make SQLite enforce foreign keys, write ahead and wait its turn."""
 
     @event.listens_for(engine, "connect")
     def on_connect(connection: Any, _record: Any) -> None:
@@ -60,6 +70,10 @@ def _tune_sqlite(engine: Engine) -> None:
         cursor.execute("PRAGMA synchronous = NORMAL")
         cursor.execute("PRAGMA foreign_keys = ON")
         cursor.close()
+
+
+def _tune_transactions(engine: Engine) -> None:
+    """Make SQLite really begin, and rebuild tables when it is told to."""
 
     @event.listens_for(engine, "checkin")
     def on_checkin(connection: Any, record: Any) -> None:
@@ -78,6 +92,18 @@ def _tune_sqlite(engine: Engine) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
 
 
+def _drop_closed(engine: Engine) -> None:
+    """Do not hand out connections that the server has closed.
+
+    The driver knows without asking, so that this saves the round trip of a ping each time.
+    """
+
+    @event.listens_for(engine, "checkout")
+    def on_checkout(connection: Any, _record: Any, _proxy: Any) -> None:
+        if connection.driver_connection.is_closed():
+            raise DisconnectionError("the server has closed the connection")
+
+
 class Database:
     """One database with its connection pool; ``statements`` counts what was sent to it."""
 
@@ -87,14 +113,35 @@ class Database:
         self.statements = 0
         self.metadata = metadata  # complete: a table that is not imported breaks foreign keys
         # An error of the database ends up in a log, where what people store does not belong.
-        options: dict[str, Any] = {"hide_parameters": True, "pool_pre_ping": not self.is_sqlite}
-        if not (self.is_sqlite and self.url.database in (None, "", ":memory:")):
-            options |= {"pool_size": pool_size, "max_overflow": pool_size}
-        self.engine: AsyncEngine = create_async_engine(self.url, echo=echo, **options)
-        if self.is_sqlite:
-            _tune_sqlite(self.engine.sync_engine)
-        event.listen(self.engine.sync_engine, "before_cursor_execute", self._count)
-        self._reading = async_sessionmaker(self.engine, expire_on_commit=False)
+        options: dict[str, Any] = {"echo": echo, "hide_parameters": True}
+        if self.is_sqlite and self.url.database in (None, "", ":memory:"):
+            self.engine: AsyncEngine = create_async_engine(self.url, **options)
+        else:
+            # The connection used last has most statements prepared.
+            options |= {"pool_size": pool_size, "max_overflow": pool_size, "pool_use_lifo": True}
+            self.engine = create_async_engine(self.url, **options)
+        self._engines: list[Engine] = [self.engine.sync_engine]
+        self._read = pooled(self.engine)
+        if not self.is_sqlite:
+            _drop_closed(self.engine.sync_engine)
+        else:
+            _tune_connections(self.engine.sync_engine)
+            _tune_transactions(self.engine.sync_engine)
+            if self.file() is not None:
+                reader = create_engine(self.url.set(drivername="sqlite"), **options)
+                _tune_connections(reader)
+                self._engines.append(reader)
+                self._read = threaded(reader)
+        for engine in self._engines:
+            event.listen(engine, "before_cursor_execute", self._count)
+        self._snapshots = async_sessionmaker(self.engine, expire_on_commit=False)
+        # What reads needs no transaction on a server, where it would cost two round trips.
+        self._reading = async_sessionmaker(
+            self.engine
+            if self.is_sqlite
+            else self.engine.execution_options(isolation_level="AUTOCOMMIT"),
+            expire_on_commit=False,
+        )
         self._writing = async_sessionmaker(
             self.engine.execution_options(folioql_writing=True), expire_on_commit=False
         )
@@ -102,6 +149,19 @@ class Database:
     def _count(self, _connection: Connection, _cursor: Any, statement: str, *_rest: Any) -> None:
         if not statement.startswith(("BEGIN", "PRAGMA")):
             self.statements += 1
+
+    async def read(self, reading: Reading[Any], **parameters: Any) -> list[list[Row]]:
+        """Read what several statements select, in one round trip and all of the same moment."""
+        return reading.dealt(await self._read(reading.statement, parameters))
+
+    async def rows(self, statement: AnySelect | Reading[Any], **parameters: Any) -> list[Row]:
+        """Read by one statement, in one round trip; entities come as tuples of their columns."""
+        reading: Reading[Any] = statement if isinstance(statement, Reading) else Reading(statement)
+        return (await self.read(reading, **parameters))[0]
+
+    async def scalars(self, statement: Select[T] | Reading[T], **parameters: Any) -> list[T]:
+        """Read the one thing that a statement selects."""
+        return [row[0] for row in await self.rows(statement, **parameters)]
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncSession]:
@@ -112,7 +172,7 @@ class Database:
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[AsyncSession]:
         """Open a session whose statements all see the same moment."""
-        async with self._reading() as session:
+        async with self._snapshots() as session:
             if not self.is_sqlite:  # there every transaction is a snapshot
                 await session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
             yield session
@@ -144,6 +204,8 @@ class Database:
     async def close(self) -> None:
         """Close all connections."""
         await self.engine.dispose()
+        for engine in self._engines[1:]:
+            engine.dispose()
 
     def file(self) -> Path | None:
         """Return the file of an SQLite database, null for one in memory or on a server."""

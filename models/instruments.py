@@ -1,11 +1,13 @@
 """Instruments: what can be held and priced, one row for all users."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import Select, String, select
 from sqlmodel import Column, Field, col
 
 from models.base import Base
+from models.reading import one_of
 from models.types import Identifier, UtcDateTime
 
 
@@ -25,14 +27,14 @@ class Instrument(Base, table=True):
     created_at: datetime = Field(sa_type=UtcDateTime)
 
 
-def instruments_by_symbol(symbols: list[str]) -> Select[Instrument]:
+def instruments_by_symbol(symbols: Sequence[str] = ()) -> Select[Instrument]:
     """Select instruments by canonical symbol."""
-    return select(Instrument).where(col(Instrument.symbol).in_(symbols))
+    return select(Instrument).where(one_of(col(Instrument.symbol), symbols))
 
 
-def instruments_by_id(ids: list[int]) -> Select[Instrument]:
+def instruments_by_id(ids: Sequence[int] = ()) -> Select[Instrument]:
     """Select instruments by key."""
-    return select(Instrument).where(col(Instrument.id).in_(ids))
+    return select(Instrument).where(one_of(col(Instrument.id), ids))
 
 
 def symbols_by_isin(isins: list[str]) -> Select[str | None, str]:

@@ -1,5 +1,6 @@
 """Portfolios, and what is derived for each as a whole: cash balances and running totals."""
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -7,6 +8,7 @@ from sqlalchemy import Date, Select, String, UniqueConstraint, select
 from sqlmodel import Column, Field, ForeignKey, col
 
 from models.base import Base
+from models.reading import one_of
 from models.types import ExactDecimal, Identifier, UtcDateTime
 
 
@@ -86,10 +88,12 @@ def all_of(owner_id: int, *, base_currency: str, since: datetime) -> Portfolio:
     )
 
 
-def portfolios_by_owner(owner_ids: list[int]) -> Select[Portfolio]:
+def portfolios_by_owner(owner_ids: Sequence[int] = ()) -> Select[Portfolio]:
     """Select the portfolios of owners, oldest first."""
     return (
-        select(Portfolio).where(col(Portfolio.owner_id).in_(owner_ids)).order_by(col(Portfolio.id))
+        select(Portfolio)
+        .where(one_of(col(Portfolio.owner_id), owner_ids))
+        .order_by(col(Portfolio.id))
     )
 
 
@@ -100,9 +104,9 @@ def portfolio_keys(owner_ids: list[int]) -> Select[int | None, int]:
     )
 
 
-def portfolios_by_id(ids: list[int]) -> Select[Portfolio]:
+def portfolios_by_id(ids: Sequence[int] = ()) -> Select[Portfolio]:
     """Select portfolios by key, whoever owns them."""
-    return select(Portfolio).where(col(Portfolio.id).in_(ids))
+    return select(Portfolio).where(one_of(col(Portfolio.id), ids))
 
 
 def portfolio_for_update(*, owner_id: int, portfolio_id: int) -> Select[Portfolio]:
@@ -119,15 +123,15 @@ def portfolio_by_name(*, owner_id: int, name: str) -> Select[Portfolio]:
     return select(Portfolio).where(col(Portfolio.owner_id) == owner_id, col(Portfolio.name) == name)
 
 
-def cash_by_portfolio(portfolio_ids: list[int]) -> Select[CashBalance]:
+def cash_by_portfolio(portfolio_ids: Sequence[int] = ()) -> Select[CashBalance]:
     """Select the cash balances of portfolios, by currency."""
     return (
         select(CashBalance)
-        .where(col(CashBalance.portfolio_id).in_(portfolio_ids))
+        .where(one_of(col(CashBalance.portfolio_id), portfolio_ids))
         .order_by(col(CashBalance.currency))
     )
 
 
-def totals_by_portfolio(portfolio_ids: list[int]) -> Select[PortfolioTotals]:
+def totals_by_portfolio(portfolio_ids: Sequence[int] = ()) -> Select[PortfolioTotals]:
     """Select the running totals of portfolios."""
-    return select(PortfolioTotals).where(col(PortfolioTotals.portfolio_id).in_(portfolio_ids))
+    return select(PortfolioTotals).where(one_of(col(PortfolioTotals.portfolio_id), portfolio_ids))

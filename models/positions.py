@@ -14,6 +14,7 @@ from sqlmodel import Column, Field, ForeignKey, col
 
 from models.base import Base
 from models.instruments import Instrument
+from models.reading import one_of
 from models.types import ExactDecimal, Identifier, UtcDateTime
 
 
@@ -108,22 +109,22 @@ def held_symbols() -> Select[str]:
     )
 
 
-def positions_by_portfolio(portfolio_ids: list[int]) -> Select[Position, Instrument]:
+def positions_by_portfolio(portfolio_ids: Sequence[int] = ()) -> Select[Position, Instrument]:
     """Select the positions of portfolios with their instruments, by symbol."""
     return (
         select(Position, Instrument)
         .join(Instrument, col(Instrument.id) == col(Position.instrument_id))
-        .where(col(Position.portfolio_id).in_(portfolio_ids))
+        .where(one_of(col(Position.portfolio_id), portfolio_ids))
         .order_by(col(Instrument.symbol))
     )
 
 
-def positions_by_id(ids: list[int]) -> Select[Position, Instrument]:
+def positions_by_id(ids: Sequence[int] = ()) -> Select[Position, Instrument]:
     """Select positions by key with their instruments."""
     return (
         select(Position, Instrument)
         .join(Instrument, col(Instrument.id) == col(Position.instrument_id))
-        .where(col(Position.id).in_(ids))
+        .where(one_of(col(Position.id), ids))
     )
 
 
@@ -134,11 +135,11 @@ def positions_of_pairs(pairs: Sequence[tuple[int, int]]) -> Select[Position]:
     )
 
 
-def lots_by_position(position_ids: list[int]) -> Select[Lot]:
+def lots_by_position(position_ids: Sequence[int] = ()) -> Select[Lot]:
     """Select the open lots of positions, oldest first."""
     return (
         select(Lot)
-        .where(col(Lot.position_id).in_(position_ids))
+        .where(one_of(col(Lot.position_id), position_ids))
         .order_by(col(Lot.opened_at), col(Lot.id))
     )
 

@@ -28,6 +28,7 @@ from sqlmodel import Column, Field, ForeignKey, col
 from models.base import Base
 from models.instruments import Instrument
 from models.portfolios import Portfolio
+from models.reading import one_of
 from models.types import ExactDecimal, Identifier, UtcDateTime
 
 OPTIONAL_JSON: Any = JSON(none_as_null=True)
@@ -308,17 +309,17 @@ def transactions_page(
     )
 
 
-def transaction_counts(portfolio_ids: list[int], chosen: TransactionFilter) -> Select[int, int]:
+def transaction_counts(portfolio_ids: Sequence[int], chosen: TransactionFilter) -> Select[int, int]:
     """Count each portfolio's transactions that pass a filter; portfolios without any are absent."""
     return (
         select(col(Transaction.portfolio_id), func.count())
-        .where(col(Transaction.portfolio_id).in_(portfolio_ids), *_conditions(chosen))
+        .where(one_of(col(Transaction.portfolio_id), portfolio_ids), *_conditions(chosen))
         .group_by(col(Transaction.portfolio_id))
     )
 
 
 def transactions_by_id(
-    ids: list[int],
+    ids: Sequence[int],
 ) -> Select[Transaction, Instrument | None, Instrument | None]:
     """Select transactions by key, voided ones too, with both of their instruments."""
     related = aliased(Instrument)
@@ -326,7 +327,7 @@ def transactions_by_id(
         select(Transaction, Instrument, related)
         .outerjoin(Instrument, col(Instrument.id) == col(Transaction.instrument_id))
         .outerjoin(related, col(related.id) == col(Transaction.related_instrument_id))
-        .where(col(Transaction.id).in_(ids))
+        .where(one_of(col(Transaction.id), ids))
     )
 
 
@@ -350,10 +351,10 @@ def booked_since(key: int) -> Select[Transaction]:
     return select(Transaction).where(col(Transaction.id) > key).order_by(col(Transaction.id))
 
 
-def ledger_since(portfolio_ids: list[int], moment: datetime) -> Select[Transaction]:
+def ledger_since(portfolio_ids: Sequence[int], moment: datetime) -> Select[Transaction]:
     """Select what counts of ledgers from a moment on."""
     return select(Transaction).where(
-        col(Transaction.portfolio_id).in_(portfolio_ids),
+        one_of(col(Transaction.portfolio_id), portfolio_ids),
         col(Transaction.voided_at).is_(None),
         col(Transaction.occurred_at) >= moment,
     )
@@ -430,11 +431,11 @@ def links(owner_ids: list[int]) -> Select[int, int | None, int | None, int]:
     )
 
 
-def revisions(transaction_ids: list[int]) -> Select[Revision]:
+def revisions(transaction_ids: Sequence[int]) -> Select[Revision]:
     """Select the changes of transactions, oldest first."""
     return (
         select(Revision)
-        .where(col(Revision.transaction_id).in_(transaction_ids))
+        .where(one_of(col(Revision.transaction_id), transaction_ids))
         .order_by(col(Revision.id))
     )
 

@@ -1,7 +1,9 @@
 """Column types that keep money exact and times aware on SQLite and PostgreSQL alike."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 from sqlalchemy import BigInteger, DateTime, Dialect, Integer, Numeric, String
 from sqlalchemy.types import TypeDecorator, TypeEngine
@@ -34,10 +36,16 @@ class ExactDecimal(TypeDecorator[Decimal]):
             raise ValueError(f"not a finite Decimal: {value!r}")
         return f"{value:f}" if dialect.name == "sqlite" else value
 
-    def process_result_value(self, value: Decimal | str | None, dialect: Dialect) -> Decimal | None:
-        """Read the digits back as they were written."""
-        del dialect
-        return None if value is None else Decimal(value)
+    def result_processor(
+        self, dialect: Dialect, coltype: object
+    ) -> Callable[[Any], Decimal | None] | None:
+        """Read the digits back as they were written; PostgreSQL's driver does so by itself."""
+        del coltype
+        return _decimal if dialect.name == "sqlite" else None
+
+
+def _decimal(value: str | None) -> Decimal | None:
+    return None if value is None else Decimal(value)
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -55,9 +63,16 @@ class UtcDateTime(TypeDecorator[datetime]):
             raise ValueError(f"naive datetime: {value!r}")
         return value.astimezone(UTC)
 
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Restore the zone that SQLite does not keep."""
-        del dialect
-        if value is None:
+    def result_processor(
+        self, dialect: Dialect, coltype: object
+    ) -> Callable[[Any], datetime | None] | None:
+        """Restore the zone that SQLite does not keep; PostgreSQL's driver answers in UTC."""
+        if dialect.name != "sqlite":
             return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+        read = self.impl_instance.result_processor(dialect, coltype)
+
+        def restored(value: Any) -> datetime | None:
+            moment = value if read is None else read(value)
+            return None if moment is None else moment.replace(tzinfo=UTC)
+
+        return restored

@@ -1,11 +1,13 @@
 """Users and the refresh tokens of their sessions."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import Delete, Select, String, Update, delete, func, select, update
 from sqlmodel import Column, Field, ForeignKey, col
 
 from models.base import Base
+from models.reading import one_of
 from models.types import Identifier, UtcDateTime
 
 
@@ -46,9 +48,9 @@ def user_by_name(username: str) -> Select[User]:
     return select(User).where(col(User.username_key) == username.casefold())
 
 
-def users_by_id(ids: list[int]) -> Select[User]:
+def users_by_id(ids: Sequence[int] = ()) -> Select[User]:
     """Select users by key."""
-    return select(User).where(col(User.id).in_(ids))
+    return select(User).where(one_of(col(User.id), ids))
 
 
 def user_for_update(user_id: int) -> Select[int | None]:

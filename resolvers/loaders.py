@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from analytics.events import Method
 from analytics.money import ONE
@@ -41,6 +41,7 @@ from models.positions import (
     positions_by_id,
     positions_by_portfolio,
 )
+from models.reading import Reading
 from models.transactions import (
     PageCut,
     Revision,
@@ -63,6 +64,19 @@ from services.projection import ledger_entries
 from services.valuing import Reading, Valued, read_book, value_ledger
 
 T = TypeVar("T")
+
+# Statements that differ in nothing but the keys asked for: put together once.
+USERS: Reading[User] = Reading(users_by_id())
+PORTFOLIOS: Reading[Portfolio] = Reading(portfolios_by_id())
+PORTFOLIOS_BY_OWNER: Reading[Portfolio] = Reading(portfolios_by_owner())
+INSTRUMENTS: Reading[Instrument] = Reading(instruments_by_id())
+INSTRUMENTS_BY_SYMBOL: Reading[Instrument] = Reading(instruments_by_symbol())
+POSITIONS: Reading[Any] = Reading(positions_by_id())
+LOTS_BY_POSITION: Reading[Lot] = Reading(lots_by_position())
+PROJECTIONS: Reading[Any] = Reading(
+    positions_by_portfolio(), cash_by_portfolio(), totals_by_portfolio()
+)
+
 Held = tuple[Position, Instrument]
 Booked = tuple[Transaction, Instrument | None, Instrument | None]
 
@@ -153,21 +167,18 @@ class Loaders:
     @loading(default=_nothing)
     async def users(self, ids: list[int]) -> dict[int, User | None]:
         """Load users by key."""
-        async with self._database.reading() as session:
-            return {row.id or 0: row for row in await session.scalars(users_by_id(ids))}
+        return {row.id or 0: row for row in await self._database.scalars(USERS, keys=ids)}
 
     @loading(default=_nothing)
     async def portfolios(self, ids: list[int]) -> dict[int, Portfolio | None]:
         """Load portfolios by key, whoever owns them."""
-        async with self._database.reading() as session:
-            return {row.id or 0: row for row in await session.scalars(portfolios_by_id(ids))}
+        return {row.id or 0: row for row in await self._database.scalars(PORTFOLIOS, keys=ids)}
 
     @loading(default=list)
     async def portfolios_by_owner(self, owners: list[int]) -> dict[int, list[Portfolio]]:
         """Load the portfolios of owners, oldest first."""
-        async with self._database.reading() as session:
-            rows = await session.scalars(portfolios_by_owner(owners))
-            return _group(rows, lambda row: row.owner_id)
+        rows = await self._database.scalars(PORTFOLIOS_BY_OWNER, keys=owners)
+        return _group(rows, lambda row: row.owner_id)
 
     @loading(default=_nothing)
     async def roles(self, keys: list[tuple[int, int]]) -> dict[tuple[int, int], Role | None]:
@@ -178,59 +189,45 @@ class Loaders:
     @loading(default=list)
     async def shared_with(self, users: list[int]) -> dict[int, list[Portfolio]]:
         """Load the portfolios that are shared with users."""
-        async with self._database.reading() as session:
-            rows = _group(await session.execute(shared_with(users)), lambda row: row[0] or 0)
-            return {user: [portfolio for _, portfolio in group] for user, group in rows.items()}
+        rows = _group(await self._database.rows(shared_with(users)), lambda row: row[0] or 0)
+        return {user: [portfolio for _, portfolio in group] for user, group in rows.items()}
 
     @loading(default=list)
     async def shares(self, ids: list[int]) -> dict[int, list[PortfolioShare]]:
         """Load the shares of portfolios."""
-        async with self._database.reading() as session:
-            return _group(await session.scalars(shares_of(ids)), lambda row: row.portfolio_id)
+        return _group(await self._database.scalars(shares_of(ids)), lambda row: row.portfolio_id)
 
     @loading(default=list)
     async def api_tokens(self, users: list[int]) -> dict[int, list[ApiToken]]:
         """Load the API tokens of users."""
-        async with self._database.reading() as session:
-            return _group(await session.scalars(tokens_of(users)), lambda row: row.user_id)
+        return _group(await self._database.scalars(tokens_of(users)), lambda row: row.user_id)
 
     @loading(default=_nothing)
     async def instruments(self, ids: list[int]) -> dict[int, Instrument | None]:
         """Load instruments by key."""
-        async with self._database.reading() as session:
-            return {row.id or 0: row for row in await session.scalars(instruments_by_id(ids))}
+        return {row.id or 0: row for row in await self._database.scalars(INSTRUMENTS, keys=ids)}
 
     @loading(default=_nothing)
     async def instruments_by_symbol(self, symbols: list[str]) -> dict[str, Instrument | None]:
         """Load instruments by symbol."""
-        async with self._database.reading() as session:
-            return {
-                row.symbol: row for row in await session.scalars(instruments_by_symbol(symbols))
-            }
+        rows = await self._database.scalars(INSTRUMENTS_BY_SYMBOL, keys=symbols)
+        return {row.symbol: row for row in rows}
 
     @loading(default=_nothing)
     async def positions(self, ids: list[int]) -> dict[int, Held | None]:
         """Load positions by key with their instruments."""
-        async with self._database.reading() as session:
-            rows = (await session.execute(positions_by_id(ids))).all()
-            return {position.id or 0: (position, held) for position, held in rows}
+        rows = await self._database.rows(POSITIONS, keys=ids)
+        return {position.id or 0: (position, held) for position, held in rows}
 
     @loading(default=Projection)
     async def projections(self, ids: list[int]) -> dict[int, Projection]:
         """Load what is stored of portfolios."""
-        # One snapshot: a booking in between must not show in the cash alone.
-        async with self._database.snapshot() as session:
-            held = (await session.execute(positions_by_portfolio(ids))).all()
-            positions = _group(
-                [(position, instrument) for position, instrument in held],
-                lambda pair: pair[0].portfolio_id,
-            )
-            cash = _group(
-                await session.scalars(cash_by_portfolio(ids)), lambda row: row.portfolio_id
-            )
-            totals = {
-                row.portfolio_id: row for row in await session.scalars(totals_by_portfolio(ids))
-            }
+        # Of one moment: a booking in between must not show in the cash alone.
+        held, balances, sums = await self._database.read(PROJECTIONS, keys=ids)
+        held.sort(key=lambda pair: pair[1].symbol)
+        positions = _group(held, lambda pair: pair[0].portfolio_id)
+        cash = _group([row for (row,) in balances], lambda row: row.portfolio_id)
+        totals = {row.portfolio_id: row for (row,) in sums}
         return {
             key: Projection(
                 tuple(positions.get(key, ())), tuple(cash.get(key, ())), totals.get(key)
@@ -241,9 +238,8 @@ class Loaders:
     @loading(default=list)
     async def lots_by_position(self, ids: list[int]) -> dict[int, list[Lot]]:
         """Load the open lots of positions, oldest first."""
-        async with self._database.reading() as session:
-            rows = await session.scalars(lots_by_position(ids))
-            return _group(rows, lambda row: row.position_id)
+        rows = await self._database.scalars(LOTS_BY_POSITION, keys=ids)
+        return _group(rows, lambda row: row.position_id)
 
     @loading(default=list)
     async def recent_by_portfolio(
@@ -251,17 +247,14 @@ class Loaders:
     ) -> dict[tuple[int, date], list[Transaction]]:
         """Load the entries since a day of portfolios, or of all of an owner."""
         earliest = start_of(min(day for _, day in keys))
-        async with self._database.reading() as session:
-            owners = sorted({-key for key, _ in keys if key < 0})
-            ids_of = {key: [key] for key, _ in keys if key > 0}
-            for portfolio_id, owner_id in (
-                await session.execute(portfolio_keys(owners)) if owners else ()
-            ):
+        owners = sorted({-key for key, _ in keys if key < 0})
+        ids_of = {key: [key] for key, _ in keys if key > 0}
+        if owners:
+            for portfolio_id, owner_id in await self._database.rows(portfolio_keys(owners)):
                 ids_of.setdefault(-owner_id, []).append(portfolio_id or 0)
-            rows = await session.scalars(
-                ledger_since(sorted({one for ids in ids_of.values() for one in ids}), earliest)
-            )
-            groups = _group(rows, lambda row: row.portfolio_id)
+        ids = sorted({one for ids in ids_of.values() for one in ids})
+        rows = await self._database.scalars(ledger_since(ids, earliest))
+        groups = _group(rows, lambda row: row.portfolio_id)
         return {
             (key, day): [
                 row
@@ -391,24 +384,21 @@ class Loaders:
     @loading(default=frozenset)
     async def dismissed(self, ids: list[int]) -> dict[int, frozenset[str]]:
         """Load which proposals were dismissed in portfolios."""
-        async with self._database.reading() as session:
-            groups = _group(
-                await session.scalars(dismissed_by_portfolio(ids)), lambda row: row.portfolio_id
-            )
-            return {key: frozenset(row.proposal for row in rows) for key, rows in groups.items()}
+        rows = await self._database.scalars(dismissed_by_portfolio(ids))
+        groups = _group(rows, lambda row: row.portfolio_id)
+        return {key: frozenset(row.proposal for row in group) for key, group in groups.items()}
 
     @loading(default=list)
     async def revisions(self, ids: list[int]) -> dict[int, list[Revision]]:
         """Load the revisions of entries."""
-        async with self._database.reading() as session:
-            return _group(await session.scalars(revisions(ids)), lambda row: row.transaction_id)
+        rows = await self._database.scalars(revisions(ids))
+        return _group(rows, lambda row: row.transaction_id)
 
     @loading(default=_nothing)
     async def transactions(self, ids: list[int]) -> dict[int, Booked | None]:
         """Load entries by key with their instruments."""
-        async with self._database.reading() as session:
-            rows = (await session.execute(transactions_by_id(ids))).all()
-            return {row[0].id or 0: (row[0], row[1], row[2]) for row in rows}
+        rows = await self._database.rows(transactions_by_id(ids))
+        return {row[0].id or 0: (row[0], row[1], row[2]) for row in rows}
 
     @loading(default=list)
     async def transaction_pages(self, keys: list[PageKey]) -> dict[PageKey, list[Booked]]:
@@ -416,15 +406,14 @@ class Loaders:
         pages: dict[PageKey, list[Booked]] = {}
         # Siblings share their arguments, so this is one statement but for aliased fields.
         alike = {(key.chosen, key.cut) for key in keys}
-        async with self._database.reading() as session:
-            for chosen, cut in alike:
-                ids = [key.portfolio_id for key in keys if (key.chosen, key.cut) == (chosen, cut)]
-                booked: list[Booked] = []
-                for some in chunks(ids):
-                    rows = await session.execute(transactions_page(some, chosen, cut))
-                    booked += [(row[0], row[1], row[2]) for row in rows]
-                for portfolio_id, group in _group(booked, lambda one: one[0].portfolio_id).items():
-                    pages[PageKey(portfolio_id=portfolio_id, chosen=chosen, cut=cut)] = group
+        for chosen, cut in alike:
+            ids = [key.portfolio_id for key in keys if (key.chosen, key.cut) == (chosen, cut)]
+            booked: list[Booked] = []
+            for some in chunks(ids):
+                rows = await self._database.rows(transactions_page(some, chosen, cut))
+                booked += [(row[0], row[1], row[2]) for row in rows]
+            for portfolio_id, group in _group(booked, lambda one: one[0].portfolio_id).items():
+                pages[PageKey(portfolio_id=portfolio_id, chosen=chosen, cut=cut)] = group
         return pages
 
     @loading(default=int)
@@ -433,11 +422,10 @@ class Loaders:
     ) -> dict[tuple[int, TransactionFilter], int]:
         """Count the entries of portfolios."""
         counts: dict[tuple[int, TransactionFilter], int] = {}
-        async with self._database.reading() as session:
-            for chosen in {chosen for _, chosen in keys}:
-                ids = [portfolio_id for portfolio_id, other in keys if other == chosen]
-                for portfolio_id, count in await session.execute(transaction_counts(ids, chosen)):
-                    counts[portfolio_id, chosen] = count
+        for chosen in {chosen for _, chosen in keys}:
+            ids = [portfolio_id for portfolio_id, other in keys if other == chosen]
+            for portfolio_id, count in await self._database.rows(transaction_counts(ids, chosen)):
+                counts[portfolio_id, chosen] = count
         return counts
 
     @loading(default=_nothing)

@@ -77,7 +77,7 @@ def clock():
     return Clock()
 
 
-async def _create_postgres(template=None):
+async def create_postgres(template=None):
     """A new PostgreSQL database, as its address and what drops it; nothing without a server."""
     import asyncpg
 
@@ -121,7 +121,7 @@ def migrated_postgres():
     """The address of a migrated PostgreSQL database to copy; nothing without a server."""
 
     async def create():
-        url, drop = await _create_postgres()
+        url, drop = await create_postgres()
         if url is not None:
             await _migrate(url)
         return url, drop
@@ -151,7 +151,7 @@ async def empty_database_url(request, tmp_path):
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path}/test.db"
         return
-    url, drop = await _create_postgres()
+    url, drop = await create_postgres()
     if url is None:
         missing("PostgreSQL")
     yield url
@@ -169,7 +169,7 @@ async def database_url(request, tmp_path):
     template = request.getfixturevalue("migrated_postgres")
     if template is None:
         missing("PostgreSQL")
-    url, drop = await _create_postgres(template)
+    url, drop = await create_postgres(template)
     yield url
     await drop()
 

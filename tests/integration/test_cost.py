@@ -34,15 +34,15 @@ async def add_portfolios(services, clock, count):
 
 
 @pytest.mark.parametrize("more", [0, 8])
-async def test_the_canonical_query_costs_eight_statements_and_one_call_a_kind(demo, clock, more):
+async def test_the_canonical_query_costs_six_statements_and_one_call_a_kind(demo, clock, more):
     services = demo.services
     await add_portfolios(services, clock, more)
     await services.database.engine.dispose()  # a cold pool: shared sessions fail here only
     before, calls = services.database.statements, dict(services.market.calls)
     answer = await demo.data(CANONICAL)
     assert len(answer["viewer"]["portfolios"]) == 2 + more
-    # user, portfolios, positions, cash, totals, today's entries, trades, count of trades
-    assert services.database.statements - before == 8
+    # user, portfolios, positions with cash and totals, today's entries, trades, count of trades
+    assert services.database.statements - before == 6
     made = {key: count - calls.get(key, 0) for key, count in services.market.calls.items()}
     assert {key: count for key, count in made.items() if count} == {
         ("simulated", "quotes"): 1,

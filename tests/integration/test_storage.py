@@ -56,7 +56,7 @@ def test_any_decimal_survives_the_column_type_of_sqlite(value):
 
     column, dialect = ExactDecimal(), sqlite.dialect()
     stored = column.process_bind_param(value, dialect)
-    assert column.process_result_value(stored, dialect) == value
+    assert column.result_processor(dialect, None)(stored) == value
 
 
 async def test_a_number_that_is_not_finite_is_never_stored(database):
