@@ -59,7 +59,7 @@ async def test_asking_again_within_the_minute_asks_no_provider(demo):
 
 
 READS = {
-    "lots(first: 100) { nodes { quantity instrument { symbol quote { price } } } }": 6,
+    "lots(first: 100) { nodes { quantity instrument { symbol quote { price } } } }": 4,
     "realizedGains(first: 100) { nodes { gain { amount } closedBy { kind } } }": 8,
     "positions(lotMethod: LIFO) { symbol lots { quantity } }": 7,
     "transactions(first: 100) { nodes { history { changedBy fields { field } } } }": 4,
