@@ -26,7 +26,7 @@ from sqlalchemy.ext.asyncio import (
 )
 
 from models.base import Base
-from models.reading import AnySelect, Reading, Row, pooled, threaded
+from models.reading import AnySelect, Prepared, Row, pooled, threaded
 from models.tables import metadata
 
 DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
@@ -150,16 +150,18 @@ class Database:
         if not statement.startswith(("BEGIN", "PRAGMA")):
             self.statements += 1
 
-    async def read(self, reading: Reading[Any], **parameters: Any) -> list[list[Row]]:
+    async def read(self, prepared: Prepared[Any], **parameters: Any) -> list[list[Row]]:
         """Read what several statements select, in one round trip and all of the same moment."""
-        return reading.dealt(await self._read(reading.statement, parameters))
+        return prepared.dealt(await self._read(prepared.statement, parameters))
 
-    async def rows(self, statement: AnySelect | Reading[Any], **parameters: Any) -> list[Row]:
+    async def rows(self, statement: AnySelect | Prepared[Any], **parameters: Any) -> list[Row]:
         """Read by one statement, in one round trip; entities come as tuples of their columns."""
-        reading: Reading[Any] = statement if isinstance(statement, Reading) else Reading(statement)
-        return (await self.read(reading, **parameters))[0]
+        prepared: Prepared[Any] = (
+            statement if isinstance(statement, Prepared) else Prepared(statement)
+        )
+        return (await self.read(prepared, **parameters))[0]
 
-    async def scalars(self, statement: Select[T] | Reading[T], **parameters: Any) -> list[T]:
+    async def scalars(self, statement: Select[T] | Prepared[T], **parameters: Any) -> list[T]:
         """Read the one thing that a statement selects."""
         return [row[0] for row in await self.rows(statement, **parameters)]
 

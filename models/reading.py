@@ -134,7 +134,7 @@ def plain(entity: type[Any]) -> Callable[[Row], Any]:
     return lambda row: None if row[0] is None else make(row)
 
 
-class Reading(Generic[T]):
+class Prepared(Generic[T]):
     """What is read by one statement, to be asked again and again; several are read as one.
 
     ``T`` is what a statement selects that selects one thing.

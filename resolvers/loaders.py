@@ -41,7 +41,7 @@ from models.positions import (
     positions_by_id,
     positions_by_portfolio,
 )
-from models.reading import Reading
+from models.reading import Prepared
 from models.transactions import (
     PageCut,
     Revision,
@@ -66,14 +66,14 @@ from services.valuing import Reading, Valued, read_book, value_ledger
 T = TypeVar("T")
 
 # Statements that differ in nothing but the keys asked for: put together once.
-USERS: Reading[User] = Reading(users_by_id())
-PORTFOLIOS: Reading[Portfolio] = Reading(portfolios_by_id())
-PORTFOLIOS_BY_OWNER: Reading[Portfolio] = Reading(portfolios_by_owner())
-INSTRUMENTS: Reading[Instrument] = Reading(instruments_by_id())
-INSTRUMENTS_BY_SYMBOL: Reading[Instrument] = Reading(instruments_by_symbol())
-POSITIONS: Reading[Any] = Reading(positions_by_id())
-LOTS_BY_POSITION: Reading[Lot] = Reading(lots_by_position())
-PROJECTIONS: Reading[Any] = Reading(
+USERS: Prepared[User] = Prepared(users_by_id())
+PORTFOLIOS: Prepared[Portfolio] = Prepared(portfolios_by_id())
+PORTFOLIOS_BY_OWNER: Prepared[Portfolio] = Prepared(portfolios_by_owner())
+INSTRUMENTS: Prepared[Instrument] = Prepared(instruments_by_id())
+INSTRUMENTS_BY_SYMBOL: Prepared[Instrument] = Prepared(instruments_by_symbol())
+POSITIONS: Prepared[Any] = Prepared(positions_by_id())
+LOTS_BY_POSITION: Prepared[Lot] = Prepared(lots_by_position())
+PROJECTIONS: Prepared[Any] = Prepared(
     positions_by_portfolio(), cash_by_portfolio(), totals_by_portfolio()
 )
 

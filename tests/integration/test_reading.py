@@ -6,7 +6,7 @@ import pytest
 from models.instruments import Instrument, instruments_by_id, instruments_by_symbol
 from models.portfolios import cash_by_portfolio, portfolios_by_id, totals_by_portfolio
 from models.positions import positions_by_portfolio
-from models.reading import Reading
+from models.reading import Prepared
 from models.transactions import transactions_by_id
 from tests.conftest import POSTGRES
 
@@ -46,7 +46,7 @@ async def test_many_keys_are_one_parameter(database, clock):
 
 async def test_statements_side_by_side_are_one_and_read_what_each_of_them_does(demo):
     database = demo.services.database
-    reading = Reading(positions_by_portfolio(), cash_by_portfolio(), totals_by_portfolio())
+    reading = Prepared(positions_by_portfolio(), cash_by_portfolio(), totals_by_portfolio())
     before = database.statements
     found = await database.read(reading, keys=[1, 2])
     assert database.statements - before == 1
