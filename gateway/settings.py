@@ -160,6 +160,12 @@ class Settings(BaseModel):
     max_body_bytes: Annotated[
         int, Field(ge=1_000, description="Largest accepted request body.")
     ] = 1_000_000
+    compress_from_bytes: Annotated[
+        int, Field(ge=0, description="Least answer to compress where a client likes it; 0: none.")
+    ] = 2_000
+    max_batch: Annotated[
+        int, Field(ge=0, le=100, description="Most requests that a user sends at once; 0: one.")
+    ] = 10
     max_upload_bytes: Annotated[
         int, Field(ge=1_000, description="Largest accepted request with a file.")
     ] = 50_000_000

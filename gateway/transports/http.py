@@ -3,7 +3,9 @@
 An ASGI application of its own: what a framework does around a route costs more than most answers.
 """
 
+import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import orjson
@@ -19,6 +21,7 @@ from gateway.failures import failed
 from gateway.settings import Settings
 from gateway.transports import execution
 from gateway.transports.asgi import Answer, Call, Headers, RefusedRequestError, unless_gone
+from gateway.transports.batches import Batch, check_batch
 from gateway.transports.execution import Executor, is_subscription
 from gateway.transports.negotiation import (
     EVENTS,
@@ -27,6 +30,7 @@ from gateway.transports.negotiation import (
     UTF_8,
     Accepted,
     accepted,
+    accepts_gzip,
     content_type,
     wanted_events,
     wanted_stream,
@@ -38,7 +42,10 @@ from gateway.transports.streams import Patience, Streaming, refusal_as_event, st
 from gateway.transports.uploads import MULTIPART, read_upload
 from resolvers.context import Context, Services
 
-ALWAYS = ((b"cache-control", b"no-store"), (b"vary", b"accept, authorization, origin"))
+ALWAYS = (
+    (b"cache-control", b"no-store"),
+    (b"vary", b"accept, accept-encoding, authorization, origin"),
+)
 PARTIAL = 294
 """The specification's own status for data with errors; who does not know it takes it as 200."""
 
@@ -60,6 +67,7 @@ class GraphQLOverHttp:
         self._executor = executor
         self._services = services
         self._settings = settings
+        self._compress_from = settings.compress_from_bytes or math.inf
         self._explorer = explorer
         self._patience = patience
 
@@ -70,6 +78,12 @@ class GraphQLOverHttp:
             answer = await self._respond(call)
         except ClientDisconnect:
             return  # nobody is there to be answered
+        if (
+            isinstance(answer, Answer)
+            and len(answer.body) >= self._compress_from
+            and accepts_gzip(call.header(b"accept-encoding"))
+        ):
+            await answer.compress()
         await answer(scope, receive, send)
 
     async def _respond(self, call: Call) -> Answer | Response | Streaming:
@@ -89,6 +103,8 @@ class GraphQLOverHttp:
                 return Answer(b"", status=204, headers=((b"allow", ALLOW),))
             else:
                 raise RefusedRequestError(405, "Ask by GET or POST.", allow=ALLOW)
+            if isinstance(asked, list):
+                return await self._run_all(call, asked, context=context, wanted=wanted)
             return await self._run(call, asked, context=context, wanted=wanted)
         except RefusedRequestError as refused:
             body = {"errors": [{"message": str(refused), "extensions": {"code": refused.code}}]}
@@ -114,7 +130,7 @@ class GraphQLOverHttp:
             self._services, authorization=call.authorization, request_id=call.request_id
         )
 
-    async def _read(self, call: Call, context: Context) -> execution.Request:
+    async def _read(self, call: Call, context: Context) -> execution.Request | list[Any]:
         kind, charset = content_type(call.header(b"content-type"))
         if kind == MULTIPART:
             self._refuse_forged(call)
@@ -132,7 +148,23 @@ class GraphQLOverHttp:
         if call.header(b"content-encoding", "identity").lower() != "identity":
             message = "Send the body as it is, without a Content-Encoding."
             raise RefusedRequestError(415, message, accept_encoding=b"identity")
-        return checked(read_json(await call.body(max_bytes=self._settings.max_body_bytes)))
+        decoded = read_json(await call.body(max_bytes=self._settings.max_body_bytes))
+        return decoded if isinstance(decoded, list) else checked(decoded)
+
+    async def _run_all(
+        self, call: Call, entries: list[Any], *, context: Context, wanted: Accepted
+    ) -> Answer:
+        most = self._settings.max_batch
+        check_batch(entries, most=most, anonymous=context.principal is None)
+        if wanted.json is None:
+            raise _unreadable()
+        batch = Batch(self._executor)
+        for entry in entries:
+            await batch.add(entry, new_context=partial(self._context, call))
+        running = batch.run()
+        if not batch.changes_something:
+            running = unless_gone(running, call)
+        return self._json(await running, status=200, media_type=wanted.json)
 
     async def _run(
         self, call: Call, asked: execution.Request, *, context: Context, wanted: Accepted
@@ -162,7 +194,7 @@ class GraphQLOverHttp:
             message = f"A subscription needs a WebSocket, or an Accept of {EVENTS}."
             raise RefusedRequestError(406, message)
         if wanted.json is None:
-            raise RefusedRequestError(406, f"The answer would be {GRAPHQL} or {JSON}.")
+            raise _unreadable()
         running = self._executor.execute(asked, operation=operation, context=context)
         if operation.type is OperationType.QUERY:
             running = unless_gone(running, call)
@@ -186,3 +218,7 @@ class GraphQLOverHttp:
             media_type=f"{media_type}; charset=utf-8",
             headers=(*ALWAYS, *headers),
         )
+
+
+def _unreadable() -> RefusedRequestError:
+    return RefusedRequestError(406, f"The answer would be {GRAPHQL} or {JSON}.")

@@ -132,3 +132,18 @@ def _content_type(header: str) -> tuple[str, str]:
     name, options = parse_options_header(header)
     charset = options.get(b"charset", b"utf-8").decode("latin-1").lower()
     return name.decode("latin-1").lower(), charset
+
+
+def accepts_gzip(header: str) -> bool:
+    """Tell whether an Accept-Encoding header allows gzip; naming it outranks the wildcard."""
+    return _accepts_gzip(header[:LONGEST_HEADER])
+
+
+@lru_cache(KEPT_HEADERS)
+def _accepts_gzip(header: str) -> bool:
+    weights: dict[str, bool] = {}
+    for item in header.lower().split(","):
+        coding, _, parameters = item.partition(";")
+        weight = parameters.replace(" ", "").removeprefix("q=")
+        weights[coding.strip()] = weight.strip("0.") != "" if weight else True
+    return weights.get("gzip", weights.get("x-gzip", weights.get("*", False)))

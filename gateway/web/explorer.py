@@ -12,6 +12,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from gateway.transports.negotiation import accepts_gzip
+
 HERE = Path(__file__).parent
 FILES = HERE / "graphiql"
 DOCUMENTS = HERE / "documents"
@@ -129,16 +131,6 @@ def explorer_page(*, endpoint: str, demo: bool) -> Response:
             "vary": "accept",  # the same address answers GraphQL requests
         },
     )
-
-
-def accepts_gzip(header: str) -> bool:
-    """Tell whether an Accept-Encoding header allows gzip; naming it outranks the wildcard."""
-    weights: dict[str, bool] = {}
-    for item in header.lower().split(","):
-        coding, _, parameters = item.partition(";")
-        weight = parameters.replace(" ", "").removeprefix("q=")
-        weights[coding.strip()] = weight.strip("0.") != "" if weight else True
-    return weights.get("gzip", weights.get("x-gzip", weights.get("*", False)))
 
 
 def _answer(request: Request) -> Response:

@@ -13,7 +13,8 @@ from gateway.app import create_app
 from gateway.documents import Documents
 from gateway.schema import schema
 from gateway.settings import Settings
-from gateway.web.explorer import DOCUMENTS, FILES, MEDIA_TYPES, accepts_gzip, default_tabs
+from gateway.transports.negotiation import accepts_gzip
+from gateway.web.explorer import DOCUMENTS, FILES, MEDIA_TYPES, default_tabs
 from tests.conftest import SECRET
 
 NAMES = sorted(path.stem for path in DOCUMENTS.glob("*.graphql"))

@@ -1,23 +1,14 @@
 """GraphQL over HTTP: which answer, by which status and in which form, each request gets."""
 
+import gzip
+
 import httpx2
 import pytest
 
-from gateway.app import create_app
-from gateway.settings import Settings
-from tests.conftest import NOW, SECRET
+from gateway.transports import asgi
+from tests.gateways import ANSWER, GRAPHQL, JSON, TYPENAME, application_of, told
 
-JSON = "application/json"
-GRAPHQL = "application/graphql-response+json"
-TYPENAME = {"query": "{ __typename }"}
-ANSWER = {"data": {"__typename": "Query"}}
 SIGN_OUT = 'mutation { signOut(input: {refreshToken: ""}) { userErrors { code } } }'
-
-
-def application_of(**settings):
-    """The application without a database worth the name: nothing here asks it."""
-    given = {"database_url": "sqlite://", "secret": SECRET, "log_level": "error"}
-    return create_app(Settings(**given | settings), clock=lambda: NOW)
 
 
 @pytest.fixture
@@ -30,14 +21,6 @@ async def client():
         ) as opened,
     ):
         yield opened
-
-
-def told(response):
-    """The codes of an answer's errors, all of them in GraphQL's shape."""
-    body = response.json()
-    assert body.keys() == {"errors"}
-    assert all(error["message"] for error in body["errors"])
-    return [error["extensions"]["code"] for error in body["errors"]]
 
 
 @pytest.mark.parametrize(
@@ -255,3 +238,52 @@ async def test_a_browser_gets_the_page_and_a_program_gets_the_answer(client):
     program = {"accept": "application/json, text/html;q=0.5"}
     response = await client.get("/graphql", params=TYPENAME, headers=program)
     assert response.json() == ANSWER
+
+
+SCHEMA = {"query": "{ __schema { types { name description } } }"}
+
+
+async def test_a_large_answer_is_compressed_where_its_client_likes_it(client):
+    async def sent(asked, encodings):
+        headers = {"accept-encoding": encodings}
+        async with client.stream("POST", "/graphql", json=asked, headers=headers) as response:
+            return response, b"".join([part async for part in response.aiter_raw()])
+
+    plain, body = await sent(SCHEMA, "identity")
+    assert "content-encoding" not in plain.headers
+    packed, small = await sent(SCHEMA, "br, gzip")
+    assert packed.headers["content-encoding"] == "gzip"
+    assert gzip.decompress(small) == body
+    assert int(packed.headers["content-length"]) == len(small) < len(body) / 2
+    assert "accept-encoding" in plain.headers["vary"]
+    assert "accept-encoding" in packed.headers["vary"]
+    for asked, encodings in (
+        (TYPENAME, "gzip"),
+        (SCHEMA, "gzip;q=0"),
+        (SCHEMA, "br"),
+        (SCHEMA, ""),
+    ):
+        response, _ = await sent(asked, encodings)
+        assert "content-encoding" not in response.headers
+
+
+@pytest.mark.parametrize(("least", "packed"), [(23, True), (24, False), (0, False)])
+async def test_what_is_large_is_a_setting(least, packed):
+    application = application_of(compress_from_bytes=least)
+    async with (
+        application.router.lifespan_context(application),
+        httpx2.AsyncClient(
+            transport=httpx2.ASGITransport(application), base_url="http://test"
+        ) as client,
+    ):
+        response = await client.post("/graphql", json={"query": "{ a1: __typename }"})
+    assert response.content == b'{"data":{"a1":"Query"}}'  # 23 bytes
+    assert ("content-encoding" in response.headers) is packed
+
+
+async def test_a_very_large_answer_is_compressed_by_a_thread(monkeypatch):
+    monkeypatch.setattr(asgi, "AT_ONCE", 10)
+    answer = asgi.Answer(b"a" * 100, status=200, media_type=JSON)
+    await answer.compress()
+    assert gzip.decompress(answer.body) == b"a" * 100
+    assert list(answer.headers) == [(b"content-encoding", b"gzip")]

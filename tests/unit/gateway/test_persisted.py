@@ -22,8 +22,8 @@ from gateway.settings import SettingsError
 from gateway.transports.execution import Executor
 from gateway.transports.websocket import Connection
 from tests.conftest import NOW, free_port, missing
+from tests.gateways import application_of
 from tests.integration.test_socket import Socket
-from tests.unit.gateway.test_http import application_of
 
 # The example of the persisted documents appendix of GraphQL over HTTP, with its published hash.
 SPECIFIED = "query($id:ID!){user(id:$id){name}}"

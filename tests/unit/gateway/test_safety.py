@@ -4,7 +4,6 @@ import json
 import subprocess
 import sys
 
-import httpx2
 import pytest
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
@@ -12,40 +11,10 @@ from structlog.testing import capture_logs
 
 from gateway.settings import SettingsError, load_settings
 from gateway.transports.origins import is_welcome
-from tests.conftest import NOW
-from tests.unit.gateway.test_http import ANSWER, GRAPHQL, TYPENAME, application_of, told
+from tests.gateways import ANSWER, GRAPHQL, TYPENAME, application_of, told, under
 
 FRIEND = "https://app.example.com"
 STRANGER = "https://evil.example"
-
-
-class Site:
-    """The application under one group of settings."""
-
-    def __init__(self, client, services):
-        self.client = client
-        token, _ = services.tokens.issue_access(1, now=NOW)
-        self.user = {"authorization": f"Bearer {token}"}
-
-    async def get(self, **headers):
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        return await self.client.get("/graphql", params=TYPENAME, headers=named)
-
-
-@pytest.fixture
-async def site(request):
-    application = application_of(**getattr(request, "param", {}))
-    async with (
-        application.router.lifespan_context(application),
-        httpx2.AsyncClient(
-            transport=httpx2.ASGITransport(application), base_url="http://test"
-        ) as client,
-    ):
-        yield Site(client, application.state.services)
-
-
-def under(**settings):
-    return pytest.mark.parametrize("site", [settings], indirect=True)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,92 @@
+"""Several requests in one: queries run side by side, mutations one after another in their order."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from graphql import OperationType
+
+from gateway.documents import Operation, RefusedDocumentError
+from gateway.failures import failed
+from gateway.transports.asgi import RefusedRequestError
+from gateway.transports.execution import (
+    Executor,
+    MalformedRequestError,
+    Request,
+    Response,
+    is_subscription,
+    read_request,
+)
+from resolvers.context import Context
+
+NewContext = Callable[[], Awaitable[Context]]
+Ready = tuple[Request, Operation, Context]
+
+
+def check_batch(entries: list[Any], *, most: int, anonymous: bool) -> None:
+    """Raise RefusedRequestError for a batch that is not run."""
+    if not entries or not all(isinstance(entry, dict) for entry in entries):
+        raise RefusedRequestError(400, "A list of requests has one or more JSON objects.")
+    if not most:
+        raise RefusedRequestError(400, "Lists of requests are not taken here.")
+    if anonymous:
+        message = "Sign in to send several requests at once."
+        raise RefusedRequestError(401, message, code="UNAUTHENTICATED")
+    if len(entries) > most:
+        message = f"At most {most} requests at once."
+        raise RefusedRequestError(400, message, code="MAX_BATCH_LIMIT")
+
+
+class Batch:
+    """The requests of one batch, each with a context of its own and an answer in its place."""
+
+    def __init__(self, executor: Executor) -> None:
+        self._executor = executor
+        self._answers: list[Response | None] = []
+        self._queries: list[tuple[int, Ready]] = []
+        self._mutations: list[tuple[int, Ready]] = []
+
+    @property
+    def changes_something(self) -> bool:
+        """Tell whether there is a mutation in it."""
+        return bool(self._mutations)
+
+    async def add(self, entry: Any, *, new_context: NewContext) -> None:
+        """Add a request; what is wrong with it is the answer in its place."""
+        place = len(self._answers)
+        self._answers.append(None)
+        context = await new_context()
+        try:
+            request = read_request(entry)
+            operation = await self._executor.operation(request, context)
+            if is_subscription(operation):
+                raise MalformedRequestError("A subscription cannot be one of several requests.")
+        except MalformedRequestError as error:
+            mistake = {"message": str(error), "extensions": {"code": "BAD_REQUEST"}}
+            self._answers[place] = {"errors": [mistake]}
+        except RefusedDocumentError as refused:
+            self._answers[place] = self._executor.refusal(refused, context)
+        except Exception as error:  # noqa: BLE001  # logged and masked
+            self._answers[place] = {"errors": [failed(error, request_id=context.request_id)]}
+        else:
+            changes = operation.type is OperationType.MUTATION
+            group = self._mutations if changes else self._queries
+            group.append((place, (request, operation, context)))
+
+    async def run(self) -> list[Response | None]:
+        """Run all of them and return the answers in the order of the requests."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._one_after_another())
+            for place, ready in self._queries:
+                group.create_task(self._answer(place, ready))
+        return self._answers
+
+    async def _one_after_another(self) -> None:
+        for place, ready in self._mutations:
+            await self._answer(place, ready)
+
+    async def _answer(self, place: int, ready: Ready) -> None:
+        request, operation, context = ready
+        self._answers[place] = await self._executor.execute(
+            request, operation=operation, context=context
+        )
