@@ -12,13 +12,14 @@ demo: $(VENV)/.runtime ## set up, seed and serve the demo on http://127.0.0.1:$(
 test: $(VENV)/.dev ## all tests that this machine's services allow
 	$(BIN)/python -m pytest -q -n 2 --dist loadgroup
 
-check: $(VENV)/.dev ## format, lint, types, import contracts, dependencies, schema drift
+check: $(VENV)/.dev ## format, lint, types, import contracts, dependencies, schema drift and breaking changes
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/deptry .
 	$(BIN)/folioql schema check
+	$(BIN)/folioql schema changes
 
 format: $(VENV)/.dev ## put the code into its one format
 	$(BIN)/ruff format .

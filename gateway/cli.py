@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Coroutine
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ParamSpec
+from typing import TYPE_CHECKING, Any, ParamSpec, TextIO
 
 import click
 
@@ -151,6 +151,31 @@ def schema_check(file: Path) -> None:
     if not file.is_file() or file.read_text(encoding="utf-8").strip() != built.as_str().strip():
         raise click.ClickException(f"{file} is stale: run `folioql schema print > {file}`.")
     click.echo(f"{file} is up to date.")
+
+
+@schema.command("changes")
+@click.option(
+    "--since",
+    type=click.File(encoding="utf-8"),
+    default="docs/published.graphql",
+    show_default=True,
+    help="The published schema; `-` reads it from standard input.",
+)
+def schema_changes(since: TextIO) -> None:
+    """Fail when clients of the published schema would break who were not told in time."""
+    from gateway.resources import utc_now
+    from gateway.schema import schema as built
+    from gateway.schema_changes import breaking_changes, dangerous_changes
+
+    published, current = since.read(), built.as_str()
+    for change in dangerous_changes(published, current):
+        click.echo(f"may surprise: {change}")
+    broken = breaking_changes(published, current, today=utc_now().date())
+    for change in broken:
+        click.echo(f"breaks: {change}")
+    if broken:
+        raise click.ClickException("Deprecate first: docs/decisions/0014-published-schema.md.")
+    click.echo("Nothing that is published breaks.")
 
 
 @main.command("import")

@@ -37,7 +37,7 @@ CASES = {
     "graphql-request.mjs": (*COMMON, "query by GET"),
     "relay.mjs": (*COMMON, SOCKET),
     "graphql-ws.mjs": (*COMMON, SOCKET),
-    "graphql-sse.mjs": (EVENTS,),
+    "graphql-sse.mjs": (*COMMON, EVENTS),
     "over_gql.py": (*COMMON, "query over a socket", SOCKET),
 }
 
