@@ -123,7 +123,7 @@ def create_app(
         trusted_documents(manifest, documents) if manifest else None, only=settings.trusted_only
     )
     executor = Executor(
-        executed_by(schema, settings.engine),
+        executed_by(schema, settings.engine, as_json=True),
         documents,
         persisted,
         suggestions=settings.introspection,  # who may read the schema may be told of it

@@ -4,8 +4,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from copy import copy
 from typing import Any, Literal
 
+import orjson
 import strawberry
-from graphql import GraphQLField
+from graphql import GraphQLField, GraphQLObjectType
 from strawberry.schema.config import StrawberryConfig
 
 from gateway.engine import CompiledExecutor, compiled_executor
@@ -13,6 +14,7 @@ from resolvers.access import guard_roots
 from resolvers.accounts import AccountMutations
 from resolvers.batches import BatchMutations
 from resolvers.bookings import BookingMutations
+from resolvers.companies import CompanyProfile
 from resolvers.corrections import CorrectionMutations
 from resolvers.instruments import InstrumentQueries
 from resolvers.links import LinkQueries
@@ -20,6 +22,7 @@ from resolvers.live import LiveSubscriptions
 from resolvers.portfolio_changes import PortfolioMutations
 from resolvers.proposal_changes import ProposalMutations
 from resolvers.providers import ProviderQueries
+from resolvers.quotes import Quote
 from resolvers.scalars import SCALARS
 from resolvers.share_changes import ShareMutations
 from resolvers.token_changes import ApiTokenMutations
@@ -83,11 +86,35 @@ def batch_resolver_of(field: GraphQLField) -> Callable[..., Awaitable[list[Any]]
     return resolver
 
 
-def executed_by(schema: strawberry.Schema, engine: Engine) -> strawberry.Schema:
-    """Return the schema as one of the engines executes it."""
+IMMUTABLE = frozenset({Quote, CompanyProfile})
+"""Types whose objects never change: what an operation asks of one is written once."""
+
+
+def fragment(answer: dict[str, Any]) -> orjson.Fragment:
+    """Write an answer as JSON that goes into the answer around it as it is."""
+    return orjson.Fragment(orjson.dumps(answer))
+
+
+def writer_of(type_: GraphQLObjectType) -> Callable[[dict[str, Any]], Any] | None:
+    """Return how objects of a type are written once; none where they may change."""
+    definition = type_.extensions.get("strawberry-definition")
+    return fragment if getattr(definition, "origin", None) in IMMUTABLE else None
+
+
+def executed_by(
+    schema: strawberry.Schema, engine: Engine, *, as_json: bool = False
+) -> strawberry.Schema:
+    """Return the schema as one of the engines executes it.
+
+    Where the answer becomes JSON and nothing else, the engine may write parts of it beforehand.
+    """
     chosen = copy(schema)
     if engine == "compiled":
-        chosen.execution_context_class = compiled_executor(batch_resolver_of)
+        chosen.execution_context_class = (
+            compiled_executor(batch_resolver_of, writer_of)
+            if as_json
+            else compiled_executor(batch_resolver_of)
+        )
     return chosen
 
 

@@ -89,7 +89,7 @@ class PriceDoubt:
     against_as_of: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, weakref_slot=True)
 class Quote:
     """The price of one instrument at one moment; ``price`` is always above zero."""
 
@@ -109,7 +109,7 @@ class Quote:
     doubt: PriceDoubt | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, weakref_slot=True)
 class CompanyProfile:
     """What a provider tells about the company or fund behind a symbol."""
 

@@ -5,6 +5,7 @@ from datetime import date, datetime
 import strawberry
 
 from models import market as values
+from resolvers.lasting import lasting
 from resolvers.scalars import CurrencyCode, Symbol
 from resolvers.values import Money, money_or_none
 
@@ -34,6 +35,7 @@ class CompanyProfile:
     fetched_at: datetime = strawberry.field(description="When FolioQL got it.")
 
 
+@lasting
 def profile_of(value: values.CompanyProfile) -> CompanyProfile:
     """Build the outward shape of a profile."""
     return CompanyProfile(

@@ -8,6 +8,7 @@ import strawberry
 
 from analytics.money import exact, ratio
 from models import market as values
+from resolvers.lasting import lasting
 from resolvers.providers import PriceDoubt, ProviderAttempt, attempts_of, doubt_of
 from resolvers.scalars import CurrencyCode, Ratio, Symbol
 from resolvers.values import fraction
@@ -75,6 +76,7 @@ def _change(price: Decimal, previous: Decimal | None) -> Decimal | None:
     return None if previous is None else price - previous
 
 
+@lasting
 def quote_of(value: values.Quote) -> Quote:
     """Build the outward shape of a quote."""
     change = _change(value.price, value.previous_close)

@@ -26,6 +26,7 @@ from graphql import (
 from graphql.execution.collect_fields import FieldDetailsList
 from graphql.pyutils import inspect, is_iterable
 
+from gateway.engine.keeping import Write, Written
 from gateway.engine.leaves import Leaf, Values, is_special
 from gateway.engine.places import ChosenPlace, ItemPlace, Place, path_of
 from gateway.engine.running import Run
@@ -54,6 +55,11 @@ class Asked(NamedTuple):
 class Selection(Protocol):
     """What is asked of objects of one type."""
 
+    @property
+    def is_plain(self) -> bool:
+        """Tell whether all that is asked is in the objects themselves."""
+        raise NotImplementedError
+
     async def objects(self, run: Run, objects: Values, place: Place) -> Values:
         """Return the answer for each of the objects."""
 
@@ -66,10 +72,12 @@ class Shaper:
         leaf: Callable[[Any], Leaf],
         select: Callable[[Run, GraphQLObjectType, FieldDetailsList], Selection],
         is_instance: Callable[[GraphQLObjectType, Values], bool],
+        writer: Callable[[GraphQLObjectType], Write | None],
     ) -> None:
         self.leaf = leaf
         self.select = select
         self.is_instance = is_instance
+        self.writer = writer
 
     def completer(self, type_: GraphQLOutputType, asked: Asked) -> "Completer":
         """Build what completes a field's values."""
@@ -93,6 +101,11 @@ class Completer:
     def __init__(self, asked: Asked, *, nullable: bool) -> None:
         self._asked = asked
         self.nullable = nullable
+
+    @property
+    def is_plain(self) -> bool:
+        """Tell whether an answer was made of nothing but the values themselves."""
+        return False
 
     def fail(self, run: Run, place: Place, number: int, error: Exception) -> None:
         """Record what is wrong with one value."""
@@ -131,6 +144,11 @@ class LeafCompleter(Completer):
         super().__init__(asked, nullable=nullable)
         self._leaf = leaf
 
+    @property
+    def is_plain(self) -> bool:
+        """Scalars and enums are."""
+        return True
+
     def column(self, values: Values) -> Values | None:
         """Complete a column in which everything is as it should be; none when it is not."""
         return self._leaf.column(values, nullable=self.nullable)
@@ -154,6 +172,11 @@ class ListCompleter(Completer):
     def __init__(self, asked: Asked, item: Completer, *, nullable: bool) -> None:
         super().__init__(asked, nullable=nullable)
         self._item = item
+
+    @property
+    def is_plain(self) -> bool:
+        """Lists are as their items are."""
+        return self._item.is_plain
 
     async def _present(self, run: Run, values: Values, place: Place) -> Values:
         broken: dict[int, Exception] = {}
@@ -212,8 +235,29 @@ class ObjectCompleter(Completer):
         self._type = type_
         self._shaper = shaper
         self._selection: Selection | None = None
+        write = shaper.writer(type_)
+        self._written = None if write is None else Written(write)
+
+    @property
+    def is_plain(self) -> bool:
+        """Objects are if all of their fields are."""
+        return self._selection is not None and self._selection.is_plain
 
     async def _present(self, run: Run, values: Values, place: Place) -> Values:
+        if self._written is None:
+            return await self._anew(run, values, place)
+        column = self._written.find(values)
+        unknown = [number for number, found in enumerate(column) if found is None]
+        if unknown:
+            failures = len(run.failures)
+            rows = await _of_some(self._anew, run, values, place, unknown)
+            is_clean = self.is_plain and len(run.failures) == failures
+            for number in unknown:
+                row = rows[number]
+                column[number] = self._written.keep(values[number], row) if is_clean else row
+        return column
+
+    async def _anew(self, run: Run, values: Values, place: Place) -> Values:
         is_type_of = self._type.is_type_of
         if is_type_of is None or self._shaper.is_instance(self._type, values):
             return await self._selected(run, values, place)

@@ -7,7 +7,7 @@ from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from gateway.engine.plans import Plans
 from gateway.engine.running import NotYet, Run, resumed
-from gateway.engine.selections import FindBatched
+from gateway.engine.selections import FindBatched, FindWriter
 
 
 class CompiledExecutor(StrawberryGraphQLCoreExecutionContext):
@@ -33,10 +33,14 @@ async def _rest(execution: Any) -> ExecutionResult:
     return await resumed(execution)
 
 
-def compiled_executor(batched: FindBatched) -> type[CompiledExecutor]:
+def compiled_executor(
+    batched: FindBatched, writer: FindWriter = lambda _: None
+) -> type[CompiledExecutor]:
     """Make the executor class of one schema, to be its ``execution_context_class``.
 
     ``batched`` returns for a field the resolver that answers for many objects at once,
     ``async resolver(objects, info, **arguments) -> list``, or none if it has no such resolver.
+    ``writer`` returns for a type whose objects never change what writes an answer of one, to
+    stand in its place as long as the object lives; none for other types.
     """
-    return type("Executor", (CompiledExecutor,), {"plans": Plans(batched)})
+    return type("Executor", (CompiledExecutor,), {"plans": Plans(batched, writer)})

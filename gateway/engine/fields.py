@@ -62,6 +62,11 @@ class Column:
         """Return the values that need no resolver to be called; none if there are no such."""
         return None
 
+    @property
+    def is_plain(self) -> bool:
+        """Tell whether an answer was made of nothing but the objects themselves."""
+        return False
+
     def finished(self, values: Values) -> Values | None:  # noqa: ARG002
         """Return what stands in the answer if nothing needs a second look; none otherwise."""
         return None
@@ -86,6 +91,11 @@ class TypeName(Column):
         """Return the name for each of the objects."""
         return [self.asked.parent.name] * len(objects)
 
+    @property
+    def is_plain(self) -> bool:
+        """It is the type's, so it is."""
+        return True
+
     def finished(self, values: Values) -> Values:
         """Return the names."""
         return values
@@ -100,6 +110,11 @@ class Attribute(Column):
         super().__init__(key, order, asked, completer)
         self._getter = getter
         self._leaf = completer if isinstance(completer, LeafCompleter) else None
+
+    @property
+    def is_plain(self) -> bool:
+        """It is if its value is."""
+        return self._completer.is_plain
 
     def read(self, objects: Values) -> Values:
         """Read all objects, each once; an exception is its object's value."""

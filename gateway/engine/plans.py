@@ -21,7 +21,7 @@ from graphql.execution import ExecutionResult, Executor
 
 from gateway.engine.places import Root
 from gateway.engine.running import Run
-from gateway.engine.selections import FindBatched, Maker, Selection
+from gateway.engine.selections import FindBatched, FindWriter, Maker, Selection
 
 COMPILED = "compiled"
 KEPT_VARIANTS = 16
@@ -72,8 +72,8 @@ class Plan:
 class Plans:
     """The plans of one schema."""
 
-    def __init__(self, batched: FindBatched) -> None:
-        self.maker = Maker(batched)
+    def __init__(self, batched: FindBatched, writer: FindWriter) -> None:
+        self.maker = Maker(batched, writer)
         self.outcomes: Counter[str] = Counter()
         """How many operations were run by plans, and how many were not, by why."""
         self._plans: dict[int, tuple[ref[OperationDefinitionNode], Plan | str]] = {}

@@ -24,6 +24,7 @@ from gateway.engine.fields import (
     getter_of,
     is_instance,
 )
+from gateway.engine.keeping import Write
 from gateway.engine.leaves import Leaf, Values
 from gateway.engine.places import Place, Root
 from gateway.engine.running import Run
@@ -31,6 +32,7 @@ from gateway.engine.running import Run
 KEPT_ROW_MAKERS = 1024
 
 FindBatched = Callable[[GraphQLField], BatchResolver | None]
+FindWriter = Callable[[GraphQLObjectType], Write | None]
 
 
 class Selection:
@@ -40,6 +42,11 @@ class Selection:
         self._columns = columns
         self._rows_of = row_maker(tuple(column.key for column in columns)) if columns else None
         self._needed = [number for number, one in enumerate(columns) if not one.nullable]
+
+    @property
+    def is_plain(self) -> bool:
+        """Tell whether all that is asked is in the objects themselves."""
+        return all(column.is_plain for column in self._columns)
 
     async def objects(self, run: Run, objects: Values, place: Place) -> Values:
         """Return the answer for each of the objects; null for those that an error makes null."""
@@ -97,10 +104,10 @@ def row_maker(keys: tuple[str, ...]) -> Callable[[list[Values]], Values]:
 class Maker:
     """Makes the selections of one schema."""
 
-    def __init__(self, batched: FindBatched) -> None:
+    def __init__(self, batched: FindBatched, writer: FindWriter) -> None:
         self._batched = batched
         self._leaves: dict[GraphQLLeafType, Leaf] = {}
-        self._shaper = Shaper(self._leaf, self.of_object, is_instance)
+        self._shaper = Shaper(self._leaf, self.of_object, is_instance, writer)
 
     def of_root(self, run: Run, type_: GraphQLObjectType) -> Selection:
         """Make the selection of an operation."""
