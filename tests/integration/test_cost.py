@@ -1,7 +1,14 @@
 """What the canonical query costs: counted on a cold pool, whatever the number of portfolios."""
 
+from typing import get_args
+
 import pytest
 
+from gateway.auth import context_for
+from gateway.documents import Documents
+from gateway.limits import Limits
+from gateway.schema import Engine, executed_by, schema
+from gateway.transports.execution import Executor, Request
 from gateway.web.explorer import default_tabs
 from models.users import user_by_name
 from services.booking import book, hold_portfolio
@@ -49,6 +56,34 @@ async def test_the_canonical_query_costs_six_statements_and_one_call_a_kind(demo
         ("simulated", "profiles"): 1,
         ("ecb_file", "rates"): 2,  # once for today and once for past days: each has its own cache
     }
+
+
+# The same at several depths, so that who asks does so in different turns of the event loop.
+DEPTHS = """{ viewer {
+  a: portfolios { positions { quote { price } instrument { quote { price } } lots { quantity } } }
+  portfolios {
+    trades(first: 3) { nodes { instrument { quote { price } profile { name } } } }
+    positions { weight lots { quantity } }
+    lots(first: 5) { nodes { instrument { symbol quote { price } } } }
+  }
+} }"""
+
+
+@pytest.mark.parametrize(("asked", "cost"), [(CANONICAL, 6), (DEPTHS, 6)])
+@pytest.mark.parametrize("engine", get_args(Engine))
+async def test_either_engine_costs_the_same_statements(demo, engine, asked, cost):
+    services = demo.services
+    documents = Documents(schema._schema, limits=Limits(), introspection=True)
+    executor = Executor(executed_by(schema, engine), documents)
+    context = await context_for(
+        services, authorization=demo.headers["authorization"], request_id="test"
+    )
+    request = Request(query=asked)
+    operation = await executor.operation(request, context)
+    before = services.database.statements
+    answer = await executor.execute(request, operation=operation, context=context)
+    assert "errors" not in answer
+    assert services.database.statements - before == cost
 
 
 async def test_asking_again_within_the_minute_asks_no_provider(demo):

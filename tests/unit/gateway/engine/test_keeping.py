@@ -77,7 +77,7 @@ def test_an_object_is_written_once_for_each_selection():
     second = {"amount": None, "company": None}
     for prices, answers in (((one,), [first]), ((two, one, None), [second, first, None])):
         assert ask(document, *prices) == ({"prices": answers}, [])
-    assert WRITTEN == [first, second]
+    assert [first, second] == WRITTEN
     assert ask(parse("{ prices { a: amount } }"), one) == ({"prices": [{"a": "1.5"}]}, [])
     assert len(WRITTEN) == 3
 
