@@ -234,7 +234,9 @@ class World:
                 await self.pause(root.seed)
                 return told(root.seed, given)
             loader = self.loader(info.context, way, checked, told, given)
-            error = await loader.load(root.seed)
+            # Shielded: graphql-core cancels what waits beside a failure, and a waiter of Strawberry's
+            # loader that is cancelled leaves its neighbours waiting for good.
+            error = await asyncio.shield(loader.load(root.seed))
             if isinstance(error, Exception):
                 raise error
             # Not what was loaded: an iterator would be the same for all who asked for it.

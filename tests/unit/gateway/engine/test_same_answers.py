@@ -27,7 +27,7 @@ pytestmark = [
     pytest.mark.filterwarnings(
         "ignore:.*never awaited", "ignore::pytest.PytestUnraisableExceptionWarning"
     ),
-    pytest.mark.timeout(3600),
+    pytest.mark.timeout(300),
 ]
 
 
