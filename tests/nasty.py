@@ -263,7 +263,8 @@ class World:
             return self.later(value) if way == "promise" and self.waiting else value
 
         for resolver in (one, many, still):
-            resolver.__name__ = "resolver"  # it is told of where it stands in a value's place
+            # It is told of where one stands in a value's place.
+            resolver.__name__ = resolver.__qualname__ = "resolver"
         arguments = {"count": int, "box": Box | None, "color": Color, "tags": list[str] | None}
         result = self.annotation(shape)
         slow = self.waiting and way not in {"plain", "promise"}

@@ -13,7 +13,6 @@ from graphql import (
     GraphQLList,
     GraphQLNonNull,
     GraphQLUnionType,
-    execute,
     get_named_type,
     is_abstract_type,
     is_leaf_type,
@@ -23,6 +22,8 @@ from graphql import (
     validate,
 )
 from strawberry.execution import optimized_is_awaitable
+
+from gateway.engine import Prepared
 
 SCALARS = {
     "Int": (0, 1, 3, -7),
@@ -200,16 +201,21 @@ async def answer(schema, question, *, context, root=None):
 
     Parsing and validation are left out: they are the same whatever executes, and most of the time.
     """
-    result = execute(
+    prepared = Prepared(
+        schema.execution_context_class,
         schema._schema,
         question.document,
+        None,
         root_value=root,
-        context_value=context,
-        variable_values=question.variables,
-        executor_class=schema.execution_context_class,
         is_awaitable=optimized_is_awaitable,
         operation_extensions=None,
     )
+    # The engine's second executor of an operation is made of the first.
+    for _ in range(2):
+        executor = prepared.executor(question.variables, context)
+    if isinstance(executor, list):
+        return "null", [error.formatted for error in executor]
+    result = executor.execute_operation()
     if optimized_is_awaitable(result):
         result = await result
     return json.dumps(result.data), [error.formatted for error in result.errors or ()]

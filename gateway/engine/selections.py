@@ -29,7 +29,7 @@ from gateway.engine.leaves import Leaf, Values
 from gateway.engine.places import Place, Root
 from gateway.engine.running import Run
 
-KEPT_ROW_MAKERS = 1024
+KEPT_ROW_MAKERS = 256
 
 FindBatched = Callable[[GraphQLField], BatchResolver | None]
 FindWriter = Callable[[GraphQLObjectType], Write | None]
