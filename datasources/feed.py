@@ -57,7 +57,10 @@ class _Listener:
             self._wake.clear()
             waits = [self._ready_at[symbol] - now for symbol in self._slots]
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), min(waits, default=None))
+                # Not by wait_for: before Python 3.12 it forgets to be cancelled where what it
+                # waits for happens at the same time.
+                async with asyncio.timeout(min(waits, default=None)):
+                    await self._wake.wait()
 
 
 class Feed:

@@ -18,9 +18,9 @@ from gateway.settings import Settings
 from gateway.telemetry import RequestLog
 from gateway.token_route import issue_token
 from gateway.transports.execution import Executor
-from gateway.transports.http import GraphQLOverHttp
+from gateway.transports.http import METHODS, GraphQLOverHttp
 from gateway.transports.origins import is_welcome
-from gateway.transports.streams import PATIENCE, Patience
+from gateway.transports.streams import Patience
 from gateway.transports.websocket import Connection
 from gateway.web.explorer import explorer_page, explorer_routes
 from models.migrate import is_migrated
@@ -39,6 +39,8 @@ class Gateway(FastAPI):
 
     graphql: ASGIApp
     """Answers requests to the endpoint; there from when the lifespan begins."""
+    patience: Patience
+    """How long streams wait, and what ends them all."""
 
     cors: ASGIApp | None = None
     """Stands before everything where pages of other sites may use us."""
@@ -69,9 +71,10 @@ def safety_headers(settings: Settings) -> list[tuple[bytes, bytes]]:
 
 
 def create_app(
-    settings: Settings, *, clock: Clock = utc_now, patience: Patience = PATIENCE
+    settings: Settings, *, clock: Clock = utc_now, patience: Patience | None = None
 ) -> Gateway:
     """Build the application; its services open with the lifespan."""
+    patience = patience or Patience()
     settings.signing_secret()  # refuse to start rather than to fail the first sign-in
     headers = safety_headers(settings)
 
@@ -79,21 +82,20 @@ def create_app(
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with open_services(settings, clock=clock) as services:
             application.state.services = services
-            application.graphql = RequestLog(
-                GraphQLOverHttp(
-                    executor,
-                    services=services,
-                    settings=settings,
-                    explorer=(
-                        (lambda: explorer_page(endpoint=ENDPOINT, demo=settings.demo))
-                        if settings.explorer
-                        else None
-                    ),
-                    patience=patience,
+            endpoint = GraphQLOverHttp(
+                executor,
+                services=services,
+                settings=settings,
+                explorer=(
+                    (lambda: explorer_page(endpoint=ENDPOINT, demo=settings.demo))
+                    if settings.explorer
+                    else None
                 ),
-                headers,
+                patience=patience,
             )
+            application.graphql = RequestLog(endpoint, headers)
             yield
+            await endpoint.close()
 
     application = Gateway(
         title="FolioQL",
@@ -103,12 +105,13 @@ def create_app(
         openapi_url=None,
         routes=explorer_routes() if settings.explorer else None,
     )
+    application.patience = patience
     application.add_middleware(RequestLog, headers=headers)
     if settings.cors_origins:
         application.cors = CORSMiddleware(
             application.serve,
             allow_origins=settings.cors_origins,
-            allow_methods=("GET", "POST"),
+            allow_methods=METHODS,
             allow_headers=("*",),  # whatever a client of these sites says of itself
             allow_credentials=settings.cors_credentials,
             expose_headers=EXPOSED,
@@ -139,6 +142,7 @@ def create_app(
             socket,
             executor,
             socket.app.state.services,
+            patience=patience,
             max_message_bytes=settings.max_body_bytes,
         ).serve()
 

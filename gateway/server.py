@@ -11,6 +11,7 @@ from uvicorn.supervisors import Multiprocess
 
 from gateway.app import create_app
 from gateway.settings import Settings
+from gateway.shutdown import close_at_signal
 from gateway.telemetry import configure_logging
 
 
@@ -18,6 +19,7 @@ def build(settings: Settings) -> FastAPI:
     """Build the application of one process, and set up the logs of that process."""
     configure_logging(settings.log_level)
     application = create_app(settings)
+    close_at_signal(application.patience.closing)
     # What was imported stays: going over it again at each full collection would stop answers for
     # a tenth of a second.
     gc.collect()

@@ -23,7 +23,7 @@ from gateway.settings import Settings
 from gateway.telemetry import RequestLog, configure_logging
 from gateway.transports.execution import Executor
 from gateway.transports.http import GraphQLOverHttp
-from gateway.transports.streams import PATIENCE
+from gateway.transports.streams import Patience
 from resolvers.batching import batched
 from resolvers.context import Context
 from resolvers.scalars import SCALARS
@@ -167,7 +167,7 @@ def create_app(engine: Engine) -> Gateway:
                     services=services,
                     settings=settings,
                     explorer=None,
-                    patience=PATIENCE,
+                    patience=Patience(),
                 )
             )
             yield

@@ -38,6 +38,7 @@ from gateway.transports.negotiation import (
 )
 from gateway.transports.origins import may_be_forged
 from gateway.transports.reading import checked, read_json, read_parameters
+from gateway.transports.reservations import Reservations, token_of
 from gateway.transports.streams import Patience, Streaming, refusal_as_event, stream_of
 from gateway.transports.uploads import MULTIPART, read_upload
 from resolvers.context import Context, Services
@@ -49,7 +50,8 @@ ALWAYS = (
 PARTIAL = 294
 """The specification's own status for data with errors; who does not know it takes it as 200."""
 
-ALLOW = b"GET, HEAD, POST, OPTIONS"
+METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS")
+ALLOW = ", ".join(METHODS).encode()
 
 
 class GraphQLOverHttp:
@@ -70,6 +72,7 @@ class GraphQLOverHttp:
         self._compress_from = settings.compress_from_bytes or math.inf
         self._explorer = explorer
         self._patience = patience
+        self._reservations = Reservations(executor, patience=patience)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
@@ -86,26 +89,15 @@ class GraphQLOverHttp:
             await answer.compress()
         await answer(scope, receive, send)
 
+    async def close(self) -> None:
+        """End the operations that are on behalf of no request."""
+        await self._reservations.close()
+
     async def _respond(self, call: Call) -> Answer | Response | Streaming:
         wanted = accepted(call.header(b"accept"))
         media_type = wanted.json or JSON
         try:
-            if call.method == "POST":
-                context = await self._context(call)
-                asked = await self._read(call, context)
-            elif call.method in {"GET", "HEAD"}:
-                if self._explorer is not None and wants_page(call.header(b"accept")):
-                    return self._explorer()
-                self._refuse_forged(call)
-                context = await self._context(call)
-                asked = read_parameters(call.scope["query_string"])
-            elif call.method == "OPTIONS":
-                return Answer(b"", status=204, headers=((b"allow", ALLOW),))
-            else:
-                raise RefusedRequestError(405, "Ask by GET or POST.", allow=ALLOW)
-            if isinstance(asked, list):
-                return await self._run_all(call, asked, context=context, wanted=wanted)
-            return await self._run(call, asked, context=context, wanted=wanted)
+            return await self._served(call, wanted)
         except RefusedRequestError as refused:
             body = {"errors": [{"message": str(refused), "extensions": {"code": refused.code}}]}
             return self._json(
@@ -124,6 +116,29 @@ class GraphQLOverHttp:
                 "GraphQL-Require-Preflight: 1, or use POST with JSON."
             )
             raise RefusedRequestError(403, message, code="FORBIDDEN")
+
+    async def _served(self, call: Call, wanted: Accepted) -> Answer | Response | Streaming:
+        if call.method == "OPTIONS":
+            return Answer(b"", status=204, headers=((b"allow", ALLOW),))
+        if call.method not in METHODS:
+            raise RefusedRequestError(405, "Ask by GET or POST.", allow=ALLOW)
+        is_get = call.method in {"GET", "HEAD"}
+        if is_get and self._explorer is not None and wants_page(call.header(b"accept")):
+            return self._explorer()
+        if is_get:
+            self._refuse_forged(call)
+        context = await self._context(call)
+        about_streams = self._reservations.answer(call, wanted, context)
+        if about_streams is not None:
+            return about_streams
+        asked = (
+            read_parameters(call.scope["query_string"])
+            if is_get
+            else await self._read(call, context)
+        )
+        if isinstance(asked, list):
+            return await self._run_all(call, asked, context=context, wanted=wanted)
+        return await self._run(call, asked, context=context, wanted=wanted)
 
     async def _context(self, call: Call) -> Context:
         return await context_for(
@@ -169,16 +184,21 @@ class GraphQLOverHttp:
     async def _run(
         self, call: Call, asked: execution.Request, *, context: Context, wanted: Accepted
     ) -> Answer | Streaming:
+        token = token_of(call)
         try:
             operation = await self._executor.operation(asked, context)
         except RefusedDocumentError as refused:
             body = self._executor.refusal(refused, context)
-            if wanted_events(wanted):
+            if wanted_events(wanted) and not token:
                 return refusal_as_event(body, patience=self._patience)
-            # Not even which operation is meant can be told: no client can go on from there.
-            return self._answer(body, wanted, unclear=refused.code == "BAD_REQUEST")
+            # Not even which operation is meant can be told: no client can go on from there. And
+            # whoever waits for a stream looks at the status alone.
+            unclear = bool(token) or refused.code == "BAD_REQUEST"
+            return self._answer(body, wanted, unclear=unclear)
         if call.method != "POST" and operation.type is OperationType.MUTATION:
             raise RefusedRequestError(405, "A mutation needs POST.", allow=b"POST")
+        if token and call.method == "POST":
+            return self._reservations.begin(token, asked, call, operation, context)
         stream = wanted_stream(wanted, operation)
         if stream is not None and call.method != "HEAD":
             return stream_of(

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from graphql import OperationType
@@ -31,9 +31,8 @@ class Patience:
     send: float = 30.0
     """For a client that does not read."""
     sleep: Sleep = asyncio.sleep
-
-
-PATIENCE = Patience()
+    closing: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when the process is about to end: streams end so that clients open them elsewhere."""
 
 
 def stream_of(
@@ -117,8 +116,15 @@ class Streaming:
     """An answer that is written as it comes, until its end or until the client leaves."""
 
     def __init__(
-        self, chunks: AsyncGenerator[bytes, None], *, media_type: str, patience: Patience
+        self,
+        chunks: AsyncGenerator[bytes, None],
+        *,
+        media_type: str,
+        patience: Patience,
+        ended: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
+        """Take what to write, and what else ends with it."""
+        self._ended = ended
         self._chunks = chunks
         self._media_type = media_type
         self._patience = patience
@@ -127,21 +133,28 @@ class Streaming:
         """Send it; when this returns, nothing of it is running any more."""
         writing = asyncio.create_task(self._write(send))
         leaving = asyncio.create_task(_left(receive))
+        closing = asyncio.create_task(self._patience.closing.wait())
+        tasks: tuple[asyncio.Task[Any], ...] = (writing, leaving, closing)
         try:
-            await asyncio.wait({writing, leaving}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            ends_here = closing.done() and not (writing.done() or leaving.done())
         finally:
-            for task in (writing, leaving):
+            for task in tasks:
                 task.cancel()
-            done, _ = await asyncio.gather(writing, leaving, return_exceptions=True)
+            done, *_ = await asyncio.gather(*tasks, return_exceptions=True)
+            if self._ended is not None:
+                await self._ended()
         if isinstance(done, Exception):
             raise done
+        if ends_here:
+            await self._sent(send, {"type": "http.response.body", "body": b""})
 
     async def _write(self, send: Send) -> None:
         async with aclosing(self._chunks) as chunks:
             headers = [
                 (b"content-type", self._media_type.encode()),
                 (b"cache-control", b"no-store"),
-                (b"vary", b"accept, authorization"),
+                (b"vary", b"accept, authorization, origin"),
                 (b"x-accel-buffering", b"no"),  # proxies shall pass on each part at once
             ]
             start = {"type": "http.response.start", "status": 200, "headers": headers}

@@ -10,14 +10,18 @@ from contextlib import aclosing, suppress
 from typing import Any
 
 import orjson
+import structlog
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from gateway.auth import authorization_in, context_for, lapse
 from gateway.documents import RefusedDocumentError
 from gateway.failures import failed
 from gateway.transports import execution
-from gateway.transports.execution import Executor, MalformedRequestError
+from gateway.transports.execution import Executor, MalformedRequestError, is_subscription
+from gateway.transports.streams import Patience
 from resolvers.context import Context, Services
+
+log = structlog.get_logger(__name__)
 
 PROTOCOL = "graphql-transport-ws"
 INIT_SECONDS = 10
@@ -34,62 +38,100 @@ class CloseSocketError(Exception):
 
 
 class Connection:
-    """One socket and the operations running on it."""
+    """One socket and the operations running on it.
+
+    All that runs for it is one group of tasks: the first that ends the socket ends the others, and
+    none is left when the socket is closed.
+    """
 
     def __init__(
-        self, socket: WebSocket, executor: Executor, services: Services, *, max_message_bytes: int
+        self,
+        socket: WebSocket,
+        executor: Executor,
+        services: Services,
+        *,
+        patience: Patience,
+        max_message_bytes: int,
     ) -> None:
         self._socket = socket
         self._executor = executor
         self._services = services
         self._max_message_bytes = max_message_bytes
+        self._patience = patience
         self._authorization: str | None = None
         self._acknowledged = asyncio.Event()
         self._initialised = False
+        self._heard = False
         self._operations: dict[str, asyncio.Task[None]] = {}
+        self._brief: set[asyncio.Task[None]] = set()
+        """The operations that end by themselves."""
 
     async def serve(self) -> None:
         """Speak with the client until either side ends it."""
         if PROTOCOL not in self._socket.scope.get("subprotocols", ()):
             await self._socket.accept()
-            await self._socket.close(4406, f"Only {PROTOCOL} is spoken here")
+            await self._close(CloseSocketError(4406, f"Only {PROTOCOL} is spoken here"))
             return
         await self._socket.accept(subprotocol=PROTOCOL)
-        watch = asyncio.create_task(self._watch())
+        end: CloseSocketError | None = None
         try:
-            while True:
-                await self._handle(await self._receive())
-        except CloseSocketError as close:
-            await self._close(close.code, close.reason)
-        except WebSocketDisconnect:
+            async with asyncio.TaskGroup() as tasks:
+                for watch in (self._watch, self._pulse, self._leave):
+                    tasks.create_task(watch())
+                while True:
+                    await self._handle(await self._receive(), tasks)
+        except* CloseSocketError as closing:
+            ends = (one for one in closing.exceptions if isinstance(one, CloseSocketError))
+            end = next(ends, None)
+        except* WebSocketDisconnect:
             pass
-        finally:
-            watch.cancel()
-            running = [*self._operations.values(), watch]
-            for task in running:
-                task.cancel()
-            await asyncio.gather(*running, return_exceptions=True)
+        except* Exception:
+            log.exception("socket_failed")
+            end = CloseSocketError(4500, "Something went wrong on our side")
+        if end is not None:
+            await self._close(end)
 
-    async def _close(self, code: int, reason: str) -> None:
+    async def _close(self, end: CloseSocketError) -> None:
         if self._socket.application_state is WebSocketState.CONNECTED:
-            with suppress(RuntimeError, WebSocketDisconnect):
-                await self._socket.close(code, reason)
+            with suppress(RuntimeError, TimeoutError, WebSocketDisconnect):
+                async with asyncio.timeout(self._patience.send):
+                    await self._socket.close(end.code, end.reason)
 
     async def _watch(self) -> None:
         """Close a socket that never begins, and one whose access token expires."""
         try:
-            await asyncio.wait_for(self._acknowledged.wait(), INIT_SECONDS)
+            async with asyncio.timeout(INIT_SECONDS):
+                await self._acknowledged.wait()
         except TimeoutError:
-            await self._close(4408, "Connection initialisation timeout")
-            return
+            raise CloseSocketError(4408, "Connection initialisation timeout") from None
         reason = await lapse(self._authorization, services=self._services)
         if reason is not None:
-            await self._close(4403, reason.removesuffix("."))
+            raise CloseSocketError(4403, reason.removesuffix("."))
+
+    async def _pulse(self) -> None:
+        """Close a socket whose other end is gone: nothing comes, not even the answer to a ping."""
+        await self._acknowledged.wait()
+        while True:
+            await self._patience.sleep(self._patience.pulse)
+            self._heard = False
+            await self._send(type="ping")
+            await self._patience.sleep(self._patience.pulse)
+            if not self._heard:
+                raise CloseSocketError(4408, "No answer to a ping")
+
+    async def _leave(self) -> None:
+        """Close the socket when the process is about to end, and what is brief is done."""
+        await self._patience.closing.wait()
+        if self._brief:
+            await asyncio.wait(self._brief)
+        # Subscriptions are not completed: their clients shall open them again elsewhere.
+        raise CloseSocketError(1001, "Going away")
 
     async def _receive(self) -> dict[str, Any]:
         message = await self._socket.receive()
         if message["type"] == "websocket.disconnect":
             raise WebSocketDisconnect(message.get("code", 1000))
+        self._heard = True
         text = message.get("text")
         if text is None or len(text.encode()) > self._max_message_bytes:
             most = self._max_message_bytes
@@ -103,16 +145,20 @@ class Connection:
         return decoded
 
     async def _send(self, **message: Any) -> None:
-        await self._socket.send_text(orjson.dumps(message).decode())
+        try:
+            async with asyncio.timeout(self._patience.send):
+                await self._socket.send_text(orjson.dumps(message).decode())
+        except TimeoutError:
+            raise CloseSocketError(1013, "The client does not read") from None
 
-    async def _handle(self, message: dict[str, Any]) -> None:
+    async def _handle(self, message: dict[str, Any], tasks: asyncio.TaskGroup) -> None:
         kind = message["type"]
         if kind == "connection_init":
             await self._initialise(message.get("payload"))
         elif kind == "ping":
             await self._send(type="pong")
         elif kind == "subscribe":
-            await self._subscribe(message)
+            await self._subscribe(message, tasks)
         elif kind == "complete":
             task = self._operations.pop(str(message.get("id")), None)
             if task is not None:
@@ -139,7 +185,7 @@ class Connection:
             request_id=self._socket.state.request_id,
         )
 
-    async def _subscribe(self, message: dict[str, Any]) -> None:
+    async def _subscribe(self, message: dict[str, Any], tasks: asyncio.TaskGroup) -> None:
         if not self._acknowledged.is_set():
             raise CloseSocketError(4401, "Unauthorized")
         key = message.get("id")
@@ -158,23 +204,23 @@ class Connection:
             request = execution.read_request(message.get("payload"))
         except MalformedRequestError as error:
             raise CloseSocketError(4400, str(error)) from error
-        self._operations[key] = asyncio.create_task(self._run(key, request))
+        self._operations[key] = tasks.create_task(self._run(key, request))
 
     async def _run(self, key: str, request: execution.Request) -> None:
+        mine = asyncio.current_task()
         try:
-            with suppress(WebSocketDisconnect, RuntimeError):
-                try:
-                    context = await self._context()
-                except Exception as error:  # noqa: BLE001  # logged and masked
-                    request_id = self._socket.state.request_id
-                    body = [failed(error, request_id=request_id)]
-                    await self._send(id=key, type="error", payload=body)
-                    return
-                if await self._answer(key, request, context=context):
-                    await self._send(id=key, type="complete")
+            try:
+                context = await self._context()
+            except Exception as error:  # noqa: BLE001  # logged and masked
+                request_id = self._socket.state.request_id
+                body = [failed(error, request_id=request_id)]
+                await self._send(id=key, type="error", payload=body)
+                return
+            if await self._answer(key, request, context=context):
+                await self._send(id=key, type="complete")
         finally:
             # After a "complete" the id may already be another operation's.
-            if self._operations.get(key) is asyncio.current_task():
+            if self._operations.get(key) is mine:
                 del self._operations[key]
 
     async def _answer(self, key: str, request: execution.Request, *, context: Context) -> bool:
@@ -185,6 +231,10 @@ class Connection:
             body = self._executor.refusal(refused, context)
             await self._send(id=key, type="error", payload=body["errors"])
             return False
+        mine = asyncio.current_task()
+        if mine is not None and not is_subscription(operation):
+            self._brief.add(mine)
+            mine.add_done_callback(self._brief.discard)
         results = self._executor.results(request, operation=operation, context=context)
         # Closed here and now, so that its listener is gone when this task is.
         async with aclosing(results):

@@ -11,7 +11,12 @@ from gateway.documents import Documents
 from gateway.limits import Limits
 from gateway.schema import schema
 from gateway.transports.execution import Executor
+from gateway.transports.streams import Patience
 from gateway.transports.websocket import PROTOCOL, Connection
+from tests.sockets import Ticks
+
+# Which database it is makes no difference to a socket.
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 SUBSCRIBE = {
     "id": "1",
@@ -31,6 +36,8 @@ class Socket:
         self.state = SimpleNamespace(request_id="test")
         self.application_state = WebSocketState.CONNECTED
         self.closed_with = None
+        self.reading = asyncio.Event()
+        self.reading.set()
         self._to_server = asyncio.Queue()
         self._to_client = asyncio.Queue()
 
@@ -41,6 +48,7 @@ class Socket:
         return await self._to_server.get()
 
     async def send_text(self, text):
+        await self.reading.wait()
         self._to_client.put_nowait(orjson.loads(text))
 
     async def close(self, code, reason):
@@ -53,6 +61,16 @@ class Socket:
             text = orjson.dumps(message).decode()
             self._to_server.put_nowait({"type": "websocket.receive", "text": text})
 
+    def say_text(self, text):
+        self._to_server.put_nowait({"type": "websocket.receive"} | text)
+
+    @property
+    def unheard(self):
+        return self._to_client.qsize()
+
+    def leave(self):
+        self._to_server.put_nowait({"type": "websocket.disconnect", "code": 1006})
+
     async def hear(self):
         return await self._to_client.get()
 
@@ -63,13 +81,27 @@ async def socket(api):
     return Socket(api.headers["authorization"])
 
 
-def serve(socket, api, *, max_message_bytes=1000):
+def serve(socket, api, *, max_message_bytes=1000, **patience):
     """Let the server speak with a socket."""
     executor = Executor(
         schema, Documents(schema._schema, limits=Limits(depth=3), introspection=True)
     )
-    connection = Connection(socket, executor, api.services, max_message_bytes=max_message_bytes)
+    connection = Connection(
+        socket,
+        executor,
+        api.services,
+        patience=Patience(**patience),
+        max_message_bytes=max_message_bytes,
+    )
     return asyncio.create_task(connection.serve())
+
+
+async def begun(socket, api, **patience):
+    """Let the server speak with a socket, and begin."""
+    serving = serve(socket, api, **patience)
+    socket.say({"type": "connection_init"})
+    assert await socket.hear() == {"type": "connection_ack"}
+    return serving
 
 
 async def test_an_id_used_again_right_after_its_end_is_still_taken(api, socket):
@@ -114,3 +146,148 @@ async def test_a_document_is_limited_over_a_socket_as_over_http(api, socket):
         }
     ]
     serving.cancel()
+
+
+def asks(query, key="1"):
+    return {"id": key, "type": "subscribe", "payload": {"query": query}}
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ({"bytes": b"{}"}, 4400),
+        ({"text": "not json"}, 4400),
+        ({"text": "[1]"}, 4400),
+        ({"text": "null"}, 4400),
+        ({"text": '{"type": 1}'}, 4400),
+        ({"text": '{"type": "start"}'}, 4400),
+        ({"text": '{"type": "ping", "payload": "' + "x" * 1_000 + '"}'}, 4400),
+        ({"text": '{"type": "subscribe", "payload": {"query": "{a}"}}'}, 4400),
+        ({"text": '{"type": "subscribe", "id": "", "payload": {"query": "{a}"}}'}, 4400),
+        ({"text": '{"type": "subscribe", "id": "1"}'}, 4400),
+        ({"text": '{"type": "subscribe", "id": "1", "payload": {"query": 1}}'}, 4400),
+        ({"text": '{"type": "connection_init"}'}, 4429),
+    ],
+)
+async def test_what_breaks_the_protocol_closes_the_socket(api, socket, text, code):
+    serving = await begun(socket, api)
+    socket.say_text(text)
+    await serving
+    assert socket.closed_with == code
+
+
+async def test_nothing_is_asked_before_the_beginning(api, socket):
+    serving = serve(socket, api)
+    socket.say(SUBSCRIBE)
+    await serving
+    assert socket.closed_with == 4401
+
+
+async def test_a_failure_of_ours_closes_the_socket_with_4500(api, socket, monkeypatch):
+    async def broken(self, payload):
+        raise RuntimeError("no")
+
+    monkeypatch.setattr(Connection, "_initialise", broken)
+    serving = serve(socket, api)
+    socket.say({"type": "connection_init"})
+    await serving
+    assert socket.closed_with == 4500
+
+
+async def test_a_socket_whose_other_end_is_gone_is_closed(api, socket):
+    ticks = Ticks()
+    serving = await begun(socket, api, sleep=ticks)
+    await ticks.tick()
+    assert await socket.hear() == {"type": "ping"}
+    socket.say({"type": "pong"})
+    await ticks.tick()
+    await ticks.tick()
+    assert await socket.hear() == {"type": "ping"}
+    assert not serving.done()
+    await ticks.tick()
+    await serving
+    assert socket.closed_with == 4408
+
+
+async def test_a_client_that_does_not_read_is_cut_off(api, socket):
+    serving = await begun(socket, api, send=0.01)
+    socket.reading.clear()
+    socket.say(SUBSCRIBE)
+    await serving
+    assert socket.closed_with == 1013
+    assert api.services.feed.listeners == 0
+
+
+async def test_the_end_of_the_process_closes_with_1001_and_completes_nothing(api, socket):
+    closing = asyncio.Event()
+    serving = await begun(socket, api, closing=closing)
+    socket.say(SUBSCRIBE)
+    assert await socket.hear() == NEXT
+    closing.set()
+    await serving
+    assert socket.closed_with == 1001
+    assert socket.unheard == 0
+    assert api.services.feed.listeners == 0
+
+
+async def test_whatever_runs_ends_when_the_client_leaves(api, socket):
+    serving = await begun(socket, api)
+    socket.say(SUBSCRIBE)
+    assert await socket.hear() == NEXT
+    socket.leave()
+    await serving
+    assert socket.closed_with is None
+    assert api.services.feed.listeners == 0
+
+
+async def test_a_refused_document_is_an_error_and_a_failed_field_a_result(api, socket):
+    serving = await begun(socket, api)
+    socket.say(asks("{ nothing }"))
+    refused = await socket.hear()
+    assert (refused["type"], refused["id"]) == ("error", "1")
+    assert [error["extensions"]["code"] for error in refused["payload"]] == [
+        "GRAPHQL_VALIDATION_FAILED"
+    ]
+    socket.say(asks('{ viewer { portfolio(id: "x") { name } } }'))
+    assert await socket.hear() == {
+        "id": "1",
+        "type": "next",
+        "payload": {"data": {"viewer": {"portfolio": None}}},
+    }
+    assert await socket.hear() == {"id": "1", "type": "complete"}
+    socket.leave()
+    await serving
+
+
+async def test_a_deferred_fragment_comes_later_over_the_socket(api, socket):
+    serving = await begun(socket, api)
+    socket.say(asks("{ viewer { username ... @defer { portfolios { name } } } }"))
+    first, second, end = [await socket.hear() for _ in range(3)]
+    assert first["payload"]["data"] == {"viewer": {"username": "ann"}}
+    assert first["payload"]["hasNext"] is True
+    assert second["payload"] == {
+        "incremental": [{"id": "0", "path": ["viewer"], "data": {"portfolios": []}}],
+        "completed": [{"id": "0"}],
+        "hasNext": False,
+    }
+    assert end == {"id": "1", "type": "complete"}
+    socket.leave()
+    await serving
+
+
+async def test_no_operation_sees_what_an_earlier_one_loaded(api, socket):
+    serving = await begun(socket, api)
+    names = "{ viewer { portfolios { name } } }"
+    socket.say(asks(names))
+    assert (await socket.hear())["payload"] == {"data": {"viewer": {"portfolios": []}}}
+    assert (await socket.hear())["type"] == "complete"
+    create = 'mutation { createPortfolio(input: {name: "New", baseCurrency: "USD"}) { userErrors { message } } }'
+    socket.say(asks(create))
+    assert (await socket.hear())["payload"] == {"data": {"createPortfolio": {"userErrors": []}}}
+    assert (await socket.hear())["type"] == "complete"
+    socket.say(asks(names))
+    assert (await socket.hear())["payload"] == {
+        "data": {"viewer": {"portfolios": [{"name": "New"}]}}
+    }
+    socket.leave()
+    await serving

@@ -9,11 +9,12 @@ import pytest
 from gateway.app import create_app
 from gateway.settings import Settings
 from gateway.transports.streams import Patience
-from models.database import Database
-from models.migrate import upgrade
 from tests.conftest import SECRET
 from tests.sockets import Ticks
-from tests.streams import Exchange, events_of, parts_of
+from tests.streams import Event, Exchange, events_of, parts_of
+
+# Which database it is makes no difference to a stream.
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 AAPL = 'subscription { quoteUpdated(symbols: ["AAPL"]) { symbol } }'
 SHOWN = {"data": {"quoteUpdated": {"symbol": "AAPL"}}}
@@ -60,11 +61,7 @@ def engine():
 
 
 @pytest.fixture
-async def front(engine, tmp_path, clock):
-    database_url = f"sqlite:///{tmp_path}/test.db"
-    opened = Database(database_url)
-    await upgrade(opened)
-    await opened.close()
+async def front(engine, database_url, clock):
     settings = Settings(database_url=database_url, secret=SECRET, log_level="error", engine=engine)
     ticks = Ticks()
     patience = Patience(send=0.05, sleep=ticks)
@@ -265,4 +262,158 @@ async def test_the_expiry_of_the_token_ends_a_subscription_in_parts(front, clock
     assert first == {"payload": SHOWN}
     assert last["payload"] is None
     assert [error["message"] for error in last["errors"]] == ["The access token has expired."]
+    await front.quiet()
+
+
+class Single:
+    """One stream of events for many operations: graphql-sse's single connection mode."""
+
+    def __init__(self, front):
+        self.front = front
+        self.token = ""
+
+    async def request(self, method, *, body=None, query=None, headers=None):
+        given = (self.front.headers if headers is None else headers) | {
+            "x-graphql-event-stream-token": self.token
+        }
+        exchange = Exchange(self.front.application, method, headers=given, body=body, query=query)
+        status, _ = await exchange.begun()
+        text = await exchange.rest()
+        await exchange.serving
+        return status, text
+
+    async def reserve(self):
+        status, self.token = await self.request("PUT")
+        assert status == 201
+        assert len(self.token) == 43
+
+    async def start(self, query, key="1"):
+        body = {"query": query, "extensions": {"operationId": key}}
+        return await self.request("POST", body=body)
+
+    async def stop(self, key="1"):
+        return await self.request("DELETE", query={"operationId": key})
+
+    def open(self, **headers):
+        given = self.front.headers | EVENTS | headers
+        return Exchange(self.front.application, "GET", headers=given, query={"token": self.token})
+
+
+@pytest.fixture
+async def single(front):
+    single = Single(front)
+    await single.reserve()
+    return single
+
+
+async def opened(single):
+    stream = single.open()
+    status, headers = await stream.begun()
+    assert (status, headers["content-type"]) == (200, "text/event-stream")
+    assert await stream.hear() == ":\n\n"
+    return stream
+
+
+async def test_operations_answer_on_the_one_stream_by_their_ids(front, single):
+    stream = await opened(single)
+    assert await single.start(AAPL, "live") == (202, "")
+    assert await next_event(stream) == Event("next", "", {"id": "live", "payload": SHOWN})
+    assert await single.start("{ viewer { username } }", "once") == (202, "")
+    assert [await next_event(stream) for _ in range(2)] == [
+        Event("next", "", {"id": "once", "payload": {"data": {"viewer": {"username": "ann"}}}}),
+        Event("complete", "", {"id": "once"}),
+    ]
+    assert (await single.start(AAPL, "live"))[0] == 409
+    assert await single.stop("live") == (200, "")
+    assert await single.stop("live") == (200, "")
+    while front.services.feed.listeners:
+        await asyncio.sleep(0)
+    await stream.leave()
+    await front.quiet()
+    assert (await single.start(AAPL))[0] == 404
+
+
+async def test_what_is_said_before_the_stream_is_open_waits_for_it(front, single):
+    await single.start("{ viewer { username } }")
+    stream = await opened(single)
+    assert (await next_event(stream)).data["id"] == "1"
+    assert await next_event(stream) == Event("complete", "", {"id": "1"})
+    await stream.leave()
+
+
+async def test_all_operations_end_with_their_stream(front, single):
+    stream = await opened(single)
+    await single.start(AAPL)
+    await next_event(stream)
+    await stream.leave()
+    await front.quiet()
+
+
+async def test_a_reservation_has_one_stream(front, single):
+    stream = await opened(single)
+    other = single.open()
+    status, _ = await other.begun()
+    assert status == 409
+    await stream.leave()
+
+
+async def test_a_reservation_that_nobody_opens_is_gone_with_its_operations(front, single):
+    await single.start(AAPL)
+    assert front.ticks.asked == [60.0]
+    await front.ticks.tick()
+    assert (await single.start(AAPL))[0] == 404
+    await front.quiet()
+
+
+async def test_a_reservation_is_its_users_alone(front, single):
+    created = front.ask(
+        'mutation { signUp(input: {username: "bob", password: "correct horse"}) '
+        "{ session { accessToken } } }"
+    )
+    await created.begun()
+    answer = json.loads(await created.rest())
+    token = answer["data"]["signUp"]["session"]["accessToken"]
+    mine, front.headers = front.headers, {"authorization": f"Bearer {token}"}
+    assert (await single.start(AAPL))[0] == 404
+    assert (await single.stop())[0] == 404
+    assert (await single.open().begun())[0] == 404
+    front.headers = {}
+    assert (await single.start(AAPL))[0] == 401
+    assert (await single.request("PUT"))[0] == 401
+    front.headers = mine
+    assert (await single.start("{ viewer { username } }"))[0] == 202
+
+
+async def test_a_user_has_a_bounded_number_of_reservations(front, single):
+    statuses = [(await single.request("PUT"))[0] for _ in range(20)]
+    assert statuses == [201] * 19 + [429]
+
+
+async def test_an_operation_needs_an_id_and_a_document_that_can_be_executed(front, single):
+    status, text = await single.request("POST", body={"query": AAPL})
+    assert (status, "operationId" in text) == (400, True)
+    assert (await single.start("{ nothing }"))[0] == 400
+    assert (await single.request("DELETE"))[0] == 400
+
+
+async def test_the_expiry_of_the_token_ends_its_operations_on_the_stream(front, single, clock):
+    stream = await opened(single)
+    clock.now += timedelta(minutes=14, seconds=59.95)
+    await single.start(AAPL)
+    assert (await next_event(stream)).data == {"id": "1", "payload": SHOWN}
+    over = (await next_event(stream)).data["payload"]["errors"]
+    assert [error["message"] for error in over] == ["The access token has expired."]
+    assert (await next_event(stream)).name == "complete"
+    await stream.leave()
+    await front.quiet()
+
+
+async def test_the_end_of_the_process_ends_streams_without_completing_them(front):
+    stream = front.ask(AAPL, **EVENTS)
+    await stream.begun()
+    await stream.hear()
+    await next_event(stream)
+    front.application.patience.closing.set()
+    assert await stream.rest() == ""
+    await stream.serving
     await front.quiet()

@@ -8,6 +8,8 @@ import httpx2
 import pytest
 from websockets.asyncio.client import connect
 
+from tests.conftest import serving
+
 pytestmark = [pytest.mark.process, pytest.mark.xdist_group("process")]
 
 SUBSCRIPTION = 'subscription { quoteUpdated(symbols: ["AAPL", "MSFT"], minIntervalMs: 0) { symbol price source quality } }'
@@ -139,3 +141,29 @@ async def test_server_sent_events_carry_the_same_prices(demo_server):
         assert (await anext(lines)).startswith("id: 1-")
         data = json.loads((await anext(lines)).removeprefix("data: "))
         assert data["data"]["quoteUpdated"]["symbol"] == "AAPL"
+
+
+async def test_the_end_of_the_server_closes_sockets_with_1001_and_streams_without_an_end(tmp_path):
+    with serving(tmp_path, "demo", DATABASE_URL=f"sqlite:///{tmp_path}/demo.db") as server:
+        headers = {
+            "authorization": f"Bearer {token(server.address)}",
+            "accept": "text/event-stream",
+            "content-type": "application/json",
+        }
+        body = json.dumps({"query": SUBSCRIPTION})
+        async with (
+            socket(server.address) as connection,
+            httpx2.AsyncClient(timeout=20) as client,
+            client.stream(
+                "POST", f"{server.address}/graphql", content=body, headers=headers
+            ) as response,
+        ):
+            await opened(connection, {"Authorization": headers["authorization"]})
+            await subscribe(connection, SUBSCRIPTION)
+            assert (await receive(connection))["type"] == "next"
+            lines = response.aiter_lines()
+            assert [await anext(lines) for _ in range(3)] == [":", "", "event: next"]
+            server.process.terminate()
+            assert await closed_with(connection) == 1001
+            assert "event: complete" not in [line async for line in lines]
+        assert await asyncio.to_thread(server.process.wait, 20) in {0, -15}
