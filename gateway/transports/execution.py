@@ -139,10 +139,11 @@ class Executor:
         self, request: Request, *, operation: Operation, context: Context
     ) -> Response:
         """Run a query or mutation to its end, with nothing left for later."""
+        operation = operation.whole or operation
         try:
             if operation.of_schema_alone:
                 return _with_warnings(self._introspected(operation), operation)
-            executor = self._executor(operation.whole or operation, request.variables, context)
+            executor = self._executor(operation, request.variables, context)
             if isinstance(executor, list):
                 return self._refused(executor, context)
             result: Any = executor.execute_operation()

@@ -184,12 +184,13 @@ class GraphQLOverHttp:
     async def _run(
         self, call: Call, asked: execution.Request, *, context: Context, wanted: Accepted
     ) -> Answer | Streaming:
-        token = token_of(call)
+        events = wanted_events(wanted)
+        token = "" if events else token_of(call)
         try:
             operation = await self._executor.operation(asked, context)
         except RefusedDocumentError as refused:
             body = self._executor.refusal(refused, context)
-            if wanted_events(wanted) and not token:
+            if events:
                 return refusal_as_event(body, patience=self._patience)
             # Not even which operation is meant can be told: no client can go on from there. And
             # whoever waits for a stream looks at the status alone.

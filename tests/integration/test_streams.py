@@ -225,6 +225,12 @@ async def test_without_parts_a_deferred_fragment_is_in_the_one_answer(front):
     assert json.loads(text) == {"data": {"viewer": {"username": "ann", "portfolios": []}}}
 
 
+async def test_introspection_with_parts_is_one_answer_too(front):
+    query = '{ __type(name: "Viewer") { name ... @defer { kind } } }'
+    _, text = await front.text(query, accept="application/json")
+    assert json.loads(text) == {"data": {"__type": {"name": "Viewer", "kind": "OBJECT"}}}
+
+
 async def test_an_answer_without_anything_for_later_is_one_part(front):
     _, text = await front.text("{ viewer { username } }", accept="multipart/mixed")
     assert parts_of(text) == [{"data": {"viewer": {"username": "ann"}}, "hasNext": False}]
@@ -394,6 +400,14 @@ async def test_an_operation_needs_an_id_and_a_document_that_can_be_executed(fron
     assert (status, "operationId" in text) == (400, True)
     assert (await single.start("{ nothing }"))[0] == 400
     assert (await single.request("DELETE"))[0] == 400
+
+
+async def test_who_wants_events_of_an_operation_gets_them_whatever_else_is_said(front, single):
+    stream = front.ask("{ viewer { username } }", x_graphql_event_stream_token="another", **EVENTS)
+    status, _ = await stream.begun()
+    assert status == 200
+    _, answer, _ = events_of(await stream.rest())
+    assert answer.data == {"data": {"viewer": {"username": "ann"}}}
 
 
 async def test_the_expiry_of_the_token_ends_its_operations_on_the_stream(front, single, clock):

@@ -15,7 +15,7 @@ APOLLO_LIVE = "multipart/mixed;boundary=graphql;subscriptionSpec=1.0,application
 
 
 def stream(accept, document):
-    (operation,) = operations_of(parse(document)).values()
+    (operation,) = operations_of(parse(document), ()).values()
     found = wanted_stream(accepted(accept), operation)
     return found and found.kind
 
