@@ -1,6 +1,7 @@
 // Apollo Client: HttpLink by POST and GET, subscriptions over a socket.
 import { ApolloClient, ApolloLink, HttpLink, InMemoryCache, gql } from "@apollo/client";
 import { CombinedGraphQLErrors } from "@apollo/client/errors";
+import { Defer20220824Handler, GraphQL17Alpha9Handler } from "@apollo/client/incremental";
 import { GraphQLWsLink } from "@apollo/client/link/subscriptions";
 import { OperationTypeNode } from "graphql";
 import { createClient } from "graphql-ws";
@@ -13,9 +14,10 @@ const socket = createClient({
   webSocketImpl: WebSocket,
 });
 
-const over = (http) =>
+const over = (http, incrementalHandler) =>
   new ApolloClient({
     cache: new InMemoryCache(),
+    incrementalHandler,
     link: ApolloLink.split(
       ({ operationType }) => operationType === OperationTypeNode.SUBSCRIPTION,
       new GraphQLWsLink(socket),
@@ -40,6 +42,32 @@ const query = async (asked) =>
 const mutate = async (variables) =>
   (await client.mutate({ mutation: gql(documents.MUTATION), variables })).data;
 
+// The data of an answer as it comes, part after part.
+const parts = (incrementalHandler) =>
+  new Promise((resolve, reject) => {
+    const seen = [];
+    over({}, incrementalHandler)
+      .watchQuery({ query: gql(documents.DEFERRED) })
+      .subscribe(({ data, dataState, error }) => {
+        if (error) reject(error);
+        if (data) seen.push(structuredClone(data));
+        if (dataState === "complete") resolve(seen);
+      });
+  });
+
+const followed = async (client) => {
+  const events = client.subscribe({
+    query: gql(documents.SUBSCRIPTION),
+    variables: documents.followed,
+  });
+  return (await firstOf(2, (sink) => events.subscribe(sink))).map(({ data }) => data);
+};
+
+const overHttp = new ApolloClient({
+  cache: new InMemoryCache(),
+  link: new HttpLink({ uri: url, headers: authorization }),
+});
+
 await report({
   query: () => query(client),
   "query by GET": () => query(over({ useGETForQueries: true })),
@@ -47,11 +75,8 @@ await report({
   refusal: () => mutate(named("")),
   invalid: () => failing(client.query({ query: gql(documents.INVALID) })),
   anonymous: () => failing(over({ headers: {} }).query({ query: gql(documents.VIEWER) })),
-  "subscription over a socket": async () => {
-    const events = client.subscribe({
-      query: gql(documents.SUBSCRIPTION),
-      variables: documents.followed,
-    });
-    return (await firstOf(2, (sink) => events.subscribe(sink))).map(({ data }) => data);
-  },
+  "parts by ids": () => parts(new GraphQL17Alpha9Handler()),
+  "parts by paths": () => parts(new Defer20220824Handler()),
+  "subscription over a socket": () => followed(client),
+  "subscription over multipart": () => followed(overHttp),
 });

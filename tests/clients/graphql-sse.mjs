@@ -1,30 +1,33 @@
-// graphql-sse: everything as server-sent events, a connection for each operation.
+// graphql-sse: server-sent events, a connection for each operation or one for all.
 import { createClient } from "graphql-sse";
-import { authorization, codes, documents, first, name, named, report, url } from "./harness.mjs";
+import { authorization, codes, documents, first, report, url } from "./harness.mjs";
 
-const asking = (headers) => createClient({ url, headers, retryAttempts: 0 });
+const asking = (more) =>
+  createClient({ url, headers: { ...authorization }, retryAttempts: 0, ...more });
 
-const client = asking(authorization);
-const data = ({ data, errors }) => (errors ? Promise.reject(new Error(JSON.stringify(errors))) : data);
+const distinct = asking({});
+const single = asking({ singleConnection: true });
 
-async function once(query, variables) {
-  const [answer] = await first(1, client.iterate({ query, variables }));
-  return data(answer);
-}
+const followed = async (client) => {
+  const asked = { query: documents.SUBSCRIPTION, variables: documents.followed };
+  return (await first(2, client.iterate(asked))).map(({ data }) => data);
+};
 
-async function failing(asked, query) {
-  const [{ errors }] = await first(1, asked.iterate({ query }));
+const once = async (client, query, variables) => {
+  const [{ data }] = await first(1, client.iterate({ query, variables }));
+  return data;
+};
+
+const failing = async (client, query) => {
+  const [{ errors }] = await first(1, client.iterate({ query }));
   return codes(errors);
-}
+};
 
 await report({
-  query: () => once(documents.QUERY, documents.symbols),
-  mutation: () => once(documents.MUTATION, named(name)),
-  refusal: () => once(documents.MUTATION, named("")),
-  invalid: () => failing(client, documents.INVALID),
-  anonymous: () => failing(asking({}), documents.VIEWER),
-  "subscription over server-sent events": async () => {
-    const asked = { query: documents.SUBSCRIPTION, variables: documents.followed };
-    return Promise.all((await first(2, client.iterate(asked))).map(data));
-  },
+  query: () => once(distinct, documents.QUERY, documents.symbols),
+  "query over one stream": () => once(single, documents.QUERY, documents.symbols),
+  invalid: () => failing(distinct, documents.INVALID),
+  anonymous: () => failing(asking({ headers: {} }), documents.VIEWER),
+  "subscription over server-sent events": () => followed(distinct),
+  "subscription over one stream": () => followed(single),
 });

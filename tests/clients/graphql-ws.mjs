@@ -31,6 +31,12 @@ await report({
   refusal: () => once(documents.MUTATION, named("")),
   invalid: () => failing(client, documents.INVALID),
   anonymous: () => failing(asking({}), documents.VIEWER),
+  // Its own clients put the parts together: here they are seen as they come.
+  "parts over a socket": async () => {
+    const [begun, ended] = await first(2, client.iterate({ query: documents.DEFERRED }));
+    const [{ path, data }] = ended.incremental;
+    return [begun.data, { [path[0]]: { ...begun.data[path[0]], ...data } }];
+  },
   "subscription over a socket": async () => {
     const asked = { query: documents.SUBSCRIPTION, variables: documents.followed };
     return Promise.all((await first(2, client.iterate(asked))).map(data));

@@ -17,6 +17,8 @@ DOCUMENTS = json.loads((HERE / "documents.json").read_text(encoding="utf-8"))
 COMMON = ("query", "mutation", "refusal", "invalid", "anonymous")
 SOCKET = "subscription over a socket"
 EVENTS = "subscription over server-sent events"
+MULTIPART = "subscription over multipart"
+ONE_STREAM = ("query over one stream", "subscription over one stream")
 EXPECTED = {
     "query": {"instruments": [{"symbol": "AAPL", "currency": "USD"}, None]},
     "refusal": {
@@ -27,13 +29,24 @@ EXPECTED = {
     },
     "invalid": ["GRAPHQL_VALIDATION_FAILED"],
     "anonymous": ["UNAUTHENTICATED"],
+    "parts": [
+        {"viewer": {"username": "demo"}},
+        {"viewer": {"username": "demo", "baseCurrency": "USD"}},
+    ],
+    "list": [
+        {"instruments": [{"symbol": "AAPL"}]},
+        {"instruments": [{"symbol": "AAPL"}, None]},
+    ],
     "subscription": [{"quoteUpdated": {"symbol": "AAPL", "source": "simulated"}}] * 2,
 }
 """What is to come of each case, by its first word."""
 
 CASES = {
-    "apollo.mjs": (*COMMON, "query by GET", SOCKET),
-    "urql.mjs": (*COMMON, "query by GET", SOCKET, EVENTS),
+    "apollo.mjs": (
+        *(*COMMON, "query by GET", SOCKET, MULTIPART),
+        *("parts by ids", "parts by paths"),
+    ),
+    "urql.mjs": (*COMMON, "query by GET", SOCKET, EVENTS, "parts", "list in parts"),
     "graphql-request.mjs": (*COMMON, "query by GET"),
     "relay.mjs": (*COMMON, SOCKET),
     "graphql-ws.mjs": (*COMMON, SOCKET),

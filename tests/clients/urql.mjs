@@ -47,6 +47,17 @@ const follow = async (asked) => {
   return (await firstOf(2, next)).map(known);
 };
 
+// The data of an answer as it comes, part after part.
+const parts = (asked, query, variables) =>
+  new Promise((resolve, reject) => {
+    const seen = [];
+    asked.query(query, variables).subscribe((result) => {
+      if (result.error) reject(result.error);
+      seen.push(known(result));
+      if (!result.hasNext) resolve(seen);
+    });
+  });
+
 await report({
   query: () => query(client),
   "query by GET": () => query(asking({ preferGetMethod: "force" })),
@@ -54,6 +65,8 @@ await report({
   refusal: () => mutate(named("")),
   invalid: () => failing(client.query(documents.INVALID, {})),
   anonymous: () => failing(asking({ fetchOptions: {} }).query(documents.VIEWER, {})),
+  parts: () => parts(client, documents.DEFERRED, {}),
+  "list in parts": () => parts(client, documents.STREAMED, documents.symbols),
   "subscription over a socket": () => follow(client),
   "subscription over server-sent events": () => follow(streaming),
 });
