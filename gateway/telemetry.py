@@ -54,7 +54,10 @@ def configure_logging(level: str) -> None:
     root.setLevel(level.upper())
     # Strawberry logs each client's mistake with a traceback; failures.py logs what is ours.
     logging.getLogger("strawberry").setLevel(logging.CRITICAL)
+    # Nor do these say anything that our line of a request or socket does not.
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)
     logging.getLogger("uvicorn.access").disabled = True
+    logging.getLogger("uvicorn.error").addFilter(_is_not_about_one_socket)
     for name in ("uvicorn", "uvicorn.error"):
         logging.getLogger(name).handlers = []
         logging.getLogger(name).propagate = True
@@ -64,6 +67,11 @@ def _cut(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str
     """Shorten what libraries log: it may be what a client has sent."""
     event["event"] = str(event["event"])[:LONGEST_EVENT]
     return event
+
+
+def _is_not_about_one_socket(record: logging.LogRecord) -> bool:
+    """Keep out uvicorn's lines of each socket, with the parameters of its address."""
+    return not str(record.msg).startswith(('%s - "WebSocket', "connection "))
 
 
 class RequestLog:

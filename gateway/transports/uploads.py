@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 from starlette.datastructures import FormData, UploadFile
-from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 
 from gateway.transports.asgi import RefusedRequestError
@@ -40,8 +40,8 @@ async def read_upload(request: Request, *, max_bytes: int) -> Any:
                 file = UploadedFile(name=part.filename or "", content=await part.read())
                 for path in paths:
                     _put(body, path, file)
-    except HTTPException as error:  # Starlette's own word for a malformed form
-        raise RefusedRequestError(400, str(error.detail)) from error
+    except MultiPartException as error:
+        raise RefusedRequestError(400, error.message) from error
     return body
 
 

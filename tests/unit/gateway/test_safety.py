@@ -66,6 +66,23 @@ async def test_a_form_of_a_strangers_page_is_refused_before_it_is_read(site):
 
 
 @pytest.mark.parametrize(
+    ("kind", "body", "message"),
+    [
+        ("multipart/form-data", b"x", "Missing boundary"),
+        ("multipart/form-data; boundary=", b"x", "Invalid multipart data"),
+        ("multipart/form-data; boundary=a", b"x", "Invalid multipart data"),
+        ("multipart/form-data; boundary=a", b"--a\r\n", "The form has no field `operations`"),
+        ("multipart/form-data; boundary=a", b"--a\r\n\r\n" * 20, "must be provided"),
+    ],
+)
+async def test_a_form_that_is_none_is_refused_with_the_reason(site, kind, body, message):
+    headers = site.user | {"content-type": kind}
+    response = await site.client.post("/graphql", content=body, headers=headers)
+    assert (response.status_code, told(response)) == (400, ["BAD_REQUEST"])
+    assert message in response.json()["errors"][0]["message"]
+
+
+@pytest.mark.parametrize(
     ("origin", "host", "welcome"),
     [
         ("https://folio.example", "folio.example", True),
@@ -255,10 +272,25 @@ async def test_a_clients_mistake_is_one_short_line_of_the_log(site, caplog, requ
 
 
 def test_what_libraries_log_of_a_client_is_cut_and_stays_one_line():
-    script = (
-        "import logging, sys; from gateway.telemetry import configure_logging; "
-        "configure_logging('info'); logging.getLogger('a').warning('x\\n\\x1b' * 5000)"
+    (line,) = logged("logging.getLogger('a').warning('x\\n\\x1b' * 5000)")
+    assert line["event"] == ("x\n\x1b" * 5000)[:1000]
+
+
+def test_what_the_server_says_of_each_socket_is_left_to_our_own_line():
+    lines = logged(
+        "uvicorn = logging.getLogger('uvicorn.error')",
+        "uvicorn.info('%s - \"WebSocket %s\" [accepted]', '127.0.0.1', '/graphql?token=secret')",
+        "uvicorn.info('connection open')",
+        "uvicorn.info('Application startup complete.')",
     )
+    assert [line["event"] for line in lines] == ["Application startup complete."]
+
+
+def logged(*statements):
+    """What a process logs, as its handlers are for good."""
+    begin = (
+        "import logging; from gateway.telemetry import configure_logging; configure_logging('info')"
+    )
+    script = "; ".join([begin, *statements])
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
-    (line,) = ran.stderr.splitlines()
-    assert json.loads(line)["event"] == ("x\n\x1b" * 5000)[:1000]
+    return [json.loads(line) for line in ran.stderr.splitlines()]
