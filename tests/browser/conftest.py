@@ -100,6 +100,9 @@ class Explorer:
     def tab(self, title):
         self.page.get_by_role("tab", name=title).click()
 
+    def choose_events(self):
+        self.bar.get_by_label("Subscriptions over").select_option("Server-sent events")
+
     def run(self):
         self.button("Execute query").click()
 

@@ -1,5 +1,6 @@
 """GraphiQL in a real browser, on the demo, with the network cut."""
 
+import json
 import re
 import uuid
 from urllib.parse import parse_qs
@@ -270,6 +271,85 @@ def test_a_socket_whose_token_expired_is_opened_again_with_the_new_one(unopened)
     assert len(opened) == 2
 
 
+def test_subscriptions_come_as_server_sent_events_when_that_is_chosen(explorer):
+    explorer.sign_in()
+    explorer.choose_events()
+    explorer.tab("LivePrices")
+    with explorer.asking() as asked:
+        explorer.run()
+    expect(explorer.result).to_contain_text('"quoteUpdated"')
+    (first,) = prices_shown(explorer)
+    explorer.page.wait_for_function(
+        "before => { const text = document.querySelector('.result-window').innerText;"
+        " return text.includes('price') && !text.includes(before); }",
+        arg=f'"{first}"',
+    )
+    assert asked.value.method == "POST"
+    assert asked.value.headers["accept"] == "text/event-stream"
+    assert asked.value.headers["authorization"].startswith("Bearer ey")
+    assert asked.value.response().headers["content-type"].startswith("text/event-stream")
+    with explorer.page.expect_event("requestfailed", lambda request: request == asked.value):
+        explorer.stop()
+    expect(explorer.button("Execute query")).to_be_visible()
+    assert explorer.sockets == []
+
+
+def test_signing_out_ends_a_running_stream_of_events(explorer):
+    explorer.sign_in()
+    explorer.choose_events()
+    explorer.tab("LivePrices")
+    with explorer.asking() as asked:
+        explorer.run()
+    expect(explorer.result).to_contain_text('"quoteUpdated"')
+    with explorer.page.expect_event("requestfailed", lambda request: request == asked.value):
+        explorer.bar.get_by_role("button", name="Sign out").click()
+    expect(explorer.button("Execute query")).to_be_visible()
+
+
+def test_a_stream_whose_token_expired_is_opened_again_with_the_new_one(unopened):
+    explorer, clock = unopened, unopened.page.clock
+    clock.install()
+    explorer.open()
+    explorer.sign_in()
+    explorer.choose_events()
+    explorer.tab("LivePrices")
+    held = []
+
+    def hold(route):
+        held.append(route)
+
+    explorer.page.route("**/graphql", hold)
+    with explorer.asking():
+        explorer.run()
+
+    def mark(route):
+        response = route.fetch()
+        route.fulfill(response=response, json=response.json() | {"access_token": "renewed"})
+
+    explorer.page.route("**/auth/token", mark)
+    with explorer.page.expect_response("**/auth/token"):
+        clock.fast_forward("14:00")
+    explorer.button("Headers").click()
+    expect(explorer.page.locator(".graphiql-editor-tool")).to_contain_text("Bearer renewed")
+    explorer.page.unroute("**/graphql")
+    expired = {"errors": [{"message": "Over.", "extensions": {"code": "UNAUTHENTICATED"}}]}
+    with explorer.asking() as asked:
+        held[0].fulfill(
+            content_type="text/event-stream",
+            body=f"event: next\ndata: {json.dumps(expired)}\n\nevent: complete\ndata:\n\n",
+        )
+    assert asked.value.headers["authorization"] == "Bearer renewed"
+
+
+def test_an_answer_that_is_no_stream_is_told_in_words(explorer):
+    explorer.choose_events()
+    explorer.tab("LivePrices")
+    explorer.page.route("**/graphql", lambda route: route.fulfill(status=404, body="<h1>No</h1>"))
+    explorer.run()
+    expect(explorer.result).to_contain_text("/graphql answered 404 Not Found and no events.")
+    expect(explorer.button("Execute query")).to_be_visible()
+
+
 def test_a_closed_socket_is_told_in_words(unopened):
     explorer = unopened
     explorer.page.route_web_socket(
@@ -349,6 +429,10 @@ def test_a_whole_visit_asks_no_other_host_and_breaks_no_policy(explorer):
     explorer.button("Show Documentation Explorer").click()
     explorer.button("Show History").click()
     explorer.tab("LivePrices")
+    explorer.run()
+    expect(explorer.result).to_contain_text('"quoteUpdated"')
+    explorer.stop()
+    explorer.choose_events()
     explorer.run()
     expect(explorer.result).to_contain_text('"quoteUpdated"')
     asked = {url.partition("?")[0].removeprefix(explorer.address) for url in explorer.requests}

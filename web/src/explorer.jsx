@@ -11,11 +11,11 @@ import "@graphiql/plugin-doc-explorer/style.css";
 import "@graphiql/plugin-history/style.css";
 import "graphiql/graphiql.css";
 import "./explorer.css";
+import { Bar } from "./bar.jsx";
 import { fetcher } from "./fetcher.js";
 import { withAuthorization } from "./headers.js";
 import { session } from "./session.js";
 import { settings } from "./settings.js";
-import { SignInBar } from "./sign-in.jsx";
 import { storage } from "./storage.js";
 
 const PLUGINS = [HISTORY_PLUGIN];
@@ -45,7 +45,7 @@ function SessionHeaders() {
 function Explorer() {
   return (
     <div className="folioql">
-      <SignInBar />
+      <Bar />
       <main className="folioql-explorer">
         <GraphiQL
           fetcher={fetcher}

@@ -1,13 +1,9 @@
-// How GraphiQL asks: fetch for queries and mutations, a WebSocket for subscriptions.
+// How GraphiQL asks: fetch for queries and mutations, a stream for subscriptions.
 import { getOperationAST, parse } from "graphql";
-import { createClient } from "graphql-ws";
-import { isOfSession, renewed } from "./headers.js";
+import { renewed } from "./headers.js";
 import { session } from "./session.js";
-import { settings, socketUrl } from "./settings.js";
-
-const RECONNECTIONS = 5;
-
-const problem = (message) => ({ errors: [{ message }] });
+import { settings } from "./settings.js";
+import { problem, subscribe } from "./subscriptions.js";
 
 function operationIn({ query, operationName }) {
   try {
@@ -43,49 +39,6 @@ async function ask(params, headers) {
     const status = `${response.status} ${response.statusText}`.trim();
     return problem(`${settings.endpoint} answered ${status} and no JSON: ${text.slice(0, 500)}`);
   }
-}
-
-function explained(error) {
-  if (Array.isArray(error)) return { errors: error };
-  if (error?.code === 1006) return problem("The connection was lost or could not be opened.");
-  if (error?.code) return problem(`The connection was closed: ${error.reason || error.code}.`);
-  return problem(error?.message || "The connection failed.");
-}
-
-// A client of its own for each subscription: it always carries the headers of its tab.
-function subscribe(params, headers) {
-  let connected = false;
-  const client = createClient({
-    url: socketUrl,
-    connectionParams: () => renewed(headers, session),
-    retryAttempts: RECONNECTIONS,
-    // The server closes a socket whose token expires; a renewed one opens the next.
-    shouldRetry: () => connected,
-    retryWait: (tries) => new Promise((done) => setTimeout(done, Math.min(250 * 2 ** tries, 5000))),
-    on: { connected: () => (connected = true) },
-  });
-  return {
-    subscribe(sink) {
-      const stop = client.subscribe(params, {
-        next: (result) => sink.next(result),
-        error(error) {
-          sink.next(explained(error));
-          sink.complete();
-        },
-        complete: () => sink.complete(),
-      });
-      const forget = session.subscribe(() => {
-        if (isOfSession(headers, session) && !session.authorization()) client.dispose();
-      });
-      return {
-        unsubscribe() {
-          forget();
-          stop();
-          client.dispose();
-        },
-      };
-    },
-  };
 }
 
 export async function fetcher(asked, { headers = {} } = {}) {

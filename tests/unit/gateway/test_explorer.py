@@ -196,6 +196,16 @@ async def test_a_committed_file_is_sent_as_it_lies_there(client, name):
     assert response.content == gzip.decompress(committed)
 
 
+async def test_a_whole_visit_takes_less_than_two_megabytes(client):
+    page = await client.get("/graphql", headers=BROWSER | {"accept-encoding": "identity"})
+    files = [
+        await client.get(f"/graphiql-assets/{name}", headers={"accept-encoding": "gzip"})
+        for name in MEDIA_TYPES
+    ]
+    sizes = [len(page.content), *(int(one.headers["content-length"]) for one in files)]
+    assert sum(sizes) < 2_000_000
+
+
 def test_the_table_names_all_committed_files_and_no_others():
     committed = {path.name.removesuffix(".gz") for path in FILES.iterdir()}
     assert committed == set(MEDIA_TYPES)

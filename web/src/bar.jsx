@@ -2,6 +2,7 @@ import { useState, useSyncExternalStore } from "react";
 import { revoke } from "./fetcher.js";
 import { session } from "./session.js";
 import { settings } from "./settings.js";
+import { TRANSPORTS, transport } from "./transport.js";
 
 function SignInForm() {
   const [username, setUsername] = useState(settings.demo ? "demo" : "");
@@ -60,11 +61,26 @@ function SignedIn({ user }) {
   );
 }
 
-export function SignInBar() {
+function TransportChoice() {
+  const chosen = useSyncExternalStore(transport.subscribe, transport.chosen);
+  return (
+    <label>
+      Subscriptions over
+      <select value={chosen} onChange={(event) => transport.choose(event.target.value)}>
+        {Object.entries(TRANSPORTS).map(([name, title]) => (
+          <option key={name} value={name}>{title}</option>
+        ))}
+      </select>
+    </label>
+  );
+}
+
+export function Bar() {
   const user = useSyncExternalStore(session.subscribe, session.user);
   return (
     <header className="folioql-bar">
       <h1>FolioQL</h1>
+      <TransportChoice />
       {user ? <SignedIn user={user} /> : <SignInForm />}
     </header>
   );
