@@ -20,6 +20,7 @@ from models.database import Database
 from models.market import KINDS
 from resolvers.context import Services
 from services.api_tokens import ApiTokens
+from services.kept_values import KeptValues
 from services.last_known import StoredMarket
 from services.passwords import Passwords
 from services.stored_bars import StoredHistory
@@ -94,6 +95,7 @@ async def open_services(settings: Settings, *, clock: Clock = utc_now) -> AsyncI
         yield Services(
             database=database,
             market=market,
+            kept=KeptValues(clock),
             feed=feed,
             tokens=Tokens(
                 secret=settings.signing_secret(),

@@ -15,6 +15,7 @@ from resolvers.batching import Batches
 from resolvers.loaders import Loaders
 from services.access import MissingScopeError, Principal, require
 from services.api_tokens import ApiTokens
+from services.kept_values import KeptValues
 from services.passwords import Passwords
 from services.tokens import Tokens
 
@@ -39,6 +40,7 @@ class Services:
 
     database: Database
     market: Market
+    kept: KeptValues
     feed: Feed
     tokens: Tokens
     api_tokens: ApiTokens
@@ -60,7 +62,11 @@ class Context:
     loaders: Loaders = field(init=False)
 
     def __post_init__(self) -> None:
-        self.loaders = Loaders(self.services.database, self.services.market, self.services.clock)
+        self.loaders = self._new_loaders()
+
+    def _new_loaders(self) -> Loaders:
+        services = self.services
+        return Loaders(services.database, services.market, kept=services.kept, clock=services.clock)
 
     @property
     def caller(self) -> Principal:
@@ -90,5 +96,5 @@ class Context:
 
     def forget(self) -> None:
         """Drop what was loaded, so that a mutation answers with the new state."""
-        self.loaders = Loaders(self.services.database, self.services.market, self.services.clock)
+        self.loaders = self._new_loaders()
         self.batches = Batches()

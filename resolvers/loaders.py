@@ -60,8 +60,9 @@ from services.aside import aside
 from services.combined import Report, combined_state, days_of
 from services.entries import LedgerState, Terms, ledger_states, terms_of
 from services.exports import export_drafts
+from services.kept_values import KeptValues
 from services.projection import ledger_entries
-from services.valuing import Reading, Valued, read_book, value_ledger
+from services.valuing import Reading, Valued, Wanted, kept_value, read_book, value_ledger
 
 T = TypeVar("T")
 
@@ -159,9 +160,17 @@ def _nothing() -> None:
 class Loaders:
     """All loaders of one operation."""
 
-    def __init__(self, database: Database, market: Market, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        market: Market,
+        *,
+        kept: KeptValues,
+        clock: Callable[[], datetime],
+    ) -> None:
         self._database = database
         self._market = market
+        self._kept = kept
         self._clock = clock
 
     @loading(default=_nothing)
@@ -340,39 +349,45 @@ class Loaders:
 
     @loading(default=_nothing)
     async def valued(self, keys: list[ValueKey]) -> dict[ValueKey, Valued | None]:
-        """Value portfolios day by day; their ledgers are read at once."""
-        portfolios = [key.portfolio for key in keys]
+        """Value portfolios day by day; the ledgers of those that changed are read at once."""
+        owners = sorted({key.portfolio.owner_id for key in keys})
         async with self._database.reading() as session:
-            rows = await session.scalars(
-                portfolios_by_owner(sorted({row.owner_id for row in portfolios}))
+            owned = list(await session.scalars(portfolios_by_owner(owners)))
+        wanted = {
+            key: Wanted(
+                portfolios=tuple(
+                    row
+                    for row in owned
+                    if row.id == key.portfolio_id
+                    or (key.portfolio.is_all and row.owner_id == key.portfolio.owner_id)
+                ),
+                currency=key.currency,
+                last=key.last,
+                now=self._clock(),
             )
-            owned = list(rows)
-            whole = {row.owner_id for row in portfolios if row.is_all}
-            named = {row.id for row in portfolios}
-            wanted = [row for row in owned if row.id in named or row.owner_id in whole]
-            entries = await ledger_entries(session, wanted)
+            for key in keys
+        }
+        found = {
+            key: await kept_value(self._kept, self._market, one) for key, one in wanted.items()
+        }
+        anew = {key: one for key, one in wanted.items() if found[key] is None}
+        if anew:
+            reading = await self._reading([row for one in anew.values() for row in one.portfolios])
+            for key, one in anew.items():
+                found[key] = await value_ledger(self._kept, self._market, reading, one)
+        return found
+
+    async def _reading(self, portfolios: list[Portfolio]) -> Reading:
+        async with self._database.reading() as session:
+            entries = await ledger_entries(session, portfolios)
+            owners = sorted({row.owner_id for row in portfolios})
+            owned = list(await session.scalars(portfolios_by_owner(owners)))
         bases = {row.id or 0: row.base_currency for row in owned}
         book = await aside(entries, read_book, entries, terms=terms_of(owned), bases=bases)
         ids = sorted({line.instrument for line in book.balances if line.instrument})
         found = await self.instruments.load_many(ids)
         instruments = {key: row for key, row in zip(ids, found, strict=True) if row is not None}
-        reading = Reading(entries=entries, book=book, instruments=instruments)
-        return {
-            key: await value_ledger(
-                self._market,
-                reading,
-                portfolio_ids=[
-                    row.id or 0
-                    for row in owned
-                    if row.id == key.portfolio_id
-                    or (key.portfolio.is_all and row.owner_id == key.portfolio.owner_id)
-                ],
-                currency=key.currency,
-                last=key.last,
-                today=self._clock().date(),
-            )
-            for key in keys
-        }
+        return Reading(entries=entries, book=book, instruments=instruments)
 
     @loading(default=list)
     async def exports(self, ids: list[int]) -> dict[int, list[Draft]]:

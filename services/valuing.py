@@ -1,21 +1,25 @@
-"""Reads ledgers and market data as what values are worked out from, day by day."""
+"""Values ledgers day by day: reads them as lines and payments, and puts prices and rates to."""
 
-import asyncio
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, timedelta
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+
+import numpy as np
 
 from analytics.book import Book, Entry, book_of
 from analytics.series import Flags, Series, of_prices
 from analytics.tracks import Track, carry, track_of
-from analytics.valuations import OLDEST, Prices, Quotes, Valuation, value
+from analytics.valuations import OLDEST, Quotes, Valuation, revalue, value
 from datasources.market import Market
 from models.base import row_key
 from models.instruments import Instrument
-from models.market import Actions, Bar, HistoryQuestion, Quote, Rate, RateQuestion
+from models.market import HistoryQuestion
+from models.portfolios import Portfolio
 from models.transactions import Transaction
 from services.aside import aside
 from services.entries import Terms, events_of, in_order, movements_of
+from services.kept_values import KeptValuation, KeptValues, rates_between
 
 DAY = timedelta(days=1)
 
@@ -26,12 +30,45 @@ class Valued:
 
     valuation: Valuation
     scope: Flags
-    symbols: Mapping[int, str]
 
     @property
     def first_day(self) -> date:
         """Return the day of the first booking."""
         return date.fromordinal(int(self.valuation.days[0]) + 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Some portfolios as one scope, valued up to a day in a currency; ``now`` is the time."""
+
+    portfolios: tuple[Portfolio, ...]
+    currency: str
+    last: date
+    now: datetime
+
+    @property
+    def ids(self) -> tuple[int, ...]:
+        """Return the keys of the portfolios."""
+        return tuple(row_key(row.id) for row in self.portfolios)
+
+    @property
+    def key(self) -> Hashable:
+        """Return what tells it from others, whatever its ledgers' versions."""
+        return self.ids, self.currency, self.last
+
+    @property
+    def versions(self) -> Hashable:
+        """Return what tells a changed ledger: a change of one bumps all it is tied to."""
+        return tuple((row.version, row.lot_method, row.allow_short) for row in self.portfolios)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """Ledgers as they were read, and the instruments they are about."""
+
+    entries: Sequence[Transaction]
+    book: Book
+    instruments: Mapping[int, Instrument]
 
 
 def read_book(
@@ -62,135 +99,136 @@ def read_book(
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
-    """Ledgers as they were read, and the instruments they are about."""
-
-    entries: Sequence[Transaction]
-    book: Book
-    instruments: Mapping[int, Instrument]
+async def kept_value(kept: KeptValues, market: Market, wanted: Wanted) -> Valued | None:
+    """Return values that are kept, with today's prices; null if they have to be worked out."""
+    known = kept.find(wanted.key, wanted.versions)
+    if known is None:
+        return None
+    latest = await _latest(market, known.symbols, wanted)
+    if latest != known.latest:
+        first = date.fromordinal(int(known.valuation.days[0]))
+        quotes = await _quotes(kept, market, wanted, known.symbols, known.book, first)
+        async with kept.places:
+            valuation = await aside(
+                known.book.payments,
+                revalue,
+                known.valuation,
+                known.book,
+                _with_latest(quotes, known.symbols, latest, wanted.last),
+                since=wanted.last,
+                last=wanted.last,
+            )
+        known = replace(known, valuation=valuation, latest=latest)
+        kept.keep(wanted.key, known)
+    scope = known.valuation.portfolios(wanted.ids)
+    return Valued(valuation=known.valuation, scope=scope)
 
 
 async def value_ledger(
-    market: Market,
-    reading: Reading,
-    *,
-    portfolio_ids: Collection[int],
-    currency: str,
-    last: date,
-    today: date,
+    kept: KeptValues, market: Market, reading: Reading, wanted: Wanted
 ) -> Valued | None:
-    """Value the lines of portfolios from the day before their first booking; null without any."""
-    entries, book = reading.entries, reading.book
-    days = [entry.occurred_at.date() for entry in entries if entry.portfolio_id in portfolio_ids]
-    if not days or min(days) > last:
+    """Value portfolios from the day before their first booking; null without any until then."""
+    days = [
+        entry.occurred_at.date()
+        for entry in reading.entries
+        if entry.portfolio_id in set(wanted.ids)
+    ]
+    if not days or min(days) > wanted.last:
         return None
-    first = min(days) - DAY
-    lines = [line for line in book.balances if line.portfolio in portfolio_ids]
-    held = {line.instrument for line in lines} & reading.instruments.keys()
-    rows = {key: reading.instruments[key] for key in held}
-    quotes = await quotes_of(
-        market,
-        rows,
-        currencies={line.currency for line in lines if line.is_cash}
-        | {book.bases[key] for key in portfolio_ids},
-        currency=currency,
-        days=(first, last),
-        today=today,
-    )
-    valuation = await aside(entries, value, book, quotes, first=first, last=last)
-    return Valued(
-        valuation=valuation,
-        scope=valuation.portfolios(portfolio_ids),
-        symbols={key: row.symbol for key, row in rows.items()},
-    )
-
-
-async def quotes_of(
-    market: Market,
-    instruments: Mapping[int, Instrument],
-    *,
-    currencies: Collection[str],
-    currency: str,
-    days: tuple[date, date],
-    today: date,
-) -> Quotes:
-    """Load closes as traded with their splits, the price of today if asked for, and rates."""
-    begin, last = days[0] - OLDEST * DAY, days[1]
-    questions = {
-        key: HistoryQuestion(symbol=row.symbol, first=begin, last=last)
-        for key, row in instruments.items()
+    first, book = min(days) - DAY, reading.book
+    symbols = {
+        line.instrument: (row.symbol, row.currency)
+        for line in book.balances
+        if line.portfolio in wanted.ids and (row := reading.instruments.get(line.instrument))
     }
-    wanted = {*currencies, *(row.currency for row in instruments.values())} - {currency}
-    bars, actions, rates, now = await asyncio.gather(
-        market.bars(set(questions.values())),
-        market.actions(set(questions.values())),
-        market.rates(_rate_questions(wanted, currency, begin, last)),
-        _latest(market, [row.symbol for row in instruments.values()] if last == today else []),
-    )
-    return Quotes(
-        currency=currency,
-        prices={
-            key: _prices(
-                row.currency,
-                bars.get(questions[key], []),
-                actions.get(questions[key]),
-                today=(last, now.get(row.symbol)),
-            )
-            for key, row in instruments.items()
-        },
-        rates=_rates(rates),
-    )
-
-
-async def _latest(market: Market, symbols: Sequence[str]) -> Mapping[str, Quote]:
-    return await market.quotes(symbols) if symbols else {}
-
-
-def _rate_questions(
-    currencies: Collection[str], target: str, first: date, last: date
-) -> set[RateQuestion]:
-    """Ask for the rate of each weekday; those of weekends are carried."""
-    days = [first + count * DAY for count in range((last - first).days + 1)]
-    return {
-        RateQuestion(base=currency, target=target, day=day)
-        for currency in currencies
-        for day in days
-        if day.weekday() < 5
-    }
-
-
-def _rates(found: Mapping[RateQuestion, Rate]) -> dict[str, Track]:
-    by_currency: dict[str, list[RateQuestion]] = {}
-    for question in found:
-        by_currency.setdefault(question.base, []).append(question)
-    return {
-        currency: track_of(
-            (question.day, found[question].value)
-            for question in sorted(questions, key=lambda one: one.day)
+    quotes = await _quotes(kept, market, wanted, symbols, book, first)
+    latest = await _latest(market, symbols, wanted)
+    async with kept.places:
+        valuation = await aside(
+            reading.entries,
+            value,
+            book,
+            _with_latest(quotes, symbols, latest, wanted.last),
+            first=first,
+            last=wanted.last,
         )
-        for currency, questions in by_currency.items()
+    tracks = [*(one.closes for one in quotes.prices.values()), *quotes.rates.values()]
+    whole = all(len(track.days) for track in tracks)
+    kept.keep(
+        wanted.key,
+        KeptValuation(
+            versions=wanted.versions,
+            until=kept.good_until(whole=whole),
+            book=book,
+            valuation=valuation,
+            symbols=symbols,
+            latest=latest,
+        ),
+    )
+    return Valued(valuation=valuation, scope=valuation.portfolios(wanted.ids))
+
+
+async def _quotes(
+    kept: KeptValues,
+    market: Market,
+    wanted: Wanted,
+    symbols: Mapping[int, tuple[str, str]],
+    book: Book,
+    first: date,
+) -> Quotes:
+    """Load closes as traded with their splits, and rates."""
+    begin = first - OLDEST * DAY
+    cash = {line.currency for line in book.balances if line.is_cash}
+    bases = {row.base_currency for row in wanted.portfolios}
+    currencies = cash | bases | {currency for _, currency in symbols.values()}
+    prices = await kept.prices(market, set(symbols.values()), first=begin, last=wanted.last)
+    return Quotes(
+        currency=wanted.currency,
+        prices={key: prices[pair] for key, pair in symbols.items()},
+        rates=await kept.rates(
+            market, currencies - {wanted.currency}, wanted.currency, first=begin, last=wanted.last
+        ),
+    )
+
+
+async def _latest(
+    market: Market, symbols: Mapping[int, tuple[str, str]], wanted: Wanted
+) -> dict[str, Decimal]:
+    """Return the prices of today, if that is the last day, in the currencies expected."""
+    if wanted.last != wanted.now.date() or not symbols:
+        return {}
+    currencies = dict(symbols.values())
+    found = await market.quotes(list(currencies))
+    return {
+        symbol: quote.price
+        for symbol, quote in found.items()
+        if quote.currency == currencies[symbol]
+        and timedelta(0) <= wanted.last - quote.as_of.date() <= OLDEST * DAY
     }
 
 
-def _prices(
-    currency: str,
-    bars: Sequence[Bar],
-    actions: Actions | None,
-    *,
-    today: tuple[date, Quote | None],
-) -> Prices:
-    """Take the closes in the instrument's currency: a price in another is of no use."""
-    closes = [(bar.day, bar.close) for bar in bars if bar.currency == currency]
-    day, quote = today
-    if quote is not None and quote.currency == currency and quote.as_of.date() <= day:
-        moment = quote.as_of.date()
-        closes = [*(pair for pair in closes if pair[0] < moment), (moment, quote.price)]
-    splits = () if actions is None else actions.splits
-    return Prices(
-        currency=currency,
-        closes=track_of(closes),
-        splits=track_of((split.day, split.new / split.old) for split in splits),
+def _with_latest(
+    quotes: Quotes,
+    symbols: Mapping[int, tuple[str, str]],
+    latest: Mapping[str, Decimal],
+    last: date,
+) -> Quotes:
+    """Let the prices of today be the last closes."""
+    if not latest:
+        return quotes
+    prices = dict(quotes.prices)
+    for key, (symbol, _) in symbols.items():
+        if symbol in latest:
+            known = prices[key]
+            prices[key] = replace(known, closes=_ended(known.closes, last, latest[symbol]))
+    return replace(quotes, prices=prices)
+
+
+def _ended(track: Track, last: date, price: Decimal) -> Track:
+    before = track.days < last.toordinal()
+    return Track(
+        days=np.append(track.days[before], last.toordinal()),
+        values=np.append(track.values[before], float(price)),
     )
 
 
@@ -208,10 +246,10 @@ async def benchmark_of(
     if not bars:
         return None
     own = bars[-1].currency
-    prices = _prices(own, bars, None, today=(last, None))
-    level = carry(prices.closes, like.days, oldest=OLDEST)
+    closes = track_of((bar.day, bar.close) for bar in bars if bar.currency == own)
+    level = carry(closes, like.days, oldest=OLDEST)
     worth = level.values
     if own != currency:
-        rates = _rates(await market.rates(_rate_questions([own], currency, first, last)))
+        rates = await rates_between(market, [own], currency, first=first, last=last)
         worth = worth * carry(rates.get(own, track_of([])), like.days, oldest=OLDEST).values
     return of_prices(like.days, worth, fresh=level.fresh)

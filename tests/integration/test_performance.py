@@ -251,3 +251,16 @@ async def test_all_portfolios_together_count_transfers_as_no_flow(api, books):
     # 100 in cash and five shares at 99.
     assert [point["netInflow"]["amount"] for point in one] == ["0", "0", "-595", "500"]
     assert [point["value"]["amount"] for point in two][-2:] == ["595", "700"]
+
+
+async def test_what_is_kept_gives_way_to_a_changed_ledger(api, books):
+    before = await performance(api, range=APRIL)
+    assert await performance(api, range=APRIL) == before
+    (main,) = (await api.data("{ viewer { portfolios { id } } }"))["viewer"]["portfolios"]
+    await books(api).record(
+        "recordCharge", main["id"], "2024-04-01", kind="FEE", amount="19.9", currency="USD"
+    )
+    after = await performance(api, range=APRIL)
+    assert after["series"][1]["value"] == {"amount": "2070.1"}
+    growth = (2090 - 19.9) / 1990 * (1980 - 19.9) / (2090 - 19.9) * (2690 - 19.9) / (2480 - 19.9)
+    assert after["timeWeightedReturn"]["value"] == pytest.approx(growth - 1)
