@@ -88,6 +88,62 @@ class Number:
     value: int
 
 
+@strawberry.type
+class Lists:
+    """Lists of all four kinds, each with something wrong in it."""
+
+    @strawberry.field
+    def items(self) -> list[int | None]:
+        return [1, ValueError("two"), 3]
+
+    @strawberry.field
+    def sure_items(self) -> list[int]:
+        return [1, ValueError("two"), 3]
+
+    @strawberry.field
+    def maybe_of_sure(self) -> list[int] | None:
+        return [1, None, 3]
+
+    @strawberry.field
+    def sure_list(self) -> list[int | None]:
+        raise ValueError("no list")
+
+    @strawberry.field(name="list")
+    def maybe_list(self) -> list[int | None] | None:
+        raise ValueError("no list")
+
+
+@strawberry.type
+class Coerced:
+    """One value, whatever it is, as each of the built-in types."""
+
+    value: strawberry.Private[object] = None
+
+    @strawberry.field
+    def whole(self) -> int | None:
+        return Coerced.value
+
+    @strawberry.field
+    def real(self) -> float | None:
+        return Coerced.value
+
+    @strawberry.field
+    def text(self) -> str | None:
+        return Coerced.value
+
+    @strawberry.field
+    def yes(self) -> bool | None:
+        return Coerced.value
+
+    @strawberry.field
+    def id(self) -> strawberry.ID | None:
+        return Coerced.value
+
+    @strawberry.field
+    def many(self) -> list[str] | None:
+        return Coerced.value
+
+
 class State:
     number = 0
 
@@ -109,6 +165,14 @@ class Query:
     @strawberry.field
     def either(self) -> list[Annotated[Union[Person, Robot], strawberry.union("Either")]]:  # noqa: UP007
         return [Robot(name="r2"), Person(name="ann"), Address()]
+
+    @strawberry.field
+    def lists(self) -> Lists | None:
+        return Lists()
+
+    @strawberry.field
+    def coerced(self) -> Coerced:
+        return Coerced()
 
     @strawberry.field
     def matrix(self) -> list[list[int | None]]:
@@ -326,3 +390,90 @@ async def test_fields_that_wait_wait_at_the_same_time():
     )
     assert (await schema.execute("{ one two }")).data == {"one": 1, "two": 2}
     assert started == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("text", "data_", "path"),
+    [
+        # If all fields up to the root may not be null, all of the answer is.
+        ('{ people(names: ["eve"]) { sure } }', None, ["people", 0, "sure"]),
+        # A field that may not be null within a list whose items may: the item is null.
+        ("{ lists { sureItems } }", {"lists": None}, ["lists", "sureItems", 1]),
+        ("{ lists { items } }", {"lists": {"items": [1, None, 3]}}, ["lists", "items", 1]),
+        ("{ lists { sureList } }", {"lists": None}, ["lists", "sureList"]),
+        ("{ lists { list } }", {"lists": {"list": None}}, ["lists", "list"]),
+        (
+            "{ lists { maybeOfSure } }",
+            {"lists": {"maybeOfSure": None}},
+            ["lists", "maybeOfSure", 1],
+        ),
+    ],
+)
+async def test_an_error_in_a_list_goes_as_far_up_as_its_types_say(text, data_, path):
+    result = await ask(text)
+    assert (result.data, [error.path for error in result.errors]) == (data_, [path])
+
+
+async def test_only_one_error_is_told_of_a_place_that_becomes_null():
+    # Both fields of eve fail, and either makes her null.
+    result = await ask('{ person(name: "eve") { sure again: sure } }')
+    assert result.data == {"person": None}
+    assert [error.path for error in result.errors] == [["person", "sure"]]
+
+
+async def test_fields_with_the_same_key_below_aliases_are_merged_with_their_selections():
+    text = "{ me: person { ...A ...B } } fragment A on Person { address { street } } fragment B on Person { address { town: street } name }"
+    assert await data(text) == {
+        "me": {"address": {"street": "Main", "town": "Main"}, "name": "ann"}
+    }
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (2**31, "non 32-bit signed integer"),
+        (1.5, "non-integer value"),
+        ("", "non-integer value"),
+        ("12", None),
+        (True, None),
+        (3.0, None),
+    ],
+)
+async def test_integers_are_coerced_or_refused(value, said):
+    Coerced.value = value
+    result = await ask("{ coerced { whole } }")
+    if said is None:
+        assert result.data == {"coerced": {"whole": int(value)}}
+    else:
+        assert result.data == {"coerced": {"whole": None}}
+        assert said in result.errors[0].message
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "written"),
+    [
+        ("real", 2, 2.0),
+        ("real", "1.5", 1.5),
+        ("real", True, 1.0),
+        ("real", float("inf"), None),
+        ("text", True, "true"),
+        ("text", 1.5, "1.5"),
+        ("text", {}, None),
+        ("yes", 1, True),
+        ("yes", "true", None),
+        ("id", 7, "7"),
+        ("id", 1.5, None),
+    ],
+)
+async def test_results_are_coerced_to_the_type_of_their_field(field, value, written):
+    Coerced.value = value
+    result = await ask(f"{{ coerced {{ {field} }} }}")
+    assert result.data == {"coerced": {field: written}}
+    assert (result.errors is None) == (written is not None)
+
+
+async def test_a_list_is_no_single_value():
+    Coerced.value = "abc"
+    result = await ask("{ coerced { many } }")
+    assert result.data == {"coerced": {"many": None}}
+    assert "Expected Iterable" in result.errors[0].message
