@@ -4,7 +4,7 @@ import asyncio
 import shutil
 import sys
 
-from benchmarks import execution, ledger, market, query, serving
+from benchmarks import breakdown, execution, ledger, market, query, serving
 from gateway.telemetry import configure_logging
 
 if __name__ == "__main__":
@@ -18,6 +18,8 @@ if __name__ == "__main__":
         asyncio.run(market.main())
     if chosen in ([], ["ledger"]):
         asyncio.run(ledger.main(ledger.SIZES if chosen else ledger.SIZES[:2]))
+    if chosen in ([], ["breakdown"]):
+        breakdown.main()
     if chosen[:1] == ["serving"]:
         serving.main(chosen[1:])
     elif not chosen and shutil.which("node"):

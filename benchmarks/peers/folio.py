@@ -144,6 +144,16 @@ QUOTES = Table("quotes", key="symbol", build=quote_of)
 PROFILES = Table("profiles", key="symbol", build=Profile.of)
 
 schema = strawberry.Schema(query=Query, config=StrawberryConfig(scalar_map=SCALARS))
+SETTINGS = Settings(secret=SecretStr("s" * 32), database_url="sqlite://", refresh_seconds=0)
+
+
+def documents() -> Documents:
+    """Return documents with the limits that FolioQL has by default, and none kept yet."""
+    return Documents(
+        schema._schema,  # noqa: SLF001
+        limits=SETTINGS.document_limits,
+        introspection=SETTINGS.introspection,
+    )
 
 
 def create_app(engine: Engine) -> Gateway:
@@ -151,21 +161,16 @@ def create_app(engine: Engine) -> Gateway:
 
     The services are there, as each request's context wants them, but the schema asks none of them.
     """
-    settings = Settings(secret=SecretStr("s" * 32), database_url="sqlite://", refresh_seconds=0)
-    documents = Documents(
-        schema._schema,  # noqa: SLF001
-        limits=settings.document_limits,
-        introspection=settings.introspection,
-    )
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with open_services(settings) as services:
+        async with open_services(SETTINGS) as services:
+            application.state.services = services
             application.graphql = RequestLog(
                 GraphQLOverHttp(
-                    Executor(executed_by(schema, engine), documents),
+                    Executor(executed_by(schema, engine), documents()),
                     services=services,
-                    settings=settings,
+                    settings=SETTINGS,
                     explorer=None,
                     patience=Patience(),
                 )
