@@ -49,8 +49,8 @@ CASES = {
     "urql.mjs": (*COMMON, "query by GET", SOCKET, EVENTS, "parts", "list in parts"),
     "graphql-request.mjs": (*COMMON, "query by GET"),
     "relay.mjs": (*COMMON, SOCKET),
-    "graphql-ws.mjs": (*COMMON, SOCKET),
-    "graphql-sse.mjs": (*COMMON, EVENTS),
+    "graphql-ws.mjs": (*COMMON, SOCKET, "parts over a socket"),
+    "graphql-sse.mjs": (*COMMON, EVENTS, *ONE_STREAM),
     "over_gql.py": (*COMMON, "query over a socket", SOCKET),
 }
 
