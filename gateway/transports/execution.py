@@ -182,12 +182,12 @@ class Executor:
             if not isinstance(result, ExecutionResult | ExperimentalIncrementalExecutionResults):
                 result = await result
             if isinstance(result, ExecutionResult):
-                yield self._response(result, context)
+                yield _with_warnings(self._response(result, context), operation)
                 return
             presented = partial(present, request_id=context.request_id)
             async with aclosing(parts_of(result, form=form, present=presented)) as parts:
                 async for part in parts:
-                    yield part
+                    yield _with_warnings(part, operation) if "data" in part else part
         except Exception as error:  # noqa: BLE001  # logged and masked
             yield {"data": None, "errors": [failed(error, request_id=context.request_id)]}
 

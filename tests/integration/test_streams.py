@@ -61,8 +61,15 @@ def engine():
 
 
 @pytest.fixture
-async def front(engine, database_url, clock):
-    settings = Settings(database_url=database_url, secret=SECRET, log_level="error", engine=engine)
+def limits():
+    return {}
+
+
+@pytest.fixture
+async def front(engine, limits, database_url, clock):
+    settings = Settings(
+        database_url=database_url, secret=SECRET, log_level="error", engine=engine, **limits
+    )
     ticks = Ticks()
     patience = Patience(send=0.05, sleep=ticks)
     application = create_app(settings, clock=clock, patience=patience)
@@ -223,6 +230,16 @@ async def test_without_parts_a_deferred_fragment_is_in_the_one_answer(front):
     kind, text = await front.text(DEFERRED, accept="application/json")
     assert kind.startswith("application/json")
     assert json.loads(text) == {"data": {"viewer": {"username": "ann", "portfolios": []}}}
+
+
+@pytest.mark.parametrize("limits", [{"limits": "warn", "max_depth": 3}])
+async def test_the_first_part_warns_of_a_limit(front):
+    deep = "{ viewer { username ... @defer { portfolios { positions { symbol } } } } }"
+    _, text = await front.text(deep, accept="multipart/mixed")
+    first, last = parts_of(text)
+    (warning,) = first["extensions"]["warnings"]
+    assert warning["extensions"]["code"] == "MAX_DEPTH_LIMIT"
+    assert "extensions" not in last
 
 
 async def test_introspection_with_parts_is_one_answer_too(front):
