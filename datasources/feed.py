@@ -1,66 +1,24 @@
 """Live prices: pushed where a provider can, polled where not; to each the newest, not a queue."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import asynccontextmanager, suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
 from datasources.following import Follower
+from datasources.hub import Hub, Listener
 from datasources.market import Market
 from datasources.protocols import Clock
+from datasources.quoting import stale
+from models.changes import QUOTE, Topic
 from models.market import Quote
 
 log = structlog.get_logger(__name__)
 
-
-class _Listener:
-    """One subscriber's symbols, with one slot for each: a newer price replaces an unread one."""
-
-    def __init__(self, symbols: Sequence[str], *, min_interval: float) -> None:
-        self.symbols = tuple(symbols)
-        self._min_interval = min_interval
-        self._slots: dict[str, Quote] = {}
-        self._seen: dict[str, Quote] = {}
-        self._ready_at: dict[str, float] = {}
-        self._wake = asyncio.Event()
-        self._closed = False
-
-    def offer(self, quote: Quote) -> None:
-        """Take a quote if it says anything new."""
-        known = self._slots.get(quote.symbol) or self._seen.get(quote.symbol)
-        if known is None or (known.price, known.quality) != (quote.price, quote.quality):
-            self._slots[quote.symbol] = quote
-            self._wake.set()
-
-    def close(self) -> None:
-        """End the listener's iteration."""
-        self._closed = True
-        self._wake.set()
-
-    async def updates(self) -> AsyncIterator[Quote]:
-        """Yield quotes as they come, each symbol's at most once in the least interval."""
-        loop = asyncio.get_running_loop()
-        while not self._closed:
-            now = loop.time()
-            due = [symbol for symbol in self._slots if self._ready_at.get(symbol, 0.0) <= now]
-            for symbol in due:
-                quote = self._slots.pop(symbol)
-                self._seen[symbol] = quote
-                self._ready_at[symbol] = now + self._min_interval
-                yield quote
-                if self._closed:
-                    return
-            if due:
-                continue
-            self._wake.clear()
-            waits = [self._ready_at[symbol] - now for symbol in self._slots]
-            with suppress(TimeoutError):
-                # Not by wait_for: before Python 3.12 it forgets to be cancelled where what it
-                # waits for happens at the same time.
-                async with asyncio.timeout(min(waits, default=None)):
-                    await self._wake.wait()
+STALLED = timedelta(seconds=10)
+"""After so long without an answer, what was shown last is told to be stale."""
 
 
 class Feed:
@@ -74,27 +32,31 @@ class Feed:
         market: Market,
         *,
         clock: Clock,
+        hub: Hub | None = None,
         interval: timedelta = timedelta(seconds=1),
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
+        self.hub = hub or Hub()
         self._market = market
+        self._clock = clock
         self._interval = interval
         self._sleep = sleep
-        self._listeners: set[_Listener] = set()
         self._poller: asyncio.Task[None] | None = None
+        self._shown: dict[str, Quote] = {}
+        self._answered_at: datetime = clock()
         self._follower = Follower(
-            market, wanted=lambda: self.symbols, show=self._offer, clock=clock, sleep=sleep
+            market, wanted=lambda: self.symbols, show=self._show, clock=clock, sleep=sleep
         )
 
     @property
     def listeners(self) -> int:
         """Return how many listen."""
-        return len(self._listeners)
+        return self.hub.listeners
 
     @property
     def symbols(self) -> frozenset[str]:
         """Return the symbols that anybody listens to."""
-        return frozenset(symbol for one in self._listeners for symbol in one.symbols)
+        return self.hub.heard(QUOTE)
 
     @asynccontextmanager
     async def listen(
@@ -104,23 +66,63 @@ class Feed:
 
         Leaving the block unregisters at once; the last to leave stops the poll.
         """
-        listener = _Listener(symbols, min_interval=min_interval.total_seconds())
-        self._listeners.add(listener)
-        try:
+        async with self.join(
+            [(QUOTE, symbol) for symbol in symbols], min_interval=min_interval
+        ) as listener:
+            await self._settle()
             known = await self._market.quotes(symbols)
             for symbol in symbols:
                 if symbol in known:
-                    listener.offer(known[symbol])
-            if self._poller is None:
-                self._poller = asyncio.create_task(self._poll())
-            self._follower.update()
+                    self._shown.setdefault(symbol, known[symbol])
+                    listener.offer((QUOTE, symbol), known[symbol], says=_says(known[symbol]))
             yield listener.updates()
+
+    @asynccontextmanager
+    async def join(
+        self,
+        topics: Collection[Topic] = (),
+        *,
+        min_interval: timedelta = timedelta(0),
+        urgent: Collection[Topic] = (),
+    ) -> AsyncIterator[Listener]:
+        """Listen to topics within a block, and to symbols that ``follow`` is told."""
+        try:
+            with self.hub.listen(topics, min_interval=min_interval, urgent=urgent) as listener:
+                yield listener
         finally:
-            self._listeners.discard(listener)
-            if self._listeners:
-                self._follower.update()  # there may be room for what somebody else wants
-            else:
-                await self._stop()
+            await self._settle()
+
+    async def follow(self, listener: Listener, symbols: Collection[str]) -> None:
+        """Let a listener follow these symbols and no others, beside its other topics.
+
+        It hears of changes from what is known now.
+        """
+        wanted = {(QUOTE, symbol) for symbol in symbols}
+        others = {topic for topic in listener.topics if topic[0] != QUOTE}
+        added = sorted(symbol for _, symbol in wanted - listener.topics)
+        self.hub.follow(listener, others | wanted)
+        await self._settle()
+        for symbol, quote in (await self._market.quotes(added)).items() if added else ():
+            self._shown.setdefault(symbol, quote)
+            listener.saw((QUOTE, symbol), says=_says(quote))
+
+    def tell(self, topics: Collection[Topic]) -> None:
+        """Tell those who listen to topics that they have changed."""
+        for topic in topics:
+            self.hub.publish(topic)
+
+    async def _settle(self) -> None:
+        """Poll and connect for what is listened to now, or leave nothing open."""
+        wanted = self.symbols
+        for symbol in self._shown.keys() - wanted:
+            del self._shown[symbol]
+        if not wanted:
+            await self._stop()
+            return
+        if self._poller is None:
+            self._answered_at = self._clock()
+            self._poller = asyncio.create_task(self._poll())
+        self._follower.update()
 
     async def _poll(self) -> None:
         while True:
@@ -131,14 +133,21 @@ class Feed:
                 quotes = await self._market.quotes(self.symbols, max_age=max_age)
             except Exception:
                 log.exception("feed_poll_failed")
+                self._tell_stalled()
                 continue
+            self._answered_at = self._clock()
             for quote in quotes.values():
-                self._offer(quote)
+                self._show(quote)
 
-    def _offer(self, quote: Quote) -> None:
-        for listener in self._listeners:
-            if quote.symbol in listener.symbols:
-                listener.offer(quote)
+    def _tell_stalled(self) -> None:
+        """Tell of every price that is shown that it is no longer looked after."""
+        if self._clock() - self._answered_at >= STALLED:
+            for quote in list(self._shown.values()):
+                self._show(stale(quote))
+
+    def _show(self, quote: Quote) -> None:
+        self._shown[quote.symbol] = quote
+        self.hub.publish((QUOTE, quote.symbol), quote, says=_says(quote))
 
     async def _stop(self) -> None:
         poller, self._poller = self._poller, None
@@ -152,6 +161,9 @@ class Feed:
 
     async def close(self) -> None:
         """End every listener's iteration and stop the poll."""
-        for listener in list(self._listeners):
-            listener.close()
+        self.hub.close()
         await self._stop()
+
+
+def _says(quote: Quote) -> tuple[object, object]:
+    return quote.price, quote.quality

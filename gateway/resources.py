@@ -77,6 +77,7 @@ async def open_services(settings: Settings, *, clock: Clock = utc_now) -> AsyncI
         )
         await stack.enter_async_context(market)
         feed = Feed(market, clock=clock, interval=settings.feed_interval)
+        database.tell = feed.tell
         stack.push_async_callback(feed.close)
         if sources.names:
             interval = timedelta(seconds=settings.refresh_seconds or LEARNING_SECONDS)

@@ -26,6 +26,7 @@ from sqlalchemy.ext.asyncio import (
 )
 
 from models.base import Base
+from models.changes import Topic, taken_notes
 from models.reading import AnySelect, Prepared, Row, pooled, threaded
 from models.tables import metadata
 
@@ -111,6 +112,8 @@ class Database:
         self.url = database_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self.statements = 0
+        self.tell: Callable[[frozenset[Topic]], None] = lambda _: None
+        """Hears what each transaction noted as changed, once it is committed."""
         self.metadata = metadata  # complete: a table that is not imported breaks foreign keys
         # An error of the database ends up in a log, where what people store does not belong.
         options: dict[str, Any] = {"echo": echo, "hide_parameters": True}
@@ -184,6 +187,9 @@ class Database:
         """Open a transaction that commits at the end of the block and rolls back on an error."""
         async with self._writing.begin() as session:
             yield session
+        topics = taken_notes(session)
+        if topics:
+            self.tell(topics)
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[AsyncConnection]:

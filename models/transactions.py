@@ -346,6 +346,34 @@ def newest_key() -> Select[int | None]:
     return select(func.max(col(Transaction.id)))
 
 
+def newest_key_of(portfolio_id: int) -> Select[int | None]:
+    """Select the highest key of a portfolio's transactions."""
+    return newest_key().where(col(Transaction.portfolio_id) == portfolio_id)
+
+
+def trades_after(
+    portfolio_id: int, key: int, *, limit: int
+) -> Select[Transaction, Instrument, Instrument | None]:
+    """Select a portfolio's trades with higher keys, in the order they were booked.
+
+    They come with both of their instruments, of which trades have one.
+    """
+    related = aliased(Instrument)
+    return (
+        select(Transaction, Instrument, related)
+        .join(Instrument, col(Instrument.id) == col(Transaction.instrument_id))
+        .outerjoin(related, col(related.id) == col(Transaction.related_instrument_id))
+        .where(
+            col(Transaction.portfolio_id) == portfolio_id,
+            col(Transaction.id) > key,
+            col(Transaction.kind).in_([kind.value for kind in TRADES]),
+            col(Transaction.voided_at).is_(None),
+        )
+        .order_by(col(Transaction.id))
+        .limit(limit)
+    )
+
+
 def booked_since(key: int) -> Select[Transaction]:
     """Select the transactions of all with higher keys, in the order they were booked."""
     return select(Transaction).where(col(Transaction.id) > key).order_by(col(Transaction.id))

@@ -27,6 +27,8 @@ _READ = (
     "searchInstruments",
     "providerStatuses",
     "quoteUpdated",
+    "portfolioUpdated",
+    "tradeRecorded",
 )
 _TRADE = (
     "createPortfolio",

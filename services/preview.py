@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from analytics.events import Pool
 from models.access import Role
 from models.base import row_key
+from models.changes import taken_notes
 from models.instruments import Instrument, instruments_by_id
 from models.portfolios import Portfolio, cash_by_portfolio, portfolios_by_id, portfolios_by_owner
 from services.access import may
@@ -51,6 +52,7 @@ async def preview(
         rows = await session.scalars(instruments_by_id(sorted({pool[1] for pool in after.states})))
         instruments = {row_key(row.id): _copy(row) for row in rows}
         await savepoint.rollback()
+        taken_notes(session)
     session.expire_all()
     before = await _scene(session, touched, shown=shown)
     rows_now = await session.scalars(portfolios_by_id(sorted(shown)))

@@ -19,6 +19,7 @@ from analytics.holdings import Shortfall
 from analytics.ledger import Movement, Totals, cash_of, sum_totals
 from analytics.money import ZERO, total
 from models.base import row_key
+from models.changes import LEDGER, note
 from models.database import chunks, insert_all, upsert
 from models.portfolios import (
     CashBalance,
@@ -113,8 +114,7 @@ async def apply_change(
         await _add_cash(session, portfolio_id, added=come, removed=gone)
         await _add_totals(session, portfolio_id, added=come, removed=gone)
         changed.add(portfolio_id)
-    for portfolio_id in changed:
-        portfolios[portfolio_id].version += 1
+    _bump(session, [portfolios[key] for key in changed])
     touched_by(session).owners.add(owner_id)
     touched_by(session).pools.update(pools)
     touched_by(session).portfolios.update(changed)
@@ -385,8 +385,13 @@ async def rebuild(session: AsyncSession, portfolio: Portfolio, *, repair: bool =
     await _write_cash(session, portfolio_id, balances=cash_of(movements))
     first = min((entry.occurred_at.date() for entry in entries), default=None)
     await _write_totals(session, portfolio_id, totals=sum_totals(movements), first_day=first)
-    for changed in rewritten | {portfolio_id}:
-        portfolios[changed].version += 1
+    _bump(session, [portfolios[key] for key in rewritten | {portfolio_id}])
+
+
+def _bump(session: AsyncSession, changed: Sequence[Portfolio]) -> None:
+    for portfolio in changed:
+        portfolio.version += 1
+        note(session, (LEDGER, row_key(portfolio.id)))
 
 
 async def ledger_entries(

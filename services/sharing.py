@@ -13,6 +13,7 @@ from models.access import (
     shares_of,
 )
 from models.base import row_key
+from models.changes import ACCESS, note
 from models.portfolios import Portfolio
 from models.users import user_by_name
 from services.access import hold_as
@@ -126,6 +127,7 @@ async def revoke_share(session: AsyncSession, *, user_id: int, share_id: int | N
     if user_id not in (portfolio.owner_id, row.user_id):
         raise missing
     await session.execute(forget_share(row_key(row.id)))
+    note(session, (ACCESS, row.portfolio_id))
     return row.portfolio_id
 
 

@@ -211,6 +211,8 @@ class Executor:
                     # What was loaded for one event must not be shown by the next.
                     context.forget()
                     yield _with_warnings(self._response(result, context), operation)
+        except GraphQLError as error:
+            yield self._refused([error], context)
         except Exception as error:  # noqa: BLE001  # logged and masked
             yield {"errors": [failed(error, request_id=context.request_id)]}
 

@@ -169,3 +169,39 @@ async def test_vendors_are_not_asked_every_second(feed, market, ticks):
     async with feed.listen(["A"]):
         await ticks.tick()
     assert market.asked == [(["A"], None), (["A"], None)]
+
+
+async def test_when_nothing_comes_for_ten_seconds_the_last_price_comes_again_as_stale(
+    market, ticks, clock
+):
+    feed = Feed(market, clock=clock, sleep=ticks)
+    async with feed.listen(["A"]) as updates:
+        assert shown(await anext(updates)) == ("A", "1")
+        market.failure = OSError("down")
+        clock.now += timedelta(seconds=9)
+        await ticks.tick()
+        clock.now += timedelta(seconds=1)
+        await ticks.tick()
+        told = await anext(updates)
+        assert (shown(told), told.as_of, told.quality) == (("A", "1"), AT, QuoteQuality.STALE)
+        market.failure = None
+        await ticks.tick()
+        assert (await anext(updates)).quality is QuoteQuality.FRESH
+
+
+async def test_whoever_follows_more_symbols_hears_of_changes_from_what_is_known(
+    feed, market, ticks
+):
+    async with feed.join([("ledger", 1)]) as listener:
+        assert feed.symbols == frozenset()
+        await feed.follow(listener, ["A"])
+        await ticks.tick()
+        feed.tell([("ledger", 1)])
+        assert await listener.changes() == {("ledger", 1): None}
+        market.prices["A"] = "7"
+        await ticks.tick()
+        changes = await listener.changes()
+        assert [shown(quote) for quote in changes.values()] == [("A", "7")]
+        await feed.follow(listener, [])
+        assert feed.symbols == frozenset()
+    assert feed.listeners == 0
