@@ -1,7 +1,9 @@
 // Apollo Client: HttpLink by POST and GET, subscriptions over a socket.
+import { createHash } from "node:crypto";
 import { ApolloClient, ApolloLink, HttpLink, InMemoryCache, gql } from "@apollo/client";
 import { CombinedGraphQLErrors } from "@apollo/client/errors";
 import { Defer20220824Handler, GraphQL17Alpha9Handler } from "@apollo/client/incremental";
+import { PersistedQueryLink } from "@apollo/client/link/persisted-queries";
 import { GraphQLWsLink } from "@apollo/client/link/subscriptions";
 import { OperationTypeNode } from "graphql";
 import { createClient } from "graphql-ws";
@@ -68,9 +70,21 @@ const overHttp = new ApolloClient({
   link: new HttpLink({ uri: url, headers: authorization }),
 });
 
+// A client of its own each time: the second one asks by a hash that only the server has seen.
+const byHash = () =>
+  new ApolloClient({
+    cache: new InMemoryCache(),
+    link: new PersistedQueryLink({
+      sha256: (text) => createHash("sha256").update(text).digest("hex"),
+      useGETForHashedQueries: true,
+    }).concat(new HttpLink({ uri: url, headers: authorization })),
+  });
+
 await report({
   query: () => query(client),
   "query by GET": () => query(over({ useGETForQueries: true })),
+  "query by a new hash": () => query(byHash()),
+  "query by a known hash": () => query(byHash()),
   mutation: () => mutate(named(name)),
   refusal: () => mutate(named("")),
   invalid: () => failing(client.query({ query: gql(documents.INVALID) })),

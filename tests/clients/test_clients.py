@@ -45,6 +45,7 @@ CASES = {
     "apollo.mjs": (
         *(*COMMON, "query by GET", SOCKET, MULTIPART),
         *("parts by ids", "parts by paths"),
+        *("query by a new hash", "query by a known hash"),
     ),
     "urql.mjs": (*COMMON, "query by GET", SOCKET, EVENTS, "parts", "list in parts"),
     "graphql-request.mjs": (*COMMON, "query by GET"),

@@ -10,13 +10,15 @@ DECIMALS = st.decimals(allow_nan=False, allow_infinity=False, places=4).map("{:f
 SYMBOLS = st.sampled_from(["AAPL", "MSFT", "SAP.DE", "BRK.B", "NONE"]) | st.text(max_size=12)
 MOMENTS = st.datetimes(timezones=st.just(UTC)).map(lambda moment: moment.isoformat())
 
-for name, values in {
-    "Decimal": DECIMALS,
-    "Date": st.dates().map(lambda day: day.isoformat()),
-    "DateTime": MOMENTS,
-    "CurrencyCode": st.sampled_from(["EUR", "USD", "JPY", "XXX", "usd", ""]),
-    "Symbol": SYMBOLS,
-    "Upload": st.none(),
-}.items():
-    as_node = nodes.String if name != "Upload" else lambda _: nodes.Null
-    schemathesis.graphql.scalar(name, values.map(as_node))
+STRATEGIES = {
+    "CurrencyCode": st.sampled_from(["EUR", "USD", "JPY", "XXX", "usd", ""]).map(nodes.String),
+    "Date": st.dates().map(lambda day: day.isoformat()).map(nodes.String),
+    "DateTime": MOMENTS.map(nodes.String),
+    "Decimal": DECIMALS.map(nodes.String),
+    "Ratio": st.floats(allow_nan=False, allow_infinity=False).map(nodes.Float),
+    "Symbol": SYMBOLS.map(nodes.String),
+    "Upload": st.just(nodes.Null),
+}
+
+for name, values in STRATEGIES.items():
+    schemathesis.graphql.scalar(name, values)
