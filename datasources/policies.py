@@ -62,6 +62,11 @@ def life_of_quote(symbol: str, quote: Quote, now: datetime) -> timedelta:
     return session.opens_at - now if settled and of_session else MINUTE
 
 
+def fresh_until(quote: Quote) -> datetime:
+    """Return when a quote stops being fresh."""
+    return quote.received_at + life_of_quote(quote.symbol, quote, quote.received_at)
+
+
 def life_of_past(question: str, value: Bar | Rate, _: datetime) -> timedelta:
     """Return how long what was told of a past day is fresh: a day, or an hour if an earlier one's.
 

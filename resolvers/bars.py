@@ -11,6 +11,7 @@ from strawberry.types import Info
 from datasources.series import aggregate
 from models import market
 from models.market import HistoryQuestion
+from resolvers.caching import HOUR, MINUTE, CacheControl
 from resolvers.context import Context
 from resolvers.scalars import CurrencyCode
 from resolvers.values import DateRangeInput, Money, bad_input, unit_price
@@ -36,7 +37,8 @@ class BarInterval(Enum):
 
 @strawberry.type(
     description="Prices of one instrument over a day, week or month: the first open, the highest "
-    "high, the lowest low, the last close and all volume of its days."
+    "high, the lowest low, the last close and all volume of its days.",
+    directives=[CacheControl(max_age=5 * MINUTE)],
 )
 class Bar:
     """Prices over a day, week or month."""
@@ -56,7 +58,7 @@ class Bar:
     )
 
 
-@strawberry.type(description="New units for old ones.")
+@strawberry.type(description="New units for old ones.", directives=[CacheControl(max_age=HOUR)])
 class SplitEvent:
     """New units for old ones."""
 
@@ -66,7 +68,10 @@ class SplitEvent:
     source: str = strawberry.field(description="Where it is from.")
 
 
-@strawberry.type(description="Cash that a company paid for each unit.")
+@strawberry.type(
+    description="Cash that a company paid for each unit.",
+    directives=[CacheControl(max_age=HOUR)],
+)
 class DividendEvent:
     """Cash paid for each unit."""
 

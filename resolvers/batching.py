@@ -142,6 +142,10 @@ class Loader(Generic[K, V]):
                 await batch.finished()
         return [known[key] for key in keys]
 
+    def loaded(self) -> Collection[V]:
+        """Return the values that are known by now."""
+        return self._known.values()
+
     async def load(self, key: K) -> V:
         """Return the value of one key."""
         return (await self.load_many([key]))[0]

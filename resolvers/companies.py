@@ -5,12 +5,16 @@ from datetime import date, datetime
 import strawberry
 
 from models import market as values
+from resolvers.caching import DAY, CacheControl
 from resolvers.lasting import lasting
 from resolvers.scalars import CurrencyCode, Symbol
 from resolvers.values import Money, money_or_none
 
 
-@strawberry.type(description="What a provider tells about the company or fund behind a symbol.")
+@strawberry.type(
+    description="What a provider tells about the company or fund behind a symbol.",
+    directives=[CacheControl(max_age=DAY)],
+)
 class CompanyProfile:
     """What a provider tells about a company or fund."""
 

@@ -17,6 +17,7 @@ from resolvers.bars import (
     splits_of_instruments,
 )
 from resolvers.batching import batched
+from resolvers.caching import MINUTE, CacheControl
 from resolvers.companies import CompanyProfile, profile_of
 from resolvers.context import Context
 from resolvers.ids import encode_id
@@ -70,7 +71,10 @@ async def attempts_of_instruments(
     ]
 
 
-@strawberry.type(description="A share, fund or other thing that can be held and priced.")
+@strawberry.type(
+    description="A share, fund or other thing that can be held and priced.",
+    directives=[CacheControl(max_age=5 * MINUTE)],
+)
 class Instrument(Node):
     """A share, fund or other thing that can be held and priced."""
 
@@ -123,7 +127,10 @@ def instrument_of(row: instruments.Instrument) -> Instrument:
     )
 
 
-@strawberry.type(description="An instrument that fits a search, whether held by anyone or not.")
+@strawberry.type(
+    description="An instrument that fits a search, whether held by anyone or not.",
+    directives=[CacheControl(max_age=MINUTE)],
+)
 class InstrumentMatch:
     """An instrument that fits a search."""
 

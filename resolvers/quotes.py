@@ -8,6 +8,7 @@ import strawberry
 
 from analytics.money import exact, ratio
 from models import market as values
+from resolvers.caching import DAY, CacheControl
 from resolvers.lasting import lasting
 from resolvers.providers import PriceDoubt, ProviderAttempt, attempts_of, doubt_of
 from resolvers.scalars import CurrencyCode, Ratio, Symbol
@@ -31,7 +32,10 @@ class QuoteQuality(Enum):
     )
 
 
-@strawberry.type(description="The price of one instrument at one moment.")
+@strawberry.type(
+    description="The price of one instrument at one moment.",
+    directives=[CacheControl(max_age=DAY)],  # or less: see the directive
+)
 class Quote:
     """The price of one instrument at one moment."""
 

@@ -10,6 +10,7 @@ from graphql import GraphQLError
 from analytics.money import UNIT_PRICE_PLACES, round_to
 from analytics.valuation import Missing
 from models.currencies import exponent, is_currency
+from resolvers.caching import DAY, CacheControl
 from resolvers.scalars import CurrencyCode, Ratio
 from services.checks import EARLIEST
 from services.errors import Mistake, RefusedError
@@ -26,7 +27,10 @@ class Node:
     )
 
 
-@strawberry.type(description="An amount in a currency.")
+@strawberry.type(
+    description="An amount in a currency.",
+    directives=[CacheControl(max_age=DAY)],  # as far as what has it may be kept
+)
 class Money:
     """An amount in a currency."""
 

@@ -13,6 +13,7 @@ from models.currencies import is_currency
 from models.market import RateQuestion
 from resolvers.api_tokens import ApiToken, api_token_by_key, tokens_of_accounts
 from resolvers.batching import batched
+from resolvers.caching import MINUTE, CacheControl
 from resolvers.combined import Combined, combined_of
 from resolvers.context import Context, UnauthenticatedError
 from resolvers.ids import decode_id, encode_id, key_of
@@ -144,7 +145,10 @@ async def find_node(context: Context, text: str) -> Node | None:
     return await NODES[found.type_name](context, found.key)
 
 
-@strawberry.type(description="How many units of one currency one unit of another is worth.")
+@strawberry.type(
+    description="How many units of one currency one unit of another is worth.",
+    directives=[CacheControl(max_age=5 * MINUTE)],
+)
 class ExchangeRate:
     """How many units of one currency one unit of another is worth."""
 

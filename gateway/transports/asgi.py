@@ -115,7 +115,11 @@ class Answer:
             self.body = await asyncio.to_thread(gzip.compress, self.body, LEVEL, mtime=0)
         else:
             self.body = gzip.compress(self.body, LEVEL, mtime=0)
-        self.headers = (*self.headers, (b"content-encoding", b"gzip"))
+        # The same data in other bytes, so what names it is weak from here on.
+        headers = (
+            (name, b"W/" + value if name == b"etag" else value) for name, value in self.headers
+        )
+        self.headers = (*headers, (b"content-encoding", b"gzip"))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
         """Send it."""

@@ -19,6 +19,7 @@ from graphql.execution import create_source_event_stream, map_source_to_response
 from strawberry import Schema
 from strawberry.execution import optimized_is_awaitable
 
+from gateway.caching import Keeping, keeping_of
 from gateway.documents import Documents, Operation, RefusedDocumentError
 from gateway.engine import Prepared
 from gateway.failures import failed, present
@@ -119,6 +120,7 @@ class Executor:
         self._suggestions = suggestions
         self.documents = documents
         self._prepared: WeakKeyDictionary[Operation, Prepared] = WeakKeyDictionary()
+        self._keeping: WeakKeyDictionary[Operation, Keeping] = WeakKeyDictionary()
         self._introspected = lru_cache(KEPT_INTROSPECTIONS)(self._introspect)
 
     async def operation(self, request: Request, context: Context) -> Operation:
@@ -231,6 +233,14 @@ class Executor:
                 operation_extensions=None,
             )
         return prepared.executor(variables, context)
+
+    def keeping(self, operation: Operation) -> Keeping:
+        """Return how long the answer to a query may be kept, as far as the schema says."""
+        keeping = self._keeping.get(operation)
+        if keeping is None:
+            core = self.schema._schema  # noqa: SLF001  # there is no other way to it
+            keeping = self._keeping[operation] = keeping_of(operation, core)
+        return keeping
 
     def _introspect(self, operation: Operation) -> Response:
         executor: Any = self._executor(operation, None, None)

@@ -16,7 +16,8 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from gateway.auth import context_for
-from gateway.documents import RefusedDocumentError
+from gateway.caching import cache_control, has_already, tag_of, until_stale
+from gateway.documents import Operation, RefusedDocumentError
 from gateway.failures import failed
 from gateway.settings import Settings
 from gateway.transports import execution
@@ -219,7 +220,31 @@ class GraphQLOverHttp:
         running = self._executor.execute(asked, operation=operation, context=context)
         if operation.type is OperationType.QUERY:
             running = unless_gone(running, call)
-        return self._answer(await running, wanted)
+        body = await running
+        answer = self._answer(body, wanted)
+        good = "errors" not in body and body.get("data") is not None
+        if call.method != "POST" and good:
+            self._let_keep(answer, body, call, operation, context)
+        return answer
+
+    def _let_keep(
+        self,
+        answer: Answer,
+        body: execution.Response,
+        call: Call,
+        operation: Operation,
+        context: Context,
+    ) -> None:
+        """Say how long a good answer to GET may be kept; leave out what the client has already."""
+        keeping = self._executor.keeping(operation)
+        if keeping.seconds:
+            keeping = until_stale(keeping, context.loaders.quotes.loaded(), now=context.now())
+        tag = tag_of(body)
+        allowed = cache_control(keeping, anonymous=call.authorization is None)
+        others = (pair for pair in answer.headers if pair[0] != b"cache-control")
+        answer.headers = ((b"cache-control", allowed), (b"etag", tag), *others)
+        if has_already(call.header(b"if-none-match"), tag):
+            answer.status, answer.body, answer.media_type = 304, b"", ""
 
     def _answer(
         self, body: execution.Response, wanted: Accepted, *, unclear: bool = False
