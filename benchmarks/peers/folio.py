@@ -15,7 +15,7 @@ from strawberry.types import Info
 from benchmarks.peers.running import serve
 from benchmarks.peers.tables import Row, Table
 from benchmarks.peers.values import Money, Quote, money_of, quote_of
-from gateway.app import Gateway
+from gateway.app import Gateway, safety_headers
 from gateway.documents import Documents
 from gateway.resources import open_services
 from gateway.schema import Engine, executed_by
@@ -173,7 +173,8 @@ def create_app(engine: Engine) -> Gateway:
                     settings=SETTINGS,
                     explorer=None,
                     patience=Patience(),
-                )
+                ),
+                safety_headers(SETTINGS),
             )
             yield
 
