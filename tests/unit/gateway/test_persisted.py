@@ -1,6 +1,5 @@
 """Documents by name: automatic persisted queries, trusted documents, and how much is kept."""
 
-import asyncio
 import hashlib
 import json
 import os
@@ -11,19 +10,14 @@ import httpx2
 import pytest
 from redis import Redis
 from redis.exceptions import RedisError
+from starlette.testclient import TestClient
 
 from datasources import shared as shared_module
 from gateway import persisted as persisted_module
-from gateway.documents import Documents
-from gateway.limits import Limits
 from gateway.persisted import PersistedDocuments, read_manifest
-from gateway.schema import schema
 from gateway.settings import SettingsError
-from gateway.transports.execution import Executor
-from gateway.transports.websocket import Connection
 from tests.conftest import NOW, free_port, missing
 from tests.gateways import application_of
-from tests.integration.test_socket import Socket
 
 # The example of the persisted documents appendix of GraphQL over HTTP, with its published hash.
 SPECIFIED = "query($id:ID!){user(id:$id){name}}"
@@ -293,28 +287,18 @@ def test_trusting_a_list_only_needs_the_list():
         application_of(trusted_only=True)
 
 
-async def test_a_socket_has_documents_by_name_too(start):
-    replica = await start()
-    socket = Socket(None)
-    executor = Executor(
-        schema,
-        Documents(schema._schema, limits=Limits(), introspection=True),
-    )
-    serving = asyncio.create_task(
-        Connection(socket, executor, replica.services, max_message_bytes=1_000_000).serve()
-    )
-    socket.say({"type": "connection_init"})
-    for number, body in enumerate([by_hash(), by_hash(query=TEXT), by_hash()]):
-        socket.say({"id": str(number), "type": "subscribe", "payload": body})
-    heard = [await socket.hear() for _ in range(6)]
-    serving.cancel()
-    assert [(one.get("id"), one["type"]) for one in heard] == [
-        (None, "connection_ack"),
-        ("0", "error"),
-        ("1", "next"),
-        ("1", "complete"),
-        ("2", "next"),
-        ("2", "complete"),
-    ]
-    assert heard[1]["payload"][0]["extensions"]["code"] == "PERSISTED_QUERY_NOT_FOUND"
-    assert heard[4]["payload"] == ANSWER
+def test_a_socket_has_documents_by_name_too():
+    heard = []
+    with (
+        TestClient(application_of()) as client,
+        client.websocket_connect("/graphql", subprotocols=["graphql-transport-ws"]) as socket,
+    ):
+        socket.send_json({"type": "connection_init"})
+        assert socket.receive_json() == {"type": "connection_ack"}
+        for body, messages in ((by_hash(), 1), (by_hash(query=TEXT), 2), (by_hash(), 2)):
+            socket.send_json({"id": "1", "type": "subscribe", "payload": body})
+            heard += [socket.receive_json() for _ in range(messages)]
+    kinds = [one["type"] for one in heard]
+    assert kinds == ["error", "next", "complete", "next", "complete"]
+    assert heard[0]["payload"][0]["extensions"]["code"] == "PERSISTED_QUERY_NOT_FOUND"
+    assert heard[3]["payload"] == ANSWER
