@@ -4,7 +4,7 @@ import asyncio
 import shutil
 import sys
 
-from benchmarks import breakdown, execution, ledger, market, query, serving
+from benchmarks import breakdown, execution, hostile, ledger, market, query, serving
 from gateway.telemetry import configure_logging
 
 if __name__ == "__main__":
@@ -20,6 +20,8 @@ if __name__ == "__main__":
         asyncio.run(ledger.main(ledger.SIZES if chosen else ledger.SIZES[:2]))
     if chosen in ([], ["breakdown"]):
         breakdown.main()
+    if chosen == ["hostile"]:
+        asyncio.run(hostile.main())
     if chosen[:1] == ["serving"]:
         serving.main(chosen[1:])
     elif not chosen and shutil.which("node"):

@@ -47,7 +47,9 @@ async def serving(url: str) -> AsyncIterator[tuple[Starlette, Services, httpx2.A
     database = Database(url)
     await upgrade(database)
     await database.close()
-    application = create_app(Settings(database_url=url, secret="s" * 32, log_level="error"))
+    application = create_app(
+        Settings(database_url=url, secret="s" * 32, log_level="error", rate_restore=10**9)
+    )
     async with (
         application.router.lifespan_context(application),
         httpx2.AsyncClient(

@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import Mapping
+from ipaddress import IPv6Network
 from typing import Any
 
 import structlog
+from starlette.types import Scope
 
 from resolvers.context import Context, Services
 from services.access import Principal
@@ -40,10 +42,25 @@ async def principal_of(
         return None, f"{error} {advice}"
 
 
-async def context_for(services: Services, *, authorization: str | None, request_id: str) -> Context:
+def address_of(scope: Scope) -> str:
+    """Return where a request comes from; of IPv6 the network, as one caller has all of it."""
+    host: str = (scope.get("client") or ("", 0))[0]
+    if ":" not in host:
+        return host
+    try:
+        return str(IPv6Network((host.partition("%")[0], 64), strict=False))
+    except ValueError:
+        return host
+
+
+async def context_for(
+    services: Services, *, authorization: str | None, request_id: str, address: str = ""
+) -> Context:
     """Build the context of one operation."""
     principal, failure = await principal_of(authorization, services=services)
-    context = Context(services=services, principal=principal, request_id=request_id)
+    context = Context(
+        services=services, principal=principal, request_id=request_id, address=address
+    )
     if failure is not None:
         context.auth_failure = failure
     return context

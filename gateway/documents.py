@@ -1,8 +1,7 @@
 """Documents: parsed, checked and validated once, and kept by their text."""
 
-from collections import Counter
+from collections import Counter, OrderedDict
 from dataclasses import dataclass
-from functools import lru_cache
 
 import structlog
 from graphql import (
@@ -21,12 +20,15 @@ from graphql import (
     visit,
 )
 
-from gateway.limits import Breach, Limits, breaches_of, breaches_of_text
+from gateway.limits import Breach, Limits, breaches_of, breaches_of_text, tokens_of
 from gateway.validation import mistakes_in
 
 KEPT = 500
 KEPT_LENGTH = 20_000
 """Longer documents are not kept: a few of them would fill the cache."""
+
+TOKEN_POINTS = 4
+"""What it costs to read a token: with validation it takes as long as a few objects of an answer."""
 
 log = structlog.get_logger(__name__)
 
@@ -83,15 +85,29 @@ class Documents:
 
     def __init__(self, schema: GraphQLSchema, *, limits: Limits, introspection: bool) -> None:
         self._schema = schema
-        self._limits = limits
+        self.limits = limits
         self._introspection = introspection
-        self._kept = lru_cache(KEPT)(self._read)
+        self._kept: OrderedDict[str, Read] = OrderedDict()
         self.beyond_limits: Counter[tuple[str, str]] = Counter()
         """How many requests went beyond a limit, by its code, and were refused or warned."""
 
+    def price(self, text: str) -> int:
+        """Return the points of a document that has to be read; nothing for one that is known."""
+        if text in self._kept:
+            return 0
+        return TOKEN_POINTS * min(tokens_of(text[: self.limits.length]), self.limits.tokens)
+
     def operation(self, text: str, *, name: str | None) -> Operation:
         """Return the operation to run; raises RefusedDocumentError."""
-        read = self._kept(text) if len(text) <= KEPT_LENGTH else self._read(text)
+        read = self._kept.get(text)
+        if read is None:
+            read = self._read(text)
+            if len(text) <= KEPT_LENGTH:
+                self._kept[text] = read
+                if len(self._kept) > KEPT:
+                    self._kept.popitem(last=False)
+        else:
+            self._kept.move_to_end(text)
         if isinstance(read, Refusal):
             if read.code.startswith("MAX_"):
                 self.beyond_limits[read.code, "refused"] += 1
@@ -114,7 +130,7 @@ class Documents:
 
     def _read(self, text: str) -> Read:
         """Parse and validate; the refusal is returned so that it can be kept as well."""
-        limits = self._limits
+        limits = self.limits
         breaches = [*breaches_of_text(text, limits)]
         if breaches and limits.enforced:
             return self._beyond(breaches)

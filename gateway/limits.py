@@ -48,6 +48,8 @@ class Limits:
     directives: int = 100
     fragments: int = 200
     introspection_depth: int = 16
+    cost: int = 50_000
+    """What an operation can cost at most; known when its variables are."""
     enforced: bool = True
 
 

@@ -20,9 +20,11 @@ from models.database import Database
 from models.market import KINDS
 from resolvers.context import Services
 from services.api_tokens import ApiTokens
+from services.attempts import Attempts
 from services.kept_values import KeptValues
 from services.last_known import StoredMarket
 from services.passwords import Passwords
+from services.spending import Allowance, Buckets
 from services.stored_bars import StoredHistory
 from services.tokens import Tokens
 from services.upkeep import Upkeep
@@ -52,6 +54,20 @@ def sources_of(settings: Settings) -> str:
     order = {kind: settings.providers_of(kind) for kind in KINDS}
     contents = [_content(file) for file in files]
     return settings.model_dump_json(include=SOURCES) + repr((order, contents))
+
+
+def buckets_of(settings: Settings, *, clock: Clock, server: SharedServer | None) -> Buckets | None:
+    """Return what callers may spend: nobody in particular a tenth of what a user may."""
+    capacity, restore = settings.rate_capacity, settings.rate_restore
+    if not capacity:
+        return None
+    least = settings.max_cost  # whatever may be asked at all may be asked at once
+    return Buckets(
+        users=Allowance("user", max(least, capacity), restore),
+        addresses=Allowance("address", max(least, capacity // 10), max(1, restore // 10)),
+        clock=clock,
+        server=server,
+    )
 
 
 @asynccontextmanager
@@ -93,6 +109,10 @@ async def open_services(settings: Settings, *, clock: Clock = utc_now) -> AsyncI
             await stack.enter_async_context(upkeep)
         api_tokens = ApiTokens(database)
         stack.push_async_callback(api_tokens.close)
+        buckets = buckets_of(settings, clock=clock, server=server)
+        if buckets is not None:
+            stack.push_async_callback(buckets.close)
+        per_minute = settings.sign_in_attempts
         yield Services(
             database=database,
             market=market,
@@ -107,4 +127,6 @@ async def open_services(settings: Settings, *, clock: Clock = utc_now) -> AsyncI
             passwords=Passwords(),
             clock=clock,
             server=server,
+            buckets=buckets,
+            attempts=Attempts(per_minute, clock=clock, server=server) if per_minute else None,
         )

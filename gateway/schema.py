@@ -16,6 +16,7 @@ from resolvers.batches import BatchMutations
 from resolvers.bookings import BookingMutations
 from resolvers.companies import CompanyProfile
 from resolvers.corrections import CorrectionMutations
+from resolvers.costs import declare_costs
 from resolvers.instruments import InstrumentQueries
 from resolvers.links import LinkQueries
 from resolvers.live import LiveSubscriptions
@@ -23,6 +24,7 @@ from resolvers.portfolio_changes import PortfolioMutations
 from resolvers.proposal_changes import ProposalMutations
 from resolvers.providers import ProviderQueries
 from resolvers.quotes import Quote
+from resolvers.rate_limits import RateLimitQueries
 from resolvers.scalars import SCALARS
 from resolvers.share_changes import ShareMutations
 from resolvers.token_changes import ApiTokenMutations
@@ -34,7 +36,7 @@ from resolvers.viewer import ViewerQueries
     description="Everything that can be read. All of it but `sharedPortfolio` needs a signed-in "
     "user or an API token."
 )
-class Query(ViewerQueries, InstrumentQueries, ProviderQueries, LinkQueries):
+class Query(ViewerQueries, InstrumentQueries, ProviderQueries, LinkQueries, RateLimitQueries):
     """Everything that can be read."""
 
 
@@ -73,6 +75,7 @@ def build_schema() -> strawberry.Schema:
         types=list(ENTRY_TYPES.values()),
         config=StrawberryConfig(scalar_map=SCALARS, enable_experimental_incremental_execution=True),
     )
+    declare_costs(built._schema)  # noqa: SLF001  # there is no other way to it
     guard_roots(built._schema)  # noqa: SLF001  # there is no other way to it
     return built
 

@@ -39,6 +39,8 @@ def serve(settings: Settings, *, workers: int) -> None:
         "workers": workers,
         "log_config": None,
         "access_log": False,
+        # Elsewhere a client could say anything about where it is.
+        "forwarded_allow_ips": list(settings.trusted_proxies),
         "ws": "websockets-sansio",
         "ws_max_size": 2 * settings.max_body_bytes,
         "timeout_graceful_shutdown": 5,

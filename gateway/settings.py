@@ -184,6 +184,19 @@ class Settings(BaseModel):
     max_fragments: Annotated[
         int, Field(ge=0, description="Fragments of a document, and spreads of them.")
     ] = 200
+    max_cost: Annotated[int, Field(ge=200, description="Points that an operation costs.")] = 50_000
+    rate_capacity: Annotated[
+        int, Field(ge=0, description="Points that a user can spend at once; 0 counts nothing.")
+    ] = 500_000
+    rate_restore: Annotated[
+        int, Field(ge=1, description="Points that come back to a user each second.")
+    ] = 5_000
+    sign_in_attempts: Annotated[
+        int, Field(ge=0, description="Attempts to sign in to an account in a minute; 0: any.")
+    ] = 20
+    trusted_proxies: Annotated[
+        tuple[str, ...], Field(description="Proxies whose X-Forwarded-For is believed.")
+    ] = ()
     max_introspection_depth: Annotated[
         int, Field(ge=0, description="Levels that a document goes into the schema.")
     ] = 16
@@ -205,6 +218,7 @@ class Settings(BaseModel):
         "rate_providers",
         "price_files",
         "cors_origins",
+        "trusted_proxies",
         mode="before",
     )
     @classmethod
@@ -362,7 +376,7 @@ class Settings(BaseModel):
     def document_limits(self) -> Limits:
         """Return the limits of documents."""
         most = {name: getattr(self, f"max_{name}") for name in WORDS}
-        return Limits(**most, enforced=self.limits == "enforce")
+        return Limits(**most, cost=self.max_cost, enforced=self.limits == "enforce")
 
     def providers_of(self, kind: str) -> tuple[str, ...]:
         """Return the providers of quotes, profiles, bars, actions, rates or search, in order."""

@@ -1,10 +1,14 @@
 """The OAuth2 token endpoint (RFC 6749, password and refresh grants), for ordinary tools."""
 
+from math import ceil
+
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from gateway.auth import address_of
 from resolvers.context import Services
 from services.accounts import SignedIn, check_credentials, refresh_session, start_session
+from services.attempts import TooManyAttemptsError
 from services.errors import RefusedError
 
 MAX_FORM_BYTES = 10_000
@@ -30,6 +34,15 @@ async def issue_token(request: Request, services: Services) -> Response:
     missing = [name for name in needed[grant] if not form.get(name)]
     if missing:
         return _error("invalid_request", f"Missing: {', '.join(missing)}.")
+    if grant == "password" and services.attempts is not None:
+        try:
+            address = address_of(request.scope)
+            await services.attempts.count(account=form["username"], address=address)
+        except TooManyAttemptsError as full:
+            wait = max(1, ceil((full.until - services.clock()).total_seconds()))
+            answer = _error("temporarily_unavailable", str(full), status=429)
+            answer.headers["retry-after"] = str(wait)
+            return answer
     signed_in = await (_by_password if grant == "password" else _by_refresh)(form, services)
     if signed_in is None:
         return _error("invalid_grant", "The credentials or refresh token are not valid.")

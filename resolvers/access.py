@@ -14,7 +14,7 @@ from models.portfolios import Portfolio
 from resolvers.context import Context
 from services.access import role_of
 
-_OPEN = ("signUp", "signIn", "refreshSession", "signOut", "sharedPortfolio")
+_OPEN = ("signUp", "signIn", "refreshSession", "signOut", "sharedPortfolio", "rateLimit")
 """What needs no account: a password or token comes with the input."""
 
 _READ = (

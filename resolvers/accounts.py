@@ -122,6 +122,7 @@ class AccountMutations:
     async def sign_up(self, info: Info[Context, None], input: SignUpInput) -> SessionPayload | None:
         """Create an account."""
         services, now = info.context.services, info.context.now()
+        await info.context.count_attempt(account=input.username)
         try:
             username = check_new_user(
                 input.username,
@@ -151,6 +152,7 @@ class AccountMutations:
     async def sign_in(self, info: Info[Context, None], input: SignInInput) -> SessionPayload | None:
         """Open a session."""
         services, now = info.context.services, info.context.now()
+        await info.context.count_attempt(account=input.username)
         try:
             user = await check_credentials(
                 services.database,

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from math import ceil
 
 from graphql import GraphQLError
 
@@ -15,8 +16,10 @@ from resolvers.batching import Batches
 from resolvers.loaders import Loaders
 from services.access import MissingScopeError, Principal, require
 from services.api_tokens import ApiTokens
+from services.attempts import Attempts, TooManyAttemptsError
 from services.kept_values import KeptValues
 from services.passwords import Passwords
+from services.spending import USER, Buckets, Spending
 from services.tokens import Tokens
 
 
@@ -34,6 +37,13 @@ class ForbiddenError(GraphQLError):
         super().__init__(str(lack), extensions={"code": "FORBIDDEN", "scope": lack.scope.value})
 
 
+class RateLimitedError(GraphQLError):
+    """The caller has asked for too much, or too often; the extensions say when to come again."""
+
+    def __init__(self, reason: str, *, retry_in: int) -> None:
+        super().__init__(reason, extensions={"code": "RATE_LIMITED", "retryAfter": retry_in})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
     """What lives as long as the process and is shared by all operations."""
@@ -48,6 +58,10 @@ class Services:
     clock: Callable[[], datetime]
     server: SharedServer | None = None
     """What replicas share beside the database."""
+    buckets: Buckets | None = None
+    """What callers may spend; null where nothing is counted."""
+    attempts: Attempts | None = None
+    """How often callers may try to sign in or up; null where that is not counted."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -58,10 +72,18 @@ class Context:
     principal: Principal | None
     auth_failure: str = "Sign in first: send an access token as Authorization: Bearer."
     request_id: str = ""
+    address: str = ""
+    """Where the request came from; the network of it where one caller has a whole network."""
+    payer: str = field(init=False)
+    """Who pays for the operation: the user, or else the address."""
+    spending: Spending | None = None
+    """What the operation costs; null where nothing is counted."""
     batches: Batches = field(default_factory=Batches)
     loaders: Loaders = field(init=False)
 
     def __post_init__(self) -> None:
+        principal = self.principal
+        self.payer = f"{USER}{principal.user_id}" if principal else f"address:{self.address}"
         self.loaders = self._new_loaders()
 
     def _new_loaders(self) -> Loaders:
@@ -89,6 +111,15 @@ class Context:
             require(self.caller, scope)
         except MissingScopeError as lack:
             raise ForbiddenError(lack) from None
+
+    async def count_attempt(self, *, account: str) -> None:
+        """Count an attempt to sign in or up; raises RateLimitedError for one too many."""
+        try:
+            if self.services.attempts is not None:
+                await self.services.attempts.count(account=account, address=self.address)
+        except TooManyAttemptsError as full:
+            wait = (full.until - self.now()).total_seconds()
+            raise RateLimitedError(str(full), retry_in=max(1, ceil(wait))) from None
 
     def now(self) -> datetime:
         """Return the time of the one clock."""

@@ -144,7 +144,14 @@ QUOTES = Table("quotes", key="symbol", build=quote_of)
 PROFILES = Table("profiles", key="symbol", build=Profile.of)
 
 schema = strawberry.Schema(query=Query, config=StrawberryConfig(scalar_map=SCALARS))
-SETTINGS = Settings(secret=SecretStr("s" * 32), database_url="sqlite://", refresh_seconds=0)
+SETTINGS = Settings(
+    secret=SecretStr("s" * 32),
+    database_url="sqlite://",
+    refresh_seconds=0,
+    # Counted like any caller's, and never too much.
+    rate_capacity=10**9,
+    rate_restore=10**9,
+)
 
 
 def documents() -> Documents:

@@ -20,6 +20,7 @@ from strawberry import Schema
 from strawberry.execution import optimized_is_awaitable
 
 from gateway.caching import Keeping, keeping_of
+from gateway.charging import Charges, told
 from gateway.documents import Documents, Operation, RefusedDocumentError
 from gateway.engine import Prepared
 from gateway.failures import failed, present
@@ -119,6 +120,7 @@ class Executor:
         self._persisted = persisted or PersistedDocuments()
         self._suggestions = suggestions
         self.documents = documents
+        self._charges = Charges(schema._schema, documents)  # noqa: SLF001  # no other way to it
         self._prepared: WeakKeyDictionary[Operation, Prepared] = WeakKeyDictionary()
         self._keeping: WeakKeyDictionary[Operation, Keeping] = WeakKeyDictionary()
         self._introspected = lru_cache(KEPT_INTROSPECTIONS)(self._introspect)
@@ -127,7 +129,9 @@ class Executor:
         """Return the operation that a request asks for; raises RefusedDocumentError."""
         server = context.services.server
         text = await self._persisted.text(request.document, request.query, server=server)
+        await self._charges.reading(text, context)
         operation = self.documents.operation(text, name=request.operation_name)
+        await self._charges.running(operation, request.variables, context)
         if request.document is not None and request.query:
             anonymous = context.principal is None
             await self._persisted.keep(request.document, text, anonymous=anonymous, server=server)
@@ -144,7 +148,8 @@ class Executor:
         operation = operation.whole or operation
         try:
             if operation.of_schema_alone:
-                return _with_warnings(self._introspected(operation), operation)
+                response = self._introspected(operation)
+                return self._told(response, request, operation, context)
             executor = self._executor(operation, request.variables, context)
             if isinstance(executor, list):
                 return self._refused(executor, context)
@@ -153,7 +158,8 @@ class Executor:
                 result = await result
         except Exception as error:  # noqa: BLE001  # logged and masked
             return {"data": None, "errors": [failed(error, request_id=context.request_id)]}
-        return _with_warnings(self._response(result, context), operation)
+        self._charges.settle(operation, context, result.data)
+        return self._told(self._response(result, context), request, operation, context)
 
     def results(
         self,
@@ -184,12 +190,14 @@ class Executor:
             if not isinstance(result, ExecutionResult | ExperimentalIncrementalExecutionResults):
                 result = await result
             if isinstance(result, ExecutionResult):
-                yield _with_warnings(self._response(result, context), operation)
+                response = self._response(result, context)
+                yield self._told(response, request, operation, context)
                 return
             presented = partial(present, request_id=context.request_id)
             async with aclosing(parts_of(result, form=form, present=presented)) as parts:
                 async for part in parts:
-                    yield _with_warnings(part, operation) if "data" in part else part
+                    first = "data" in part
+                    yield self._told(part, request, operation, context) if first else part
         except Exception as error:  # noqa: BLE001  # logged and masked
             yield {"data": None, "errors": [failed(error, request_id=context.request_id)]}
 
@@ -212,7 +220,8 @@ class Executor:
                 async for result in results:
                     # What was loaded for one event must not be shown by the next.
                     context.forget()
-                    yield _with_warnings(self._response(result, context), operation)
+                    response = self._response(result, context)
+                    yield self._told(response, request, operation, context)
         except GraphQLError as error:
             yield self._refused([error], context)
         except Exception as error:  # noqa: BLE001  # logged and masked
@@ -252,6 +261,18 @@ class Executor:
             return {"data": result.data}
         return {"data": result.data, "errors": self._present(result.errors, context)}
 
+    def _told(
+        self, response: Response, request: Request, operation: Operation, context: Context
+    ) -> Response:
+        """Add what the answer says of itself: limits that only warn, and the cost if asked for."""
+        extensions: dict[str, Any] = {}
+        if operation.warnings:
+            extensions["warnings"] = [one.error().formatted for one in operation.warnings]
+        asked = request.extensions is not None and request.extensions.get("cost") is True
+        if asked and context.spending is not None:
+            extensions["cost"] = told(context.spending)
+        return response | {"extensions": extensions} if extensions else response
+
     def _refused(self, errors: list[GraphQLError], context: Context) -> Response:
         """Build the answer to what never ran: it has no data, not even null."""
         return {"errors": self._present(errors, context)}
@@ -265,14 +286,6 @@ class Executor:
             code=code,
             suggestions=self._suggestions or context.principal is not None,
         )
-
-
-def _with_warnings(response: Response, operation: Operation) -> Response:
-    """Say what would have been refused if limits were enforced."""
-    if not operation.warnings:
-        return response
-    warnings = [breach.error().formatted for breach in operation.warnings]
-    return response | {"extensions": {"warnings": warnings}}
 
 
 def is_subscription(operation: Operation) -> bool:

@@ -15,7 +15,7 @@ from starlette.requests import Request as Form
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from gateway.auth import context_for
+from gateway.auth import address_of, context_for
 from gateway.caching import cache_control, has_already, tag_of, until_stale
 from gateway.documents import Operation, RefusedDocumentError
 from gateway.failures import failed
@@ -43,6 +43,7 @@ from gateway.transports.reservations import Reservations, token_of
 from gateway.transports.streams import Patience, Streaming, refusal_as_event, stream_of
 from gateway.transports.uploads import MULTIPART, read_upload
 from resolvers.context import Context, Services
+from services.spending import Spending
 
 ALWAYS = (
     (b"cache-control", b"no-store"),
@@ -143,7 +144,10 @@ class GraphQLOverHttp:
 
     async def _context(self, call: Call) -> Context:
         return await context_for(
-            self._services, authorization=call.authorization, request_id=call.request_id
+            self._services,
+            authorization=call.authorization,
+            request_id=call.request_id,
+            address=address_of(call.scope),
         )
 
     async def _read(self, call: Call, context: Context) -> execution.Request | list[Any]:
@@ -196,7 +200,7 @@ class GraphQLOverHttp:
             # Not even which operation is meant can be told: no client can go on from there. And
             # whoever waits for a stream looks at the status alone.
             unclear = bool(token) or refused.code == "BAD_REQUEST"
-            return self._answer(body, wanted, unclear=unclear)
+            return self._answer(body, wanted, context=context, unclear=unclear)
         if call.method != "POST" and operation.type is OperationType.MUTATION:
             raise RefusedRequestError(405, "A mutation needs POST.", allow=b"POST")
         if token and call.method == "POST":
@@ -221,7 +225,7 @@ class GraphQLOverHttp:
         if operation.type is OperationType.QUERY:
             running = unless_gone(running, call)
         body = await running
-        answer = self._answer(body, wanted)
+        answer = self._answer(body, wanted, context=context)
         good = "errors" not in body and body.get("data") is not None
         if call.method != "POST" and good:
             self._let_keep(answer, body, call, operation, context)
@@ -247,14 +251,27 @@ class GraphQLOverHttp:
             answer.status, answer.body, answer.media_type = 304, b"", ""
 
     def _answer(
-        self, body: execution.Response, wanted: Accepted, *, unclear: bool = False
+        self,
+        body: execution.Response,
+        wanted: Accepted,
+        *,
+        context: Context,
+        unclear: bool = False,
     ) -> Answer:
         """Answer with what came of a request; plain JSON is 200 for whatever is well-formed."""
         refused = "data" not in body
         status = 400 if refused and (unclear or wanted.json == GRAPHQL) else 200
         if wanted.json == GRAPHQL and not refused and "errors" in body:
             status = PARTIAL
-        return self._json(body, status=status, media_type=wanted.json or JSON)
+        spending = context.spending
+        if status == 400 and spending is not None and spending.refused:
+            status = 429
+        return self._json(
+            body,
+            status=status,
+            media_type=wanted.json or JSON,
+            headers=rate_headers(spending) if spending else (),
+        )
 
     @staticmethod
     def _json(body: Any, *, status: int, media_type: str, headers: Headers = ()) -> Answer:
@@ -268,3 +285,15 @@ class GraphQLOverHttp:
 
 def _unreadable() -> RefusedRequestError:
     return RefusedRequestError(406, f"The answer would be {GRAPHQL} or {JSON}.")
+
+
+def rate_headers(spending: Spending) -> Headers:
+    """Tell what a caller may spend, by draft-ietf-httpapi-ratelimit-headers-10."""
+    allowance = spending.allowance
+    window = allowance.seconds_until(allowance.capacity, left=0)
+    policy = f'"{allowance.name}";q={allowance.capacity};w={window}'
+    state = f'"{allowance.name}";r={max(0, spending.left)};t={spending.resets_in}'
+    headers = ((b"ratelimit-policy", policy.encode()), (b"ratelimit", state.encode()))
+    if not spending.refused:
+        return headers
+    return (*headers, (b"retry-after", str(spending.retry_in).encode()))

@@ -13,7 +13,7 @@ import orjson
 import structlog
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
-from gateway.auth import authorization_in, context_for, lapse
+from gateway.auth import address_of, authorization_in, context_for, lapse
 from gateway.documents import RefusedDocumentError
 from gateway.failures import failed
 from gateway.transports import execution
@@ -183,6 +183,7 @@ class Connection:
             self._services,
             authorization=self._authorization,
             request_id=self._socket.state.request_id,
+            address=address_of(self._socket.scope),
         )
 
     async def _subscribe(self, message: dict[str, Any], tasks: asyncio.TaskGroup) -> None:

@@ -106,56 +106,7 @@ def bound_of(place):
     if name in CONNECTIONS and field in {"edges", "nodes"}:
         return "a page"
     directive = SCHEMA.get_directive("listSize")
-    if directive is None:
-        return BOUNDS.get(place) or BOUNDS.get(f"*.{field}")
     return get_directive_values(directive, SHAPES[name].fields[field].ast_node)
-
-
-BOUNDS = {
-    "*.userErrors": "what is wrong with one input",
-    "*.issues": "one for each figure and reason",
-    "*.cash": "one for each currency",
-    "*.cashBefore": "one for each currency",
-    "*.cashAfter": "one for each currency",
-    "*.cashEffects": "one for each currency of an entry",
-    "*.attempts": "one for each provider",
-    "*.quoteAttempts": "one for each provider",
-    "*.counts": "one for each fate of a row",
-    "*.outcomes": "1,000",
-    "*.positions": "what is held at a time, or ever was",
-    "*.history": "the changes of an entry, or the days of 40 years",
-    "*.arguments": "one for each field of an input",
-    "ApiToken.scopes": "three",
-    "DataQualityFinding.affects": "one for each figure",
-    "DataQualityFinding.transactions": "10",
-    "Explanation.inputs": "what one figure is worked out from",
-    "Explanation.steps": "what one figure is worked out by",
-    "Instrument.dividends": "the days of 40 years",
-    "Instrument.splits": "the splits of one share",
-    "LedgerPreview.portfolios": "two, as a transfer has",
-    "Measure.notes": "one for each kind",
-    "Performance.calendar": "the days of a ledger",
-    "Performance.series": "as many as asked for, at most 10,000",
-    "Portfolio.dataQuality": "100",
-    "Portfolio.proposals": "100",
-    "Portfolio.shares": "100",
-    "Position.lots": "the open purchases of one instrument",
-    "PositionPreview.realizedGains": "the lots that one booking closes",
-    "ProviderStatus.budgets": "the limits of one plan",
-    "ProviderStatus.kinds": "six",
-    "Query.instruments": "as many as asked for, at most 100",
-    "Query.nodes": "as many as asked for, at most 100",
-    "Query.providerStatuses": "one for each provider",
-    "Query.searchInstruments": "as many as asked for, at most 50",
-    "Risk.rolling": "the days of a ledger",
-    "SharedPortfolioView.holdings": "what is held at a time",
-    "TransactionChange.fields": "one for each field of an entry",
-    "UserError.field": "as deep as an input is",
-    "Viewer.apiTokens": "50 that can be used, and 50 that no longer can",
-    "Viewer.portfolios": "a person's own",
-    "Viewer.sharedPortfolios": "what others share with one person",
-}
-"""What bounds the lists that are no pages, until a directive in the schema declares it."""
 
 
 @pytest.mark.parametrize("place", LISTS)

@@ -121,6 +121,8 @@ async def world(database_url, clock):
         max_aliases=100_000,
         max_root_fields=100_000,
         max_fragments=100_000,
+        max_cost=10**9,
+        rate_capacity=0,
     )
     application = create_app(settings, clock=clock)
     async with (
@@ -170,10 +172,11 @@ def test_what_is_open_what_only_reads_and_what_manages_are_told_one_by_one():
         "refreshSession",
         "signOut",
         "sharedPortfolio",
+        "rateLimit",
     }
     assert {name for name, scope in ROOT_FIELDS.items() if scope is Scope.READ} == (
         set(GRAPH.query_type.fields) | set(GRAPH.subscription_type.fields)
-    ) - {"sharedPortfolio"}
+    ) - {"sharedPortfolio", "rateLimit"}
     assert {name for name, scope in ROOT_FIELDS.items() if scope is Scope.ADMIN} == {
         "createApiToken",
         "revokeApiToken",
@@ -192,6 +195,7 @@ RARE = {
     "PriceDoubt",
     "ProposedValue",
     "ProviderBudget",
+    "RateLimit",
     "RollingPoint",
     "SplitEvent",
 }

@@ -311,7 +311,11 @@ async def test_applications_share_when_their_settings_agree(server, clock, tmp_p
 
     async def calls(name, **more):
         settings = Settings(
-            database_url=f"sqlite:///{tmp_path}/{name}.db", secret=SECRET, cache_url=REDIS, **more
+            database_url=f"sqlite:///{tmp_path}/{name}.db",
+            secret=SECRET,
+            cache_url=REDIS,
+            sign_in_attempts=0,
+            **more,
         )
         database = Database(settings.database_url)
         await upgrade(database)
