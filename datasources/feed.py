@@ -1,4 +1,8 @@
-"""Live prices: pushed where a provider can, polled where not; to each the newest, not a queue."""
+"""Live prices: pushed where a provider can, polled where not; to each the newest, not a queue.
+
+Of several replicas one looks after what is listened to at any of them, and tells the others. One
+that hears of nobody who does so polls for itself, and connects to nobody.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
@@ -10,9 +14,10 @@ import structlog
 from datasources.following import Follower
 from datasources.hub import Hub, Listener
 from datasources.market import Market
+from datasources.peers import Peers
 from datasources.protocols import Clock
 from datasources.quoting import stale
-from models.changes import QUOTE, Topic
+from models.changes import ACCESS, LEDGER, QUOTE, Topic
 from models.market import Quote
 
 log = structlog.get_logger(__name__)
@@ -32,12 +37,13 @@ class Feed:
         market: Market,
         *,
         clock: Clock,
-        hub: Hub | None = None,
+        peers: Peers | None = None,
         interval: timedelta = timedelta(seconds=1),
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        self.hub = hub or Hub()
+        self.hub = Hub()
         self._market = market
+        self._peers = peers
         self._clock = clock
         self._interval = interval
         self._sleep = sleep
@@ -45,8 +51,10 @@ class Feed:
         self._shown: dict[str, Quote] = {}
         self._answered_at: datetime = clock()
         self._follower = Follower(
-            market, wanted=lambda: self.symbols, show=self._show, clock=clock, sleep=sleep
+            market, wanted=lambda: self.watched, show=self._show, clock=clock, sleep=sleep
         )
+        if peers is not None:
+            peers.attend(self)
 
     @property
     def listeners(self) -> int:
@@ -55,8 +63,15 @@ class Feed:
 
     @property
     def symbols(self) -> frozenset[str]:
-        """Return the symbols that anybody listens to."""
+        """Return the symbols that anybody listens to here."""
         return self.hub.heard(QUOTE)
+
+    @property
+    def watched(self) -> frozenset[str]:
+        """Return the symbols that are for this replica to look after."""
+        if self._peers is None or self._peers.cut_off:
+            return self.symbols
+        return self.symbols | self._peers.wanted if self._peers.leads else frozenset()
 
     @asynccontextmanager
     async def listen(
@@ -69,7 +84,7 @@ class Feed:
         async with self.join(
             [(QUOTE, symbol) for symbol in symbols], min_interval=min_interval
         ) as listener:
-            await self._settle()
+            await self._rewant()
             known = await self._market.quotes(symbols)
             for symbol in symbols:
                 if symbol in known:
@@ -90,7 +105,7 @@ class Feed:
             with self.hub.listen(topics, min_interval=min_interval, urgent=urgent) as listener:
                 yield listener
         finally:
-            await self._settle()
+            await self._rewant()
 
     async def follow(self, listener: Listener, symbols: Collection[str]) -> None:
         """Let a listener follow these symbols and no others, beside its other topics.
@@ -101,28 +116,51 @@ class Feed:
         others = {topic for topic in listener.topics if topic[0] != QUOTE}
         added = sorted(symbol for _, symbol in wanted - listener.topics)
         self.hub.follow(listener, others | wanted)
-        await self._settle()
+        await self._rewant()
         for symbol, quote in (await self._market.quotes(added)).items() if added else ():
             self._shown.setdefault(symbol, quote)
             listener.saw((QUOTE, symbol), says=_says(quote))
 
     def tell(self, topics: Collection[Topic]) -> None:
-        """Tell those who listen to topics that they have changed."""
-        for topic in topics:
+        """Tell those who listen to topics that they have changed, here and at other replicas."""
+        self.stir(topics)
+        if self._peers is not None:
+            self._peers.tell(topics)
+
+    def stir(self, topics: Collection[Topic] | None) -> None:
+        """Tell those who listen here to topics that they have changed; null for all of ledgers."""
+        if topics is None:
+            self.hub.stir(LEDGER, ACCESS)
+        for topic in topics or ():
             self.hub.publish(topic)
 
-    async def _settle(self) -> None:
-        """Poll and connect for what is listened to now, or leave nothing open."""
-        wanted = self.symbols
-        for symbol in self._shown.keys() - wanted:
+    def hear(self, quotes: Collection[Quote]) -> None:
+        """Show prices that the replica that leads tells."""
+        for quote in quotes:
+            self._market.hear(quote)
+            self._publish(quote)
+
+    async def _rewant(self) -> None:
+        """Look after what is listened to now, or have the replica that leads do so."""
+        if self._peers is not None:
+            self._peers.want()
+        await self.settle()
+
+    async def settle(self) -> None:
+        """Poll and connect for what there is to look after now, or leave nothing open."""
+        watched = self.watched
+        for symbol in self._shown.keys() - watched - self.symbols:
             del self._shown[symbol]
-        if not wanted:
+        if not watched:
             await self._stop()
             return
         if self._poller is None:
             self._answered_at = self._clock()
             self._poller = asyncio.create_task(self._poll())
-        self._follower.update()
+        if self._peers is None or self._peers.leads:
+            self._follower.update()
+        else:
+            await self._follower.stop()
 
     async def _poll(self) -> None:
         while True:
@@ -130,7 +168,7 @@ class Feed:
             try:
                 # What vendors allow is too little to ask every second: their prices live longer.
                 max_age = None if self._market.has_vendors else self._interval
-                quotes = await self._market.quotes(self.symbols, max_age=max_age)
+                quotes = await self._market.quotes(self.watched, max_age=max_age)
             except Exception:
                 log.exception("feed_poll_failed")
                 self._tell_stalled()
@@ -146,6 +184,14 @@ class Feed:
                 self._show(stale(quote))
 
     def _show(self, quote: Quote) -> None:
+        """Show a price to those who listen here, and to other replicas if it says anything new."""
+        known = self._shown.get(quote.symbol)
+        is_new = known is None or _says(known) != _says(quote)
+        if is_new and self._peers is not None and self._peers.leads:
+            self._peers.show(quote)
+        self._publish(quote)
+
+    def _publish(self, quote: Quote) -> None:
         self._shown[quote.symbol] = quote
         self.hub.publish((QUOTE, quote.symbol), quote, says=_says(quote))
 

@@ -201,6 +201,10 @@ class Market:
         """
         return await self._quoting.take(line, quote)
 
+    def hear(self, quote: Quote) -> None:
+        """Take a price that another replica has judged."""
+        self._quoting.hear(quote)
+
     async def profiles(self, symbols: Collection[str]) -> dict[str, CompanyProfile]:
         """Return the profiles of symbols."""
 

@@ -223,6 +223,10 @@ class Quoting:
         _keep(self._pushed, symbol, shown)
         return shown
 
+    def hear(self, quote: Quote) -> None:
+        """Take a price that another replica has judged: it answers here as there."""
+        _keep(self._pushed, quote.symbol, quote)
+
     def live(
         self, symbols: Collection[str], *, max_age: timedelta | None = None
     ) -> dict[str, Quote]:

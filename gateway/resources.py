@@ -11,9 +11,11 @@ from datasources.feed import Feed
 from datasources.http import open_client
 from datasources.lease import Lease
 from datasources.market import Market
+from datasources.peers import LEASE, Peers
 from datasources.protocols import Clock
 from datasources.providers.ecb import PACKAGED
 from datasources.shared import SharedServer
+from datasources.wire import RedisWire
 from gateway.settings import Settings
 from gateway.sources import Sources
 from models.database import Database
@@ -70,6 +72,16 @@ def buckets_of(settings: Settings, *, clock: Clock, server: SharedServer | None)
     )
 
 
+def _peers(settings: Settings, server: SharedServer | None, *, clock: Clock) -> Peers | None:
+    """Make the door to other replicas, if there is a server that all of them know."""
+    if server is None:
+        return None
+    sources = f"{crc32(sources_of(settings).encode()):08x}"
+    lease = Lease(f"feed:{sources}", locks=server, ttl=LEASE)
+    wire = RedisWire(settings.cache_url.get_secret_value())
+    return Peers(wire, lease, clock=clock, sources=sources)
+
+
 @asynccontextmanager
 async def open_services(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterator[Services]:
     """Open the database, the market and the feed for as long as the block lasts."""
@@ -92,9 +104,12 @@ async def open_services(settings: Settings, *, clock: Clock = utc_now) -> AsyncI
             cross_check=settings.cross_check,
         )
         await stack.enter_async_context(market)
-        feed = Feed(market, clock=clock, interval=settings.feed_interval)
+        peers = _peers(settings, server, clock=clock)
+        feed = Feed(market, clock=clock, peers=peers, interval=settings.feed_interval)
         database.tell = feed.tell
         stack.push_async_callback(feed.close)
+        if peers is not None:
+            await stack.enter_async_context(peers)
         if sources.names:
             interval = timedelta(seconds=settings.refresh_seconds or LEARNING_SECONDS)
             renews = settings.refresh_seconds > 0
@@ -102,7 +117,7 @@ async def open_services(settings: Settings, *, clock: Clock = utc_now) -> AsyncI
                 database=database,
                 market=market,
                 names=sources.names,
-                watched=lambda: feed.symbols,
+                watched=lambda: feed.symbols | feed.watched,
                 lease=Lease("upkeep", locks=server, ttl=3 * interval) if renews else None,
                 interval=interval,
             )
