@@ -157,7 +157,10 @@ class Peers:
 
     async def beat(self) -> None:
         """Do what is done each second: keep the lead or take it, notice who is gone, be heard."""
-        self.leads = await self._lease.held()
+        leads = await self._lease.held()
+        if leads is not self.leads:
+            log.info("feed_taken" if leads else "feed_given_up")
+        self.leads = leads
         now = self._clock()
         self._wants = {
             name: (symbols, heard_at)

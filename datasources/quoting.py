@@ -258,8 +258,9 @@ class Quoting:
         return newest
 
     def _outdoes(self, pushed: Quote, asked: Quote) -> bool:
-        """Tell whether what was pushed is the newer price; it is real, as long as it is recent."""
-        if asked.quality is QuoteQuality.SIMULATED:
+        """Tell whether what was pushed is the newer price: a real one, as long as it is recent."""
+        made_up = QuoteQuality.SIMULATED
+        if asked.quality is made_up and pushed.quality is not made_up:
             return self._is_recent(pushed)
         return pushed.as_of >= asked.as_of and pushed.received_at >= asked.received_at
 

@@ -24,6 +24,9 @@ log = structlog.get_logger(__name__)
 NAMESPACE = "folioql"
 """What all names on the server begin with."""
 
+CHANNEL = f"{NAMESPACE}:live"
+"""What replicas tell each other goes through."""
+
 CALL_SECONDS = 0.25
 """How long the server may take: asking a provider anew must not be the quicker way."""
 
@@ -79,6 +82,7 @@ async def probe(url: str) -> None:
         await connection.multi_set([("probe", b"")], ttl=1.0)
         await connection.multi_get(["probe"])
         await connection.raw("eval", "return 1", 0)
+        await connection.raw("publish", CHANNEL, b"")  # which replicas do not understand
     finally:
         with suppress(Exception):
             await connection.close()

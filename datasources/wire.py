@@ -9,7 +9,7 @@ from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-CHANNEL = "folioql:live"
+from datasources.shared import CHANNEL
 
 SAYING = 1.0
 """Seconds that it may take to connect or to say something."""

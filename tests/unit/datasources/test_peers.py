@@ -242,7 +242,7 @@ async def test_a_price_that_says_nothing_new_is_not_said_again(both, time):
     assert len(with_prices) == 1
 
 
-async def test_when_the_one_that_leads_dies_prices_go_on_within_three_seconds_and_another_leads(
+async def test_when_the_one_that_leads_dies_prices_go_on_within_four_seconds_and_another_leads(
     both, time
 ):
     first, second = both

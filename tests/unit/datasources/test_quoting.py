@@ -422,3 +422,15 @@ async def test_the_last_price_of_a_currency_is_not_stale_while_its_market_rests(
     alone.vendors[0].price = "1.07"
     found = (await alone.quoting.load(["EURUSD=X"])).found
     assert found["EURUSD=X"].quality is QuoteQuality.FRESH
+
+
+async def test_a_made_up_price_of_another_replica_answers_until_a_newer_one_is_asked_for(clock):
+    vendor = Scripted("simulated", clock)
+    vendor.price, vendor.quality = "1", QuoteQuality.SIMULATED
+    market = Market(chains=Chains(quotes=(vendor,)), cache=Cache(clock=clock), clock=clock)
+    heard = (await vendor.quotes(["A"]))["A"]
+    market.hear(replace(heard, price=Decimal(2)))
+    assert (await market.quotes(["A"]))["A"].price == 2
+    clock.now += timedelta(seconds=1)
+    vendor.price = "3"
+    assert (await market.quotes(["A"], max_age=timedelta(seconds=1)))["A"].price == 3
