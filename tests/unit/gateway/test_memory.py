@@ -17,7 +17,11 @@ from gateway.transports.execution import Executor, Request
 
 COUNT = int(os.environ.get("TEST_DISTINCT_DOCUMENTS", "300"))
 CONTEXT = SimpleNamespace(
-    services=SimpleNamespace(server=None), principal=None, request_id="", loaders=None
+    services=SimpleNamespace(server=None, buckets=None),
+    principal=None,
+    spending=None,
+    request_id="",
+    loaders=None,
 )
 KEPT = 50
 """As many documents as are kept here: fewer than usual, so that the tests are quick."""
@@ -75,7 +79,7 @@ async def test_what_is_refused_is_forgotten_too(executor):
         request = Request(query=f"{{ nothing{number} }}")
         with pytest.raises(Exception, match="GRAPHQL_VALIDATION_FAILED"):
             await executor.operation(request, CONTEXT)
-    assert executor.documents._kept.cache_info().currsize == KEPT
+    assert len(executor.documents._kept) == KEPT
 
 
 async def test_a_document_that_others_push_out_is_freed_with_its_plan(executor):
