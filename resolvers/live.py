@@ -12,6 +12,7 @@ from datasources.symbols import InvalidSymbolError, canonical
 from models import portfolios
 from models.changes import ACCESS, LEDGER, Topic
 from resolvers.access import portfolios_in_reach
+from resolvers.audiences import AUDIENCE, Audience, Shared
 from resolvers.context import Context
 from resolvers.ids import key_of
 from resolvers.portfolios import Portfolio, portfolio_of
@@ -56,7 +57,8 @@ class LiveSubscriptions:
         description="Prices of up to 100 symbols: the last known quote of each at once, then each "
         "change, at most one per symbol in `minIntervalMs` (0 to 3,600,000; a slow reader gets "
         "the newest and not a queue). When prices stop coming, the last one comes again as "
-        "`STALE`, its age told by `asOf` and `receivedAt`."
+        "`STALE`, its age told by `asOf` and `receivedAt`.",
+        metadata={AUDIENCE: Shared(Audience.EVERYONE, slot=lambda quote: quote.symbol)},
     )
     async def quote_updated(
         self, info: Info[Context, None], symbols: list[Symbol], min_interval_ms: int = 250
@@ -76,7 +78,8 @@ class LiveSubscriptions:
     @strawberry.subscription(
         description="A portfolio at once, and again when the price of something it holds or its "
         "ledger has changed, at most once in `minIntervalMs` (250 to 3,600,000). Ends with "
-        "`NOT_FOUND` when the portfolio is no longer shared with you."
+        "`NOT_FOUND` when the portfolio is no longer shared with you.",
+        metadata={AUDIENCE: Shared(Audience.USER)},
     )
     async def portfolio_updated(
         self, info: Info[Context, None], portfolio_id: strawberry.ID, min_interval_ms: int = 1000

@@ -26,6 +26,7 @@ from gateway.engine import Prepared
 from gateway.failures import failed, present
 from gateway.persisted import SHA256, PersistedDocuments
 from gateway.transports.incremental import Form, parts_of
+from gateway.transports.sharing import Note, Sharing
 from resolvers.context import Context
 
 Response = dict[str, Any]
@@ -121,6 +122,7 @@ class Executor:
         self._suggestions = suggestions
         self.documents = documents
         self._charges = Charges(schema._schema, documents)  # noqa: SLF001  # no other way to it
+        self._sharing = Sharing(schema._schema)  # noqa: SLF001  # there is no other way to it
         self._prepared: WeakKeyDictionary[Operation, Prepared] = WeakKeyDictionary()
         self._keeping: WeakKeyDictionary[Operation, Keeping] = WeakKeyDictionary()
         self._introspected = lru_cache(KEPT_INTROSPECTIONS)(self._introspect)
@@ -204,7 +206,27 @@ class Executor:
     async def subscribe(
         self, request: Request, *, operation: Operation, context: Context
     ) -> AsyncGenerator[Response, None]:
-        """Run a subscription; a failure to start comes as the only response, without data."""
+        """Run a subscription; a failure to start comes as the only response, without data.
+
+        It is run together with others that want the same, where it may be.
+        """
+
+        def begin(house: Context, note: Note) -> AsyncGenerator[Response, None]:
+            return self._events(request, operation, house, note)
+
+        responses = self._sharing.follow(operation, request.variables, context, begin)
+        if responses is None:
+            responses = begin(context, lambda _: None)
+        async with aclosing(responses):
+            async for response in responses:
+                if "data" in response:
+                    yield self._told(response, request, operation, context)
+                else:
+                    yield response
+
+    async def _events(
+        self, request: Request, operation: Operation, context: Context, note: Note
+    ) -> AsyncGenerator[Response, None]:
         try:
             executor = self._executor(operation, request.variables, context)
             if isinstance(executor, list):
@@ -216,12 +238,12 @@ class Executor:
             if isinstance(events, ExecutionResult):
                 yield self._refused(events.errors or [], context)
                 return
-            async with aclosing(map_source_to_response_event(executor, events)) as results:
+            noted = _noting(events, note)
+            async with aclosing(map_source_to_response_event(executor, noted)) as results:
                 async for result in results:
                     # What was loaded for one event must not be shown by the next.
                     context.forget()
-                    response = self._response(result, context)
-                    yield self._told(response, request, operation, context)
+                    yield self._response(result, context)
         except GraphQLError as error:
             yield self._refused([error], context)
         except Exception as error:  # noqa: BLE001  # logged and masked
@@ -286,6 +308,14 @@ class Executor:
             code=code,
             suggestions=self._suggestions or context.principal is not None,
         )
+
+
+async def _noting(events: Any, note: Note) -> AsyncGenerator[Any, None]:
+    """Pass events on, and note each before its response is made."""
+    async with aclosing(events):
+        async for event in events:
+            note(event)
+            yield event
 
 
 def is_subscription(operation: Operation) -> bool:

@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import aclosing, asynccontextmanager
 
+import orjson
 import pytest
 
 from gateway.auth import context_for
@@ -22,6 +23,11 @@ GONE = {
 }
 
 
+async def written(answers):
+    """Wait for the next answer, as its client reads it."""
+    return orjson.loads(orjson.dumps(await anext(answers)))
+
+
 @asynccontextmanager
 async def following(api, query, portfolio_id):
     """Subscribe, and yield what waits for the next answer."""
@@ -33,7 +39,7 @@ async def following(api, query, portfolio_id):
     operation = await executor.operation(request, context)
     answers = executor.subscribe(request, operation=operation, context=context)
     async with aclosing(answers):
-        yield lambda: asyncio.ensure_future(anext(answers))
+        yield lambda: asyncio.ensure_future(written(answers))
     assert api.services.feed.listeners == 0
 
 

@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+import orjson
+
 CREATE = """mutation($input: CreatePortfolioInput!) { createPortfolio(input: $input) {
   replayed portfolio { id name baseCurrency version } userErrors { code message field } } }"""
 TRADE = """mutation($input: RecordTradeInput!) { recordTrade(input: $input) {
@@ -398,7 +400,8 @@ async def test_a_client_that_leaves_a_subscription_leaves_nothing_behind(demo):
     )
     operation = await executor.operation(request, context)
     events = executor.subscribe(request, operation=operation, context=context)
-    assert await anext(events) == {"data": {"quoteUpdated": {"symbol": "AAPL"}}}
+    event = orjson.loads(orjson.dumps(await anext(events)))
+    assert event == {"data": {"quoteUpdated": {"symbol": "AAPL"}}}
     assert demo.services.feed.listeners == 1
     await events.aclose()
     assert demo.services.feed.listeners == 0

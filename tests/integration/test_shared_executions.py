@@ -1,0 +1,192 @@
+"""Subscriptions that are the same are executed once; nobody gets what was made for another."""
+
+import asyncio
+from contextlib import AsyncExitStack, aclosing
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+
+import orjson
+import pytest
+
+from gateway.auth import context_for
+from gateway.documents import Documents
+from gateway.limits import Limits
+from gateway.schema import schema
+from gateway.transports.execution import Executor, Request
+from tests.people import another, person, send, share, token_of
+
+PRICE = 'subscription { quoteUpdated(symbols: ["AAPL"], minIntervalMs: 0) { price } }'
+PRICES = "subscription($of: [Symbol!]!) { quoteUpdated(symbols: $of) { symbol quality } }"
+ASKED = 'subscription { quoteUpdated(symbols: ["AAPL"]) { price attempts { provider } } }'
+PERSONAL = """subscription($id: ID!) { portfolioUpdated(portfolioId: $id, minIntervalMs: 250) {
+  viewerRole ownerName version shares { role } } }"""
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
+
+def read(response):
+    """Return a response as its client reads it."""
+    return orjson.loads(orjson.dumps(response))
+
+
+class Room:
+    """Subscribers of one server."""
+
+    def __init__(self, stack):
+        self.stack = stack
+        self.executor = Executor(
+            schema, Documents(schema._schema, limits=Limits(), introspection=True)
+        )
+
+    @property
+    def running(self):
+        return self.executor._sharing.running
+
+    async def follow(self, api, query, **variables):
+        """Subscribe; return the responses to come."""
+        request = Request(query=query, variables=variables)
+        context = await context_for(
+            api.services, authorization=api.headers.get("authorization"), request_id="test"
+        )
+        operation = await self.executor.operation(request, context)
+        responses = self.executor.subscribe(request, operation=operation, context=context)
+        return await self.stack.enter_async_context(aclosing(responses))
+
+
+@pytest.fixture
+async def room():
+    async with AsyncExitStack() as stack:
+        yield Room(stack)
+
+
+@pytest.fixture
+async def ann(api):
+    return await person(api, "ann")
+
+
+@pytest.fixture
+async def portfolio_id(ann):
+    made = await send(ann, "createPortfolio", {"name": "Main"}, "portfolio { id }")
+    return made["portfolio"]["id"]
+
+
+def tick(api, price):
+    """Let a price come, as from a vendor."""
+    hub = api.services.feed.hub
+    known = api.services.feed._shown["AAPL"]
+    hub.publish(("quote", "AAPL"), replace(known, price=Decimal(price)), says=price)
+
+
+async def test_a_hundred_followers_of_a_price_are_one_execution_and_get_the_same_bytes(
+    api, ann, room
+):
+    people = [ann, await person(api, "bob")]
+    followers = [await room.follow(people[n % 2], PRICE) for n in range(100)]
+    await asyncio.gather(*map(anext, followers))
+    assert (room.running, api.services.feed.listeners) == (1, 1)
+    for price in ("7", "8"):
+        coming = [asyncio.ensure_future(anext(one)) for one in followers]
+        await asyncio.sleep(0)
+        tick(api, price)
+        responses = await asyncio.gather(*coming)
+        assert len({id(response["data"]) for response in responses}) == 1
+        assert read(responses[0]) == {"data": {"quoteUpdated": {"price": price}}}
+
+
+async def test_who_joins_later_gets_the_last_value_of_each_at_once(api, ann, room):
+    first = await room.follow(ann, PRICES, of=["AAPL", "MSFT"])
+    seen = [read(await anext(first)) for _ in range(2)]
+    second = await room.follow(ann, PRICES, of=["AAPL", "MSFT"])
+    assert [read(await anext(second)) for _ in range(2)] == seen
+    assert room.running == 1
+
+
+async def test_a_slow_reader_gets_the_newest_and_holds_nobody_up(api, ann, room):
+    quick, slow = [await room.follow(ann, PRICE) for _ in range(2)]
+    await asyncio.gather(anext(quick), anext(slow))
+    for price in ("7", "8", "9"):
+        coming = asyncio.ensure_future(anext(quick))
+        await asyncio.sleep(0)
+        tick(api, price)
+        assert read(await coming)["data"]["quoteUpdated"]["price"] == price
+    assert read(await anext(slow))["data"]["quoteUpdated"]["price"] == "9"
+
+
+async def test_one_that_leaves_takes_nothing_from_the_others_and_the_last_ends_it(api, ann, room):
+    followers = [await room.follow(ann, PRICE) for _ in range(2)]
+    await asyncio.gather(*map(anext, followers))
+    await followers[0].aclose()
+    coming = asyncio.ensure_future(anext(followers[1]))
+    await asyncio.sleep(0)
+    tick(api, "7")
+    assert read(await coming)["data"]["quoteUpdated"]["price"] == "7"
+    await followers[1].aclose()
+    assert (room.running, api.services.feed.listeners) == (0, 0)
+
+
+async def test_other_variables_are_another_execution_but_not_another_order(ann, room):
+    for of in (["AAPL"], ["MSFT"], ["AAPL"]):
+        await anext(await room.follow(ann, PRICES, of=of))
+    assert room.running == 2
+
+
+async def test_what_a_resolver_adds_is_never_shared(api, ann, room):
+    for _ in range(2):
+        await anext(await room.follow(ann, ASKED))
+    assert (room.running, api.services.feed.listeners) == (0, 2)
+
+
+async def test_nobody_gets_what_was_made_for_another(api, ann, room, portfolio_id):
+    bob = await person(api, "bob")
+    await share(ann, portfolio_id, "bob")
+    tokens = [await token_of(ann, scope) for scope in ("READ", "ADMIN")]
+    actors = [ann, bob, *(another(api, token=secret) for _, secret in tokens)]
+    expected = [
+        ("OWNER", [{"role": "VIEWER"}], []),
+        ("VIEWER", None, []),
+        ("OWNER", None, ["FORBIDDEN"]),
+        ("OWNER", [{"role": "VIEWER"}], []),
+    ]
+    followers = [(n, await room.follow(actors[n], PERSONAL, id=portfolio_id)) for n in range(4)]
+    followers += [(n, await room.follow(actors[n], PERSONAL, id=portfolio_id)) for n in range(4)]
+    for turn in range(2):
+        responses = await asyncio.gather(*(anext(one) for _, one in followers))
+        for (n, _), response in zip(followers, map(read, responses), strict=True):
+            told = response["data"]["portfolioUpdated"]
+            codes = [error["extensions"]["code"] for error in response.get("errors", ())]
+            assert (told["viewerRole"], told["shares"], codes) == expected[n]
+            assert (told["ownerName"], told["version"]) == ("ann", turn)
+        assert room.running == 4
+        given = {"direction": "DEPOSIT", "amount": "5", "currency": "USD"}
+        day = {"portfolioId": portfolio_id, "occurredAt": "2024-05-02T15:00:00Z"}
+        assert (await send(ann, "recordCashTransfer", given | day))["userErrors"] == []
+
+
+async def test_who_may_not_subscribe_joins_nothing_that_runs(api, ann, room):
+    await anext(await room.follow(ann, PRICE))
+    (error,) = read(await anext(await room.follow(another(api), PRICE)))["errors"]
+    assert error["extensions"]["code"] == "UNAUTHENTICATED"
+    assert room.running == 1
+
+
+async def test_what_one_token_began_goes_on_for_another_after_its_end(
+    api, ann, room, portfolio_id, clock
+):
+    early = await room.follow(ann, PERSONAL, id=portfolio_id)
+    await anext(early)
+    clock.now += timedelta(minutes=10)
+    answer = await api.client.post(
+        "/auth/token", data={"username": "ann", "password": "correct horse"}
+    )
+    ann.headers = {"authorization": f"Bearer {answer.json()['access_token']}"}
+    late = await room.follow(ann, PERSONAL, id=portfolio_id)
+    await anext(late)
+    assert room.running == 1
+    await early.aclose()
+    clock.now += timedelta(minutes=10)  # the first token is good for fifteen
+    coming = asyncio.ensure_future(anext(late))
+    await asyncio.sleep(0)
+    given = {"direction": "DEPOSIT", "amount": "5", "currency": "USD"}
+    day = {"portfolioId": portfolio_id, "occurredAt": "2024-05-02T15:00:00Z"}
+    await send(ann, "recordCashTransfer", given | day)
+    assert read(await coming)["data"]["portfolioUpdated"]["version"] == 1
