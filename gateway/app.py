@@ -17,6 +17,7 @@ from gateway.schema import executed_by, outcomes_of, schema
 from gateway.settings import Settings
 from gateway.telemetry import RequestLog
 from gateway.token_route import issue_token
+from gateway.transports.crowds import Crowd
 from gateway.transports.execution import Executor
 from gateway.transports.http import METHODS, GraphQLOverHttp
 from gateway.transports.origins import is_welcome
@@ -132,6 +133,8 @@ def create_app(
         suggestions=settings.introspection,  # who may read the schema may be told of it
     )
 
+    crowd = Crowd(settings.max_sockets)
+
     @application.websocket(ENDPOINT)
     async def graphql_socket(socket: WebSocket) -> None:
         origin, host = socket.headers.get("origin"), socket.headers.get("host", "")
@@ -144,6 +147,7 @@ def create_app(
             socket.app.state.services,
             patience=patience,
             max_message_bytes=settings.max_body_bytes,
+            crowd=crowd,
         ).serve()
 
     @application.post("/auth/token")

@@ -13,10 +13,11 @@ import orjson
 import structlog
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
-from gateway.auth import address_of, authorization_in, context_for, lapse
+from gateway.auth import address_of, authorization_in, context_for, lapse, principal_of
 from gateway.documents import RefusedDocumentError
 from gateway.failures import failed
 from gateway.transports import execution
+from gateway.transports.crowds import Crowd, Pace
 from gateway.transports.execution import Executor, MalformedRequestError, is_subscription
 from gateway.transports.streams import Patience
 from resolvers.context import Context, Services
@@ -52,12 +53,16 @@ class Connection:
         *,
         patience: Patience,
         max_message_bytes: int,
+        crowd: Crowd,
     ) -> None:
         self._socket = socket
         self._executor = executor
         self._services = services
         self._max_message_bytes = max_message_bytes
         self._patience = patience
+        self._crowd = crowd
+        self._caller: int | str | None = None
+        self._pace = Pace()
         self._authorization: str | None = None
         self._acknowledged = asyncio.Event()
         self._initialised = False
@@ -88,6 +93,9 @@ class Connection:
         except* Exception:
             log.exception("socket_failed")
             end = CloseSocketError(4500, "Something went wrong on our side")
+        finally:
+            if self._caller is not None:
+                self._crowd.leave(self._caller)
         if end is not None:
             await self._close(end)
 
@@ -132,6 +140,8 @@ class Connection:
         if message["type"] == "websocket.disconnect":
             raise WebSocketDisconnect(message.get("code", 1000))
         self._heard = True
+        if not self._pace.allows():
+            raise CloseSocketError(4429, "Too many messages")
         text = message.get("text")
         if text is None or len(text.encode()) > self._max_message_bytes:
             most = self._max_message_bytes
@@ -175,8 +185,17 @@ class Connection:
         self._authorization = authorization_in(payload or {}) or self._socket.headers.get(
             "authorization"
         )
+        await self._enter()
         await self._send(type="connection_ack")
         self._acknowledged.set()
+
+    async def _enter(self) -> None:
+        """Count the socket as its caller's, who may have no more than so many."""
+        principal, _ = await principal_of(self._authorization, services=self._services)
+        caller = address_of(self._socket.scope) if principal is None else principal.user_id
+        if not self._crowd.enter(caller):
+            raise CloseSocketError(4429, f"At most {self._crowd.most} sockets at a time")
+        self._caller = caller
 
     async def _context(self) -> Context:
         return await context_for(

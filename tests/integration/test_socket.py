@@ -10,6 +10,7 @@ from starlette.websockets import WebSocketState
 from gateway.documents import Documents
 from gateway.limits import Limits
 from gateway.schema import schema
+from gateway.transports.crowds import MESSAGES_AT_ONCE, Crowd
 from gateway.transports.execution import Executor
 from gateway.transports.streams import Patience
 from gateway.transports.websocket import PROTOCOL, Connection
@@ -81,7 +82,7 @@ async def socket(api):
     return Socket(api.headers["authorization"])
 
 
-def serve(socket, api, *, max_message_bytes=1000, **patience):
+def serve(socket, api, *, crowd=None, max_message_bytes=1000, **patience):
     """Let the server speak with a socket."""
     executor = Executor(
         schema, Documents(schema._schema, limits=Limits(depth=3), introspection=True)
@@ -92,6 +93,7 @@ def serve(socket, api, *, max_message_bytes=1000, **patience):
         api.services,
         patience=Patience(**patience),
         max_message_bytes=max_message_bytes,
+        crowd=crowd or Crowd(1000),
     )
     return asyncio.create_task(connection.serve())
 
@@ -291,3 +293,36 @@ async def test_no_operation_sees_what_an_earlier_one_loaded(api, socket):
     }
     socket.leave()
     await serving
+
+
+async def test_a_user_may_have_so_many_sockets_and_another_once_one_is_closed(api, socket):
+    crowd = Crowd(2)
+    sockets = [Socket(socket.headers["authorization"]) for _ in range(4)]
+    serving = [await begun(one, api, crowd=crowd) for one in sockets[:2]]
+    refused = serve(sockets[2], api, crowd=crowd)
+    sockets[2].say({"type": "connection_init"})
+    await refused
+    assert sockets[2].closed_with == 4429
+    stranger = Socket(None)
+    stranger.scope = stranger.scope | {"client": ("192.0.2.7", 1)}
+    serving.append(await begun(stranger, api, crowd=crowd))
+    sockets[0].leave()
+    await serving.pop(0)
+    serving.append(await begun(sockets[3], api, crowd=crowd))
+    assert crowd.callers == 2
+    for one in (sockets[1], sockets[3], stranger):
+        one.leave()
+    await asyncio.gather(*serving)
+    assert crowd.callers == 0
+
+
+async def test_a_flood_of_messages_closes_the_socket_and_runs_nothing_of_the_rest(api, socket):
+    serving = await begun(socket, api)
+    socket.say(*[{"type": "ping"}] * (MESSAGES_AT_ONCE - 1))
+    assert [await socket.hear() for _ in range(MESSAGES_AT_ONCE - 1)] == (
+        [{"type": "pong"}] * (MESSAGES_AT_ONCE - 1)
+    )
+    socket.say(*[{"type": "ping"}] * 1000)
+    await serving
+    assert socket.closed_with == 4429
+    assert socket.unheard < 100
