@@ -192,13 +192,20 @@ class Peers:
             quotes=tuple(quotes.values()),
             topics=None if topics is None else tuple(sorted(topics)),  # type: ignore[arg-type]
         )
-        said = await self._wire.say(_FORM.dump_json(message))
-        if not said:
-            self._quotes = quotes | self._quotes
-            self._topics = None if topics is None or self._topics is None else topics | self._topics
-        elif self._quotes:
+        said = False
+        try:
+            said = await self._wire.say(_FORM.dump_json(message))
+        finally:
+            if not said:
+                self._keep(quotes, topics)
+        if said and self._quotes:
             self._news.set()
         return said
+
+    def _keep(self, quotes: dict[str, Quote], topics: set[Topic] | None) -> None:
+        """Keep what was not said, behind what is newer."""
+        self._quotes = quotes | self._quotes
+        self._topics = None if topics is None or self._topics is None else topics | self._topics
 
     def take(self, text: bytes) -> None:
         """Take a message; one that cannot be read is from replicas with other code."""
@@ -252,7 +259,10 @@ class Peers:
         while True:
             await self._news.wait()
             self._news.clear()
-            await self.flush()
+            try:
+                await self.flush()
+            except Exception:
+                log.exception("replicas_not_told")
 
     async def _settle(self) -> None:
         while True:

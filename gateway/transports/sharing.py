@@ -26,6 +26,7 @@ from graphql import (
 
 from datasources.hub import Listener
 from gateway.documents import Operation
+from gateway.failures import failed
 from models.access import Scope
 from resolvers.access import ROOT_FIELDS
 from resolvers.audiences import AUDIENCE, Audience, Shared
@@ -100,7 +101,10 @@ def terms_of(operation: Operation, schema: GraphQLSchema) -> Terms | None:
 class _Run:
     """One execution, and those who follow it."""
 
-    def __init__(self, begin: Callable[[Note], AsyncGenerator[Response, None]]) -> None:
+    def __init__(
+        self, begin: Callable[[Note], AsyncGenerator[Response, None]], *, request_id: str
+    ) -> None:
+        self._request_id = request_id
         self.listeners: set[Listener] = set()
         self.over = False
         self._begin = begin
@@ -117,6 +121,8 @@ class _Run:
                         self._final = response
                         return
                     self._show(response | {"data": orjson.Fragment(orjson.dumps(response["data"]))})
+        except Exception as error:  # noqa: BLE001  # logged and masked
+            self._final = {"errors": [failed(error, request_id=self._request_id)]}
         finally:
             self.over = True
             for listener in self.listeners:
@@ -196,14 +202,19 @@ class Sharing:
         def run(note: Note) -> AsyncGenerator[Response, None]:
             return begin(house, lambda event: note(slot_of(event)))
 
-        return self._following((operation, written, principal), run)
+        key = (operation, written, principal)
+        return self._following(key, run, request_id=context.request_id)
 
     async def _following(
-        self, key: Hashable, begin: Callable[[Note], AsyncGenerator[Response, None]]
+        self,
+        key: Hashable,
+        begin: Callable[[Note], AsyncGenerator[Response, None]],
+        *,
+        request_id: str,
     ) -> AsyncGenerator[Response, None]:
         run = self._runs.get(key)
         if run is None or run.over:
-            run = self._runs[key] = _Run(begin)
+            run = self._runs[key] = _Run(begin, request_id=request_id)
         try:
             async with aclosing(run.follow()) as responses:
                 async for response in responses:

@@ -124,6 +124,48 @@ async def test_one_that_leaves_takes_nothing_from_the_others_and_the_last_ends_i
     assert (room.running, api.services.feed.listeners) == (0, 0)
 
 
+async def test_five_hundred_that_come_and_go_at_any_moment_leave_nothing(api, ann, room):
+    await anext(await room.follow(ann, PRICES, of=["MSFT"]))  # the last of a feed stops its tasks
+    before = asyncio.all_tasks()
+
+    async def visit(n):
+        responses = await room.follow(ann, PRICE)
+        async with aclosing(responses):
+            for _ in range(1 + n % 2):
+                await anext(responses)
+
+    visits = [asyncio.create_task(visit(n)) for n in range(500)]
+    for n, one in enumerate(visits):
+        if n % 3 == 0:
+            await asyncio.sleep(0)
+            one.cancel()
+    while "AAPL" not in api.services.feed._shown:
+        await asyncio.sleep(0)
+    tick(api, "7")
+    for _ in range(20):
+        await asyncio.sleep(0)
+    for one in visits:
+        one.cancel()
+    await asyncio.gather(*visits, return_exceptions=True)
+    assert (room.running, api.services.feed.listeners) == (1, 1)
+    assert asyncio.all_tasks() == before
+
+
+async def test_a_failure_of_ours_is_told_to_all_who_follow_and_masked(ann, room, monkeypatch):
+    def broken(*_):
+        raise ValueError("a secret")
+
+    monkeypatch.setattr("gateway.transports.sharing.orjson.Fragment", broken)
+    followers = [await room.follow(ann, PRICE) for _ in range(2)]
+    for response in await asyncio.gather(*map(anext, followers)):
+        (error,) = response["errors"]
+        assert error["message"] == "Something went wrong on our side. Reference: test."
+    for one in followers:
+        with pytest.raises(StopAsyncIteration):
+            await anext(one)
+    assert room.running == 0
+
+
 async def test_other_variables_are_another_execution_but_not_another_order(ann, room):
     for of in (["AAPL"], ["MSFT"], ["AAPL"]):
         await anext(await room.follow(ann, PRICES, of=of))

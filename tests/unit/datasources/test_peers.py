@@ -351,6 +351,15 @@ async def test_too_many_bookings_to_tell_are_told_as_all(both, time, monkeypatch
         assert await there.changes() == {topic: None}
 
 
+async def test_bookings_told_at_the_last_moment_are_said_before_the_end(both, time):
+    first, second = both
+    topic = ("ledger", 7)
+    with second.feed.hub.listen([topic]) as there:
+        first.feed.tell({topic})
+        await first.peers.__aexit__(None, None, None)
+        assert await there.changes() == {topic: None}
+
+
 async def test_those_with_other_providers_share_bookings_but_no_prices(start, time):
     first, other = await start(), await start("other")
     assert (first.peers.leads, other.peers.leads) == (True, True)
