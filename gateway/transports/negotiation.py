@@ -99,8 +99,11 @@ def wants_page(header: str) -> bool:
 
 def wanted_events(accept: Accepted) -> MediaRange | None:
     """Return what is said of events where they are wanted rather than JSON."""
-    events, whole = accept.named(EVENTS), accept.best((GRAPHQL, JSON))
-    return events if events and (whole is None or events.rank > whole.rank) else None
+    events = accept.named(EVENTS)
+    if events is None:
+        return None
+    whole = accept.best((GRAPHQL, JSON))
+    return events if whole is None or events.rank > whole.rank else None
 
 
 def wanted_stream(accept: Accepted, operation: Operation) -> MediaRange | None:
