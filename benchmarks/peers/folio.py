@@ -19,6 +19,7 @@ from gateway.app import Gateway, safety_headers
 from gateway.documents import Documents
 from gateway.resources import open_services
 from gateway.schema import Engine, executed_by
+from gateway.server import collect_seldom
 from gateway.settings import Settings
 from gateway.telemetry import RequestLog, configure_logging
 from gateway.transports.execution import Executor
@@ -193,4 +194,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--engine", choices=ENGINES, default="reference")
     configure_logging("error")
-    serve(create_app(parser.parse_args().engine))
+    application = create_app(parser.parse_args().engine)
+    collect_seldom()
+    serve(application)
