@@ -111,7 +111,7 @@ class CostPlan:
         """Return what the operation cost by its answer; without one, what was estimated."""
         if self._shape is None or not isinstance(data, dict):
             return estimated
-        return min(_spent(self._shape, data), estimated)
+        return min(_spent(self._shape, [data]), estimated)
 
     def _part(self, selections: SelectionSetNode, kind: GraphQLNamedType | None) -> Part:
         part = Part()
@@ -267,19 +267,19 @@ def _shape_of(parts: list[Part], counted: list[int]) -> Shape | None:
     return shape
 
 
-def _spent(shape: Shape, data: Mapping[str, Any]) -> int:
+def _spent(shape: Shape, objects: list[dict[str, Any]]) -> int:
+    """Add up what objects of one place of the answer cost, a field of all of them at a time."""
     total = 0
     for key, (weight, each, within) in shape.items():
-        if key not in data:
+        values = [one[key] for one in objects if key in one]
+        total += weight * len(values)
+        if each == 0:
             continue
-        total += weight
-        value = data[key]
-        if each == 0 or value is None:
-            continue
-        for item in value if isinstance(value, list) else (value,):
-            if item is not None:
-                total += each
-                # What the engine has written already is one object, whatever is in it.
-                if within is not None and isinstance(item, dict):
-                    total += _spent(within, item)
+        items = [value for value in values if value is not None]
+        if items and isinstance(items[0], list):
+            items = [item for some in items for item in some if item is not None]
+        total += each * len(items)
+        if within is not None:
+            # What the engine has written already is one object, whatever is in it.
+            total += _spent(within, [item for item in items if isinstance(item, dict)])
     return total
