@@ -1,5 +1,6 @@
 """Documents: parsed, checked and validated once, and kept by their text."""
 
+import asyncio
 from collections import Counter, OrderedDict
 from dataclasses import dataclass
 
@@ -34,6 +35,9 @@ log = structlog.get_logger(__name__)
 
 INCREMENTAL = ("defer", "stream")
 """Directives that let parts of an answer come later."""
+
+AT_ONCE = 2_000
+"""Characters of a document that is read on the spot: the worst of that length take some 20 ms."""
 
 OF_SCHEMA = {"__schema", "__type", "__typename"}
 """Root fields that tell of the schema and nothing else."""
@@ -88,6 +92,7 @@ class Documents:
         self.limits = limits
         self._introspection = introspection
         self._kept: OrderedDict[str, Read] = OrderedDict()
+        self._reading = asyncio.Semaphore()
         self.beyond_limits: Counter[tuple[str, str]] = Counter()
         """How many requests went beyond a limit, by its code, and were refused or warned."""
 
@@ -99,15 +104,36 @@ class Documents:
 
     def operation(self, text: str, *, name: str | None) -> Operation:
         """Return the operation to run; raises RefusedDocumentError."""
+        read = self._known(text) or self._keep(text, self._read(text))
+        return self._chosen(read, name)
+
+    async def find(self, text: str, *, name: str | None) -> Operation:
+        """Return the operation to run, and let others go on while a long document is read.
+
+        Long ones that are new are read one after the other. Raises RefusedDocumentError.
+        """
+        read = self._known(text)
+        if read is None and len(text) > AT_ONCE:
+            async with self._reading:
+                read = self._known(text)
+                if read is None:
+                    read = self._keep(text, await asyncio.to_thread(self._read, text))
+        return self.operation(text, name=name) if read is None else self._chosen(read, name)
+
+    def _known(self, text: str) -> Read | None:
         read = self._kept.get(text)
-        if read is None:
-            read = self._read(text)
-            if len(text) <= KEPT_LENGTH:
-                self._kept[text] = read
-                if len(self._kept) > KEPT:
-                    self._kept.popitem(last=False)
-        else:
+        if read is not None:
             self._kept.move_to_end(text)
+        return read
+
+    def _keep(self, text: str, read: Read) -> Read:
+        if len(text) <= KEPT_LENGTH:
+            self._kept[text] = read
+            if len(self._kept) > KEPT:
+                self._kept.popitem(last=False)
+        return read
+
+    def _chosen(self, read: Read, name: str | None) -> Operation:
         if isinstance(read, Refusal):
             if read.code.startswith("MAX_"):
                 self.beyond_limits[read.code, "refused"] += 1

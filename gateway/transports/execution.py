@@ -1,9 +1,10 @@
 """Runs operations for every transport alike."""
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from contextlib import aclosing
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -125,14 +126,14 @@ class Executor:
         self._sharing = Sharing(schema._schema)  # noqa: SLF001  # there is no other way to it
         self._prepared: WeakKeyDictionary[Operation, Prepared] = WeakKeyDictionary()
         self._keeping: WeakKeyDictionary[Operation, Keeping] = WeakKeyDictionary()
-        self._introspected = lru_cache(KEPT_INTROSPECTIONS)(self._introspect)
+        self._introspected: WeakKeyDictionary[Operation, Response] = WeakKeyDictionary()
 
     async def operation(self, request: Request, context: Context) -> Operation:
         """Return the operation that a request asks for; raises RefusedDocumentError."""
         server = context.services.server
         text = await self._persisted.text(request.document, request.query, server=server)
         await self._charges.reading(text, context)
-        operation = self.documents.operation(text, name=request.operation_name)
+        operation = await self.documents.find(text, name=request.operation_name)
         await self._charges.running(operation, request.variables, context)
         if request.document is not None and request.query:
             anonymous = context.principal is None
@@ -150,7 +151,7 @@ class Executor:
         operation = operation.whole or operation
         try:
             if operation.of_schema_alone:
-                response = self._introspected(operation)
+                response = await self._introspection(operation)
                 return self._told(response, request, operation, context)
             executor = self._executor(operation, request.variables, context)
             if isinstance(executor, list):
@@ -273,10 +274,15 @@ class Executor:
             keeping = self._keeping[operation] = keeping_of(operation, core)
         return keeping
 
-    def _introspect(self, operation: Operation) -> Response:
-        executor: Any = self._executor(operation, None, None)
-        # Written at once: it is long, and asked again and again.
-        return {"data": orjson.Fragment(orjson.dumps(executor.execute_operation().data))}
+    async def _introspection(self, operation: Operation) -> Response:
+        """Answer what is asked of the schema alone: worked out aside, and then kept."""
+        response = self._introspected.get(operation)
+        if response is None:
+            executor = self._executor(operation, None, None)
+            response = await asyncio.to_thread(_introspected, executor)
+            if len(self._introspected) < KEPT_INTROSPECTIONS:
+                self._introspected[operation] = response
+        return response
 
     def _response(self, result: ExecutionResult, context: Context) -> Response:
         if not result.errors:
@@ -316,6 +322,11 @@ async def _noting(events: Any, note: Note) -> AsyncGenerator[Any, None]:
         async for event in events:
             note(event)
             yield event
+
+
+def _introspected(executor: Any) -> Response:
+    # Written at once: it is long, and asked again and again.
+    return {"data": orjson.Fragment(orjson.dumps(executor.execute_operation().data))}
 
 
 def is_subscription(operation: Operation) -> bool:

@@ -1,5 +1,6 @@
 """Documents: each refusal typed, and none kept alive by being refused again."""
 
+import asyncio
 import traceback
 
 import pytest
@@ -35,8 +36,8 @@ def test_a_document_refused_again_is_a_new_error_that_says_the_same(documents, t
     assert first is not last
     assert (first.code, last.code) == (code, code)
     assert [error.formatted for error in first.errors] == [error.formatted for error in last.errors]
-    assert len(traceback.extract_tb(first.__traceback__)) == 2
-    assert len(traceback.extract_tb(last.__traceback__)) == 2
+    assert len(traceback.extract_tb(first.__traceback__)) == 3
+    assert len(traceback.extract_tb(last.__traceback__)) == 3
     assert [error.__traceback__ for error in last.errors] == [None]
 
 
@@ -62,3 +63,40 @@ def test_an_absurd_document_is_refused_as_the_callers_mistake(documents, text, c
     refusal = refused(documents, text)
     assert refusal.code == code
     assert [error.original_error for error in refusal.errors] == [None] * len(refusal.errors)
+
+
+LONG = (
+    "{ "
+    + " ".join(f'n{n}: node(id: "x") {{ id }}' for n in range(8))
+    + " "
+    + "# long" * 2000
+    + "\n}"
+)
+
+
+async def test_others_go_on_while_a_long_document_is_read(documents):
+    text = "{ viewer { " + " ".join(f"wrong{n}" for n in range(2_000)) + " } }"
+    reading = asyncio.create_task(documents.find(text, name=None))
+    turns = 0
+    while not reading.done():
+        await asyncio.sleep(0)
+        turns += 1
+    with pytest.raises(RefusedDocumentError):
+        await reading
+    assert turns > 10
+
+
+async def test_a_long_document_that_many_ask_for_is_read_once(documents, monkeypatch):
+    read, texts = documents._read, []
+    monkeypatch.setattr(documents, "_read", lambda text: texts.append(text) or read(text))
+    found = await asyncio.gather(*(documents.find(LONG, name=None) for _ in range(5)))
+    assert len(set(map(id, found))) == 1
+    assert texts == [LONG]
+    assert documents.operation(LONG, name=None) is found[0]
+
+
+async def test_a_short_document_is_read_without_waiting(documents):
+    coming = documents.find("{ viewer { id } }", name=None)
+    with pytest.raises(StopIteration) as done:
+        coming.send(None)
+    assert done.value.value.type.value == "query"
