@@ -30,7 +30,7 @@ from graphql import (
 from datasources.policies import fresh_until
 from gateway.documents import Operation
 from models.market import Quote
-from resolvers.caching import CacheControl, CacheScope
+from resolvers.caching import DAY, CacheControl, CacheScope
 
 Composite = GraphQLObjectType | GraphQLInterfaceType | GraphQLUnionType
 
@@ -121,7 +121,7 @@ def until_stale(keeping: Keeping, quotes: Iterable[Quote | None], *, now: dateti
 def cache_control(keeping: Keeping, *, anonymous: bool) -> bytes:
     """Write the Cache-Control of a good answer to GET; what a user got is never public."""
     whose = "private" if keeping.private or not anonymous else "public"
-    seconds = int(keeping.seconds)
+    seconds = int(min(keeping.seconds, DAY))
     return f"{whose}, {f'max-age={seconds}' if seconds > 0 else 'no-cache'}".encode()
 
 

@@ -27,6 +27,8 @@ from gateway.validation import mistakes_in
 KEPT = 500
 KEPT_LENGTH = 20_000
 """Longer documents are not kept: a few of them would fill the cache."""
+KEPT_LENGTHS = 500_000
+"""Characters of all that are kept together; each takes a hundred bytes once it is read."""
 
 TOKEN_POINTS = 4
 """What it costs to read a token: with validation it takes as long as a few objects of an answer."""
@@ -92,6 +94,7 @@ class Documents:
         self.limits = limits
         self._introspection = introspection
         self._kept: OrderedDict[str, Read] = OrderedDict()
+        self._kept_length = 0
         self._reading = asyncio.Semaphore()
         self.beyond_limits: Counter[tuple[str, str]] = Counter()
         """How many requests went beyond a limit, by its code, and were refused or warned."""
@@ -129,8 +132,10 @@ class Documents:
     def _keep(self, text: str, read: Read) -> Read:
         if len(text) <= KEPT_LENGTH:
             self._kept[text] = read
-            if len(self._kept) > KEPT:
-                self._kept.popitem(last=False)
+            self._kept_length += len(text)
+            while len(self._kept) > KEPT or self._kept_length > KEPT_LENGTHS:
+                oldest, _ = self._kept.popitem(last=False)
+                self._kept_length -= len(oldest)
         return read
 
     def _chosen(self, read: Read, name: str | None) -> Operation:

@@ -33,6 +33,17 @@ ENDLESS = 10**6
 
 INTROSPECTION = {"__schema", "__type"}
 
+MEMBERS = {
+    "types": 300,
+    "directives": 20,
+    "fields": 10,
+    "inputFields": 6,
+    "enumValues": 6,
+    "possibleTypes": 6,
+    "args": 2,
+}
+"""How long lists of the schema are taken to be; each of their members is a part of it."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
@@ -48,6 +59,8 @@ class Limits:
     directives: int = 100
     fragments: int = 200
     introspection_depth: int = 16
+    introspection_size: int = 300_000
+    """Parts of the schema that a document can read; the usual question reads some 140,000."""
     cost: int = 50_000
     """What an operation can cost at most; known when its variables are."""
     enforced: bool = True
@@ -78,6 +91,7 @@ WORDS = {
     "directives": "has {found} directives",
     "fragments": "has {found} fragments and spreads of them",
     "introspection_depth": "goes {found} levels into the schema",
+    "introspection_size": "can read {found} parts of the schema",
 }
 
 
@@ -136,6 +150,9 @@ class Size(NamedTuple):
     root_fields: int = 0
     aliases: int = 0
     introspection_depth: int = 0
+    introspection_size: int = 0
+    parts: int = 0
+    """Parts of the schema, if this is within a question about it."""
 
 
 class Meter:
@@ -164,13 +181,15 @@ class Meter:
         sizes = [self._selection(node) for node in selections.selections]
         if not sizes:
             return Size()
-        depth, asked, roots, aliases, into_schema = zip(*sizes, strict=True)
+        depth, asked, roots, aliases, into_schema, of_schema, parts = zip(*sizes, strict=True)
         return Size(
             max(depth),
             min(sum(asked), ENDLESS),
             min(sum(roots), ENDLESS),
             min(sum(aliases), ENDLESS),
             max(into_schema),
+            min(sum(of_schema), ENDLESS),
+            min(sum(parts), ENDLESS),
         )
 
     def _selection(self, node: SelectionNode) -> Size:
@@ -178,15 +197,20 @@ class Meter:
         self.directives += len(node.directives or ())
         if isinstance(node, FieldNode):
             within = self.size(node.selection_set)
-            into_schema = within.introspection_depth
-            if node.name.value in INTROSPECTION:
+            name = node.name.value
+            into_schema, of_schema = within.introspection_depth, within.introspection_size
+            if name in INTROSPECTION:
                 into_schema = max(into_schema, within.depth)
+                of_schema = min(of_schema + within.parts, ENDLESS)
+            parts = MEMBERS.get(name, 1) * (1 + within.parts) if node.selection_set else 0
             return Size(
                 within.depth + 1,
                 within.fields + 1,
                 1,
                 within.aliases + (node.alias is not None),
                 into_schema,
+                of_schema,
+                min(parts, ENDLESS),
             )
         if isinstance(node, InlineFragmentNode):
             return self.size(node.selection_set)
@@ -198,7 +222,7 @@ class Meter:
     def _fragment(self, name: str) -> Size:
         """Measure a fragment; one that contains itself is endless, and refused by validation."""
         if name not in self._measured:
-            self._measured[name] = Size(*[ENDLESS] * 5)
+            self._measured[name] = Size(*[ENDLESS] * len(Size._fields))
             definition = self._definitions.get(name)
             self._measured[name] = self.size(definition.selection_set) if definition else Size()
         return self._measured[name]

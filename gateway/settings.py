@@ -203,6 +203,9 @@ class Settings(BaseModel):
     max_introspection_depth: Annotated[
         int, Field(ge=0, description="Levels that a document goes into the schema.")
     ] = 16
+    max_introspection_size: Annotated[
+        int, Field(ge=0, description="Parts of the schema that a document can read.")
+    ] = 300_000
     engine: Annotated[
         Literal["compiled", "reference"], Field(description="What executes GraphQL operations.")
     ] = "compiled"

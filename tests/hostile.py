@@ -6,6 +6,8 @@ what public tools and advisories send to GraphQL servers, in the words of FolioQ
 
 from collections.abc import Callable
 
+from graphql import get_introspection_query
+
 
 def spread_fragments(size: int) -> str:
     """Fragments that each spread the next one twice: 2 to the power of ``size`` fields."""
@@ -190,6 +192,21 @@ def type_chains(size: int) -> str:
     return "{ __schema { types { " + "ofType { " * size + "name" + " }" * size + " } } }"
 
 
+def fields_of_fields(size: int) -> str:
+    """Introspection that asks for the fields of the types of the fields of all types."""
+    step = "fields { type { "
+    return "{ __schema { types { " + step * size + "name" + " } }" * size + " } } }"
+
+
+def whole_schemas(size: int) -> str:
+    """The usual question about the schema, several times over."""
+    text = get_introspection_query(descriptions=False)
+    start, _, fragments = text.partition("fragment FullType")
+    asked = start[start.index("__schema") : start.rindex("}")]
+    copies = " ".join(f"s{number}: {asked}" for number in range(size))
+    return "{ " + copies + " } fragment FullType" + fragments
+
+
 def possible_types(size: int) -> str:
     """Introspection that asks for all types of all interfaces of all types."""
     step = "possibleTypes { interfaces { "
@@ -336,11 +353,15 @@ CASES: list[tuple[Callable[[int], str], int, str | None]] = [
     (fragments_of_operations, 150, "MAX_ROOT_FIELDS_LIMIT"),
     (fragments_times_operations, 20, None),
     (fragments_times_operations, 90, "MAX_OPERATIONS_LIMIT"),
-    (type_circles, 5, VALIDATION),
+    (type_circles, 5, "MAX_INTROSPECTION_SIZE_LIMIT"),
     (type_circles, 50, "MAX_DEPTH_LIMIT"),
     (type_chains, 14, None),
+    (fields_of_fields, 2, None),
+    (fields_of_fields, 3, "MAX_INTROSPECTION_SIZE_LIMIT"),
+    (whole_schemas, 2, None),
+    (whole_schemas, 3, "MAX_FIELDS_LIMIT"),
     (type_chains, 15, "MAX_INTROSPECTION_DEPTH_LIMIT"),
-    (possible_types, 5, VALIDATION),
+    (possible_types, 5, "MAX_INTROSPECTION_SIZE_LIMIT"),
     (operations, 700, "MAX_OPERATIONS_LIMIT"),
     (same_operations, 20, VALIDATION),
     (unknown_fields, 498, VALIDATION),

@@ -34,6 +34,8 @@ Response = dict[str, Any]
 """An answer to be written as JSON; its data may be written already, as a fragment."""
 
 KEPT_INTROSPECTIONS = 20
+KEPT_INTROSPECTION_BYTES = 2_000_000
+"""The longest answer that is kept; the usual question has one of less than half of that."""
 LONGEST_NAME = 200
 
 
@@ -279,8 +281,11 @@ class Executor:
         response = self._introspected.get(operation)
         if response is None:
             executor = self._executor(operation, None, None)
-            response = await asyncio.to_thread(_introspected, executor)
-            if len(self._introspected) < KEPT_INTROSPECTIONS:
+            # Written at once: it is long, and asked again and again.
+            written = await asyncio.to_thread(_written, executor)
+            response = {"data": orjson.Fragment(written)}
+            few = len(self._introspected) < KEPT_INTROSPECTIONS
+            if few and len(written) <= KEPT_INTROSPECTION_BYTES:
                 self._introspected[operation] = response
         return response
 
@@ -324,9 +329,8 @@ async def _noting(events: Any, note: Note) -> AsyncGenerator[Any, None]:
             yield event
 
 
-def _introspected(executor: Any) -> Response:
-    # Written at once: it is long, and asked again and again.
-    return {"data": orjson.Fragment(orjson.dumps(executor.execute_operation().data))}
+def _written(executor: Any) -> bytes:
+    return orjson.dumps(executor.execute_operation().data)
 
 
 def is_subscription(operation: Operation) -> bool:

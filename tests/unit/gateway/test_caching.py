@@ -2,6 +2,7 @@
 
 import json
 from datetime import timedelta
+from math import inf
 
 import httpx2
 import pytest
@@ -25,6 +26,7 @@ def keeping(text):
 @pytest.mark.parametrize(
     ("text", "seconds", "private"),
     [
+        ("{ ...A } fragment A on Query { __typename }", inf, False),
         ('{ instrument(symbol: "A") { symbol name } }', 300, False),
         ('{ instrument(symbol: "A") { quote { price } profile { name } } }', 300, False),
         ('{ searchInstruments(text: "A") { symbol } }', 60, False),
@@ -136,6 +138,12 @@ async def test_what_has_no_hint_is_asked_again_each_time(client, query):
     answer = await get(client, query)
     assert answer.json()["data"]
     assert answer.headers["cache-control"] == "private, no-cache"
+
+
+async def test_what_never_changes_is_kept_for_a_day(client):
+    answer = await get(client, "{ ...A } fragment A on Query { __typename }")
+    assert answer.json() == {"data": {"__typename": "Query"}}
+    assert answer.headers["cache-control"] == "private, max-age=86400"
 
 
 async def test_only_what_anybody_may_know_is_public(client):

@@ -74,6 +74,15 @@ LONG = (
 )
 
 
+def test_long_documents_are_kept_as_far_as_their_characters_together_allow(documents):
+    texts = [LONG.replace("# long", f"# {number:>4}") for number in range(50)]
+    for text in texts:
+        documents.operation(text, name=None)
+    kept = 500_000 // len(LONG)
+    assert [*documents._kept] == texts[-kept:]
+    assert documents._kept_length == kept * len(LONG) < 500_000
+
+
 async def test_others_go_on_while_a_long_document_is_read(documents):
     text = "{ viewer { " + " ".join(f"wrong{n}" for n in range(2_000)) + " } }"
     reading = asyncio.create_task(documents.find(text, name=None))

@@ -61,6 +61,13 @@ def test_a_hostile_document_gets_its_answer(make, size, code):
             "{ __schema { types { name } } }",
             "goes 2 levels into the schema; at most 1 are allowed.",
         ),
+        (
+            {"introspection_size": 0},
+            "{ __schema { ...S } types { name } } fragment S on __Schema"
+            " { types { name fields { type { name } } } queryType { name } }",
+            # 300 types, each with 10 fields, each with a type; and the root
+            "can read 6301 parts of the schema; at most 0 are allowed.",
+        ),
     ],
 )  # fmt: skip
 def test_a_breach_names_the_limit_and_what_was_found(limits, text, message):
