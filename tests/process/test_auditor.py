@@ -41,7 +41,7 @@ def ask(client, query):
     ("query", "codes"),
     [
         (SCHEMA, {"GRAPHQL_VALIDATION_FAILED"}),
-        (CIRCLE, {"GRAPHQL_VALIDATION_FAILED"}),
+        (CIRCLE, {"MAX_INTROSPECTION_SIZE_LIMIT"}),
         (
             FRAGMENTS,
             {"MAX_DEPTH_LIMIT", "MAX_INTROSPECTION_DEPTH_LIMIT"}
