@@ -62,6 +62,11 @@ class Feed:
         return self.hub.listeners
 
     @property
+    def leads(self) -> bool:
+        """Tell whether this replica looks after prices for others, or has no others."""
+        return self._peers is None or self._peers.leads
+
+    @property
     def symbols(self) -> frozenset[str]:
         """Return the symbols that anybody listens to here."""
         return self.hub.heard(QUOTE)
@@ -89,7 +94,7 @@ class Feed:
             for symbol in symbols:
                 if symbol in known:
                     self._shown.setdefault(symbol, known[symbol])
-                    listener.offer((QUOTE, symbol), known[symbol], says=_says(known[symbol]))
+                    listener.begin((QUOTE, symbol), known[symbol], says=_says(known[symbol]))
             yield listener.updates()
 
     @asynccontextmanager
@@ -157,7 +162,7 @@ class Feed:
         if self._poller is None:
             self._answered_at = self._clock()
             self._poller = asyncio.create_task(self._poll())
-        if self._peers is None or self._peers.leads:
+        if self.leads:
             self._follower.update()
         else:
             await self._follower.stop()
@@ -187,7 +192,7 @@ class Feed:
         """Show a price to those who listen here, and to other replicas if it says anything new."""
         known = self._shown.get(quote.symbol)
         is_new = known is None or _says(known) != _says(quote)
-        if is_new and self._peers is not None and self._peers.leads:
+        if is_new and self._peers is not None and self.leads:
             self._peers.show(quote)
         self._publish(quote)
 

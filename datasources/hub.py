@@ -34,6 +34,11 @@ class Listener:
             self._slots[topic] = (says, event)
             self._wake.set()
 
+    def begin(self, topic: Topic, event: Any, *, says: Hashable) -> None:
+        """Take the last known event of a topic, unless a newer one has come meanwhile."""
+        if topic not in self._slots and topic not in self._seen:
+            self.offer(topic, event, says=says)
+
     def saw(self, topic: Topic, *, says: Hashable) -> None:
         """Take for seen what an event says, from elsewhere."""
         self._seen[topic] = says

@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from datasources.protocols import Clock
 from gateway.documents import Documents
-from gateway.metrics import CONTENT_TYPE, metrics_of
+from gateway.metrics import CONTENT_TYPE, LiveCollector, metrics_of
 from gateway.persisted import PersistedDocuments, trusted_documents
 from gateway.resources import open_services, utc_now
 from gateway.schema import executed_by, outcomes_of, schema
@@ -173,9 +173,12 @@ def create_app(
 
         @application.get("/metrics")
         async def metrics(request: Request) -> Response:
-            market = request.app.state.services.market
+            services = request.app.state.services
             told = metrics_of(
-                market,
+                services.market,
+                live=LiveCollector(
+                    services.feed, sockets=crowd.sockets, executions=executor.shared_executions
+                ),
                 operations=outcomes_of(executor.schema),
                 beyond_limits=executor.documents.beyond_limits,
             )

@@ -11,6 +11,7 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
+from datasources.feed import Feed
 from datasources.market import Market
 from models.market import BreakerState
 
@@ -69,6 +70,28 @@ class MarketCollector(Collector):
         yield from (calls, spent, state, malformed, left, looks)
 
 
+class LiveCollector(Collector):
+    """Tells what is followed live at this process."""
+
+    def __init__(self, feed: Feed, *, sockets: int, executions: int) -> None:
+        self._feed = feed
+        self._figures = {
+            "sockets": ("Sockets that are open.", sockets),
+            "shared_executions": ("Subscriptions executed once for all who follow.", executions),
+        }
+
+    def collect(self) -> Iterator[Metric]:
+        """Read all figures."""
+        feed = self._feed
+        figures = self._figures | {
+            "listeners": ("Executions that listen to prices or bookings.", feed.listeners),
+            "symbols": ("Symbols that are polled or connected for here.", len(feed.watched)),
+            "leads": ("Whether this process looks after prices for all.", int(feed.leads)),
+        }
+        for name, (words, value) in figures.items():
+            yield GaugeMetricFamily(f"folioql_live_{name}", words, value=value)
+
+
 class OperationCollector(Collector):
     """Tells how GraphQL operations were executed."""
 
@@ -100,11 +123,13 @@ class OperationCollector(Collector):
 def metrics_of(
     market: Market,
     *,
+    live: LiveCollector,
     operations: Mapping[str, int],
     beyond_limits: Mapping[tuple[str, str], int],
 ) -> bytes:
     """Write all metrics in Prometheus' text form."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(MarketCollector(market))
+    registry.register(live)
     registry.register(OperationCollector(operations, beyond_limits))
     return generate_latest(registry)

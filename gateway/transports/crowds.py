@@ -21,6 +21,11 @@ class Crowd:
         """Return how many callers have sockets open."""
         return len(self._open)
 
+    @property
+    def sockets(self) -> int:
+        """Return how many sockets are open."""
+        return self._open.total()
+
     def enter(self, caller: int | str) -> bool:
         """Count a socket in; false if the caller has as many as it may."""
         if self._open[caller] >= self.most:

@@ -130,6 +130,11 @@ class Executor:
         self._keeping: WeakKeyDictionary[Operation, Keeping] = WeakKeyDictionary()
         self._introspected: WeakKeyDictionary[Operation, Response] = WeakKeyDictionary()
 
+    @property
+    def shared_executions(self) -> int:
+        """Return how many subscriptions are executed for all who follow them."""
+        return self._sharing.running
+
     async def operation(self, request: Request, context: Context) -> Operation:
         """Return the operation that a request asks for; raises RefusedDocumentError."""
         server = context.services.server

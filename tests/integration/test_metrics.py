@@ -23,7 +23,9 @@ async def test_metrics_count_what_providers_and_the_cache_did(database_url, cloc
         of_schema = '{ __type(name: "Query") { name } }'
         for asked in ("{ viewer { id } }", "{ viewer { id } }", of_schema, of_schema):
             await client.post("/graphql", json={"query": asked})
-        answer = await client.get("/metrics")
+        prices = [("quote", "AAPL"), ("quote", "MSFT")]
+        with application.state.services.feed.hub.listen(prices):
+            answer = await client.get("/metrics")
     assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
     samples = {
         (sample.name, *(value for _, value in sorted(sample.labels.items()))): sample.value
@@ -36,6 +38,8 @@ async def test_metrics_count_what_providers_and_the_cache_did(database_url, cloc
     assert samples["folioql_cache_looks_total", "quotes", "miss"] == 2
     assert samples["folioql_cache_looks_total", "quotes", "hit"] == 4
     assert samples["folioql_operations_total", "compiled"] == 2
+    live = ("sockets", "shared_executions", "listeners", "symbols", "leads")
+    assert [samples[f"folioql_live_{name}",] for name in live] == [0, 0, 1, 2, 1]
     # The second answer was there already.
     assert samples["folioql_operations_total", "introspection"] == 1
 

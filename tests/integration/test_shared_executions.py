@@ -40,7 +40,7 @@ class Room:
 
     @property
     def running(self):
-        return self.executor._sharing.running
+        return self.executor.shared_executions
 
     async def follow(self, api, query, **variables):
         """Subscribe; return the responses to come."""

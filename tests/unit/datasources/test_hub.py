@@ -42,6 +42,14 @@ async def test_changes_from_what_was_seen_elsewhere_alone_are_new(hub):
         assert await listener.changes() == {A: "other"}
 
 
+async def test_the_last_known_event_does_not_replace_one_that_came_meanwhile(hub):
+    with hub.listen([A, B]) as listener:
+        hub.publish(A, "newer", says=2)
+        for topic in (A, B):
+            listener.begin(topic, "known", says=1)
+        assert await listener.changes() == {A: "newer", B: "known"}
+
+
 async def test_what_is_urgent_does_not_wait_for_the_interval_and_takes_nothing_along(hub):
     with hub.listen([A, URGENT], min_interval=HOUR, urgent=[URGENT]) as listener:
         hub.publish(A, "later")
