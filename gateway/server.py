@@ -55,6 +55,8 @@ def serve(settings: Settings, *, workers: int) -> None:
         "forwarded_allow_ips": list(settings.trusted_proxies),
         "ws": "websockets-sansio",
         "ws_max_size": 2 * settings.max_body_bytes,
+        # Compressing costs memory for each socket and time for each message, which are short.
+        "ws_per_message_deflate": False,
         "timeout_graceful_shutdown": 5,
         "timeout_worker_healthcheck": 30,  # a new process first has to import everything
     }

@@ -63,6 +63,13 @@ async def test_the_last_known_price_comes_at_once_and_then_changes(demo_server):
             pass
 
 
+async def test_sockets_are_not_compressed_though_their_clients_would_like_it(demo_server):
+    async with socket(demo_server) as connection:
+        offered = connection.request.headers["Sec-WebSocket-Extensions"]
+        assert offered.startswith("permessage-deflate")
+        assert connection.protocol.extensions == []
+
+
 async def test_queries_and_mutations_run_over_the_socket_too(demo_server):
     async with socket(demo_server) as connection:
         await opened(connection, {"authorization": f"bearer {token(demo_server)}"})
