@@ -111,6 +111,7 @@ class Peers:
         self._seen: tuple[bool, bool, frozenset[str]] = (False, True, frozenset())
         self._beats = 0
         self._says_wants = True
+        self._said: frozenset[str] = frozenset()
         self._quotes: dict[str, Quote] = {}
         self._topics: set[Topic] | None = set()
         self._news = asyncio.Event()
@@ -129,13 +130,16 @@ class Peers:
     @property
     def connected(self) -> bool:
         """Tell whether what is said here is heard."""
-        return self._clock() - self._echoed_at < QUIET
+        return self._lately(self._echoed_at)
 
     @property
     def cut_off(self) -> bool:
         """Tell whether nobody looks after prices for this replica, so that it must do so itself."""
-        led = self._clock() - self._leader_heard_at < QUIET
-        return not self.leads and not (led and self.connected)
+        return not self.leads and not (self._lately(self._leader_heard_at) and self.connected)
+
+    def _lately(self, moment: datetime) -> bool:
+        # A clock that was put back must not make it last.
+        return abs(self._clock() - moment) < QUIET
 
     def show(self, quote: Quote) -> None:
         """Tell the others a price; a newer one replaces it until it is said."""
@@ -151,9 +155,10 @@ class Peers:
         self._news.set()
 
     def want(self) -> None:
-        """Tell the others that something else is listened to here."""
-        self._says_wants = True
-        self._news.set()
+        """Tell the others what is listened to here, if it is something else than they know."""
+        if self._ear is not None and self._ear.symbols != self._said:
+            self._says_wants = True
+            self._news.set()
 
     async def beat(self) -> None:
         """Do what is done each second: keep the lead or take it, notice who is gone, be heard."""
@@ -161,11 +166,10 @@ class Peers:
         if leads is not self.leads:
             log.info("feed_taken" if leads else "feed_given_up")
         self.leads = leads
-        now = self._clock()
         self._wants = {
             name: (symbols, heard_at)
             for name, (symbols, heard_at) in self._wants.items()
-            if now - heard_at < QUIET
+            if self._lately(heard_at)
         }
         self._see()
         self._beats += 1
@@ -174,7 +178,8 @@ class Peers:
         if not self.connected and self._was_connected:
             self._was_connected = False
             log.warning("replicas_not_heard")
-        self.want()
+        self._says_wants = True
+        self._news.set()
 
     async def flush(self) -> bool:
         """Say what there is to say; false if it could not be said, and is kept."""
@@ -182,7 +187,10 @@ class Peers:
         for symbol in quotes:
             del self._quotes[symbol]
         topics, self._topics = self._topics, set()
-        wants = tuple(sorted(self._ear.symbols)) if self._ear and self._says_wants else None
+        wants = None
+        if self._ear is not None and self._says_wants:
+            self._said = self._ear.symbols
+            wants = tuple(sorted(self._said))
         self._says_wants = False
         message = Message(
             sender=self._name,

@@ -242,6 +242,18 @@ async def test_a_price_that_says_nothing_new_is_not_said_again(both, time):
     assert len(with_prices) == 1
 
 
+async def test_whoever_listens_to_what_the_others_know_of_says_nothing_about_it(both, time):
+    first, second = both
+    async with second.feed.listen(["B"]):
+        await time.settle()
+        before = len(second.line.said)
+        for _ in range(100):
+            async with second.feed.listen(["B"]):
+                await time.settle()
+        assert len(second.line.said) == before
+        assert first.peers.wanted == {"B"}
+
+
 async def test_when_the_one_that_leads_dies_prices_go_on_within_four_seconds_and_another_leads(
     both, time
 ):
