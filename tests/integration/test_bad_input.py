@@ -14,6 +14,9 @@ from graphql import (
 
 from resolvers.ids import encode_id
 
+# What is refused here is refused before any database is asked.
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
 BEYOND = "dDE6MDo5OTk5OTk5OTk5OTk5OTk5OTk5OTphOWI5ZjU3Yg"
 
 INVALID = "GRAPHQL_VALIDATION_FAILED"
