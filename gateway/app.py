@@ -97,6 +97,7 @@ def create_app(
             application.graphql = RequestLog(endpoint, headers)
             yield
             await endpoint.close()
+            await executor.close()
 
     application = Gateway(
         title="FolioQL",

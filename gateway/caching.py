@@ -9,7 +9,6 @@ from hashlib import blake2b
 from math import inf
 from typing import Any, NamedTuple
 
-import orjson
 from graphql import (
     FieldNode,
     FragmentDefinitionNode,
@@ -113,21 +112,20 @@ def hint_of(thing: GraphQLField | GraphQLNamedType) -> CacheControl | None:
 
 
 def until_stale(keeping: Keeping, quotes: Iterable[Quote | None], *, now: datetime) -> Keeping:
-    """Keep an answer with quotes no longer than all of them stay fresh."""
-    left = ((fresh_until(quote) - now).total_seconds() for quote in quotes if quote is not None)
+    """Keep an answer with quotes until one of them is stale, and not at all if one is missing."""
+    left = (0 if quote is None else (fresh_until(quote) - now).total_seconds() for quote in quotes)
     return keeping._replace(seconds=max(0, min(keeping.seconds, *left, inf)))
 
 
-def cache_control(keeping: Keeping, *, anonymous: bool) -> bytes:
-    """Write the Cache-Control of a good answer to GET; what a user got is never public."""
-    whose = "private" if keeping.private or not anonymous else "public"
+def cache_control(keeping: Keeping) -> bytes:
+    """Write the Cache-Control of a good answer to GET."""
+    whose = "private" if keeping.private else "public"
     seconds = int(min(keeping.seconds, DAY))
     return f"{whose}, {f'max-age={seconds}' if seconds > 0 else 'no-cache'}".encode()
 
 
-def tag_of(body: dict[str, Any]) -> bytes:
-    """Return the ETag of an answer: of its data, for what it cost differs each time."""
-    written = orjson.dumps(body["data"])
+def tag_of(written: bytes) -> bytes:
+    """Return the ETag of an answer by its data: what else it tells differs each time."""
     return b'"' + blake2b(written, digest_size=12).hexdigest().encode() + b'"'
 
 

@@ -31,13 +31,14 @@ from graphql import (
     is_list_type,
 )
 
+from gateway.limits import Meter
 from resolvers.costs import ASSUMED, Cost, ListSize
 
 SATURATED = 10**9
 """No estimate is greater: by then it is too much for anybody."""
 
-SCHEMA_WEIGHT = 10
-"""What a question about the schema costs."""
+PARTS_A_POINT = 50
+"""Parts of the schema that can be read for a point: they cost less than what is loaded."""
 
 MAX_SHAPE = 2_000
 """Fields of an answer that are counted; beyond it the estimate stands."""
@@ -89,6 +90,7 @@ class CostPlan:
             if isinstance(node, FragmentDefinitionNode)
         }
         self._parts: dict[str, Part] = {}
+        self._document = document
         operation = next(
             node
             for node in document.definitions
@@ -147,7 +149,9 @@ class CostPlan:
         name = node.name.value
         key = node.alias.value if node.alias else name
         if name in {"__schema", "__type"}:
-            return Step(key, name, SCHEMA_WEIGHT, 0, (), 1, frozenset(), False, None)
+            meter = Meter(self._document)
+            weight = 1 + meter.size(node.selection_set).parts // PARTS_A_POINT
+            return Step(key, name, weight, 0, (), 1, frozenset(), False, None)
         known = isinstance(kind, GraphQLObjectType | GraphQLInterfaceType)
         field = kind.fields.get(name) if known else None  # type: ignore[union-attr]
         if field is None:

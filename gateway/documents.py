@@ -70,7 +70,8 @@ class Operation:
     type: OperationType
     name: str | None
     of_schema_alone: bool
-    """Whether it asks for nothing but the schema, so that its answer is always the same."""
+    """Whether it asks for nothing but the schema."""
+    has_variables: bool = False
     whole: "Operation | None" = None
     """The same without @defer and @stream; none if it has neither."""
     warnings: tuple[Breach, ...] = ()
@@ -204,11 +205,16 @@ def operations_of(
         if isinstance(node, OperationDefinitionNode):
             name = node.name.value if node.name else None
             roots = node.selection_set.selections
-            of_schema_alone = not node.variable_definitions and all(
-                isinstance(root, FieldNode) and root.name.value in OF_SCHEMA for root in roots
-            )
             operations[name] = Operation(
-                document, node.operation, name, of_schema_alone, wholes.get(name), warnings
+                document,
+                node.operation,
+                name,
+                of_schema_alone=all(
+                    isinstance(root, FieldNode) and root.name.value in OF_SCHEMA for root in roots
+                ),
+                has_variables=bool(node.variable_definitions),
+                whole=wholes.get(name),
+                warnings=warnings,
             )
     return operations
 

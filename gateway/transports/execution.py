@@ -1,7 +1,7 @@
 """Runs operations for every transport alike."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Iterable
 from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
@@ -128,6 +128,7 @@ class Executor:
         self._sharing = Sharing(schema._schema)  # noqa: SLF001  # there is no other way to it
         self._prepared: WeakKeyDictionary[Operation, Prepared] = WeakKeyDictionary()
         self._keeping: WeakKeyDictionary[Operation, Keeping] = WeakKeyDictionary()
+        self._changes: set[asyncio.Future[Any]] = set()
         self._introspected: WeakKeyDictionary[Operation, Response] = WeakKeyDictionary()
 
     @property
@@ -158,14 +159,14 @@ class Executor:
         operation = operation.whole or operation
         try:
             if operation.of_schema_alone:
-                response = await self._introspection(operation)
+                response = await self._introspection(operation, request.variables, context)
                 return self._told(response, request, operation, context)
             executor = self._executor(operation, request.variables, context)
             if isinstance(executor, list):
                 return self._refused(executor, context)
             result: Any = executor.execute_operation()
             if not isinstance(result, ExecutionResult):
-                result = await result
+                result = await self._awaited(result, operation)
         except Exception as error:  # noqa: BLE001  # logged and masked
             return {"data": None, "errors": [failed(error, request_id=context.request_id)]}
         self._charges.settle(operation, context, result.data)
@@ -198,7 +199,7 @@ class Executor:
                 return
             result: Any = executor.execute_operation()
             if not isinstance(result, ExecutionResult | ExperimentalIncrementalExecutionResults):
-                result = await result
+                result = await self._awaited(result, operation)
             if isinstance(result, ExecutionResult):
                 response = self._response(result, context)
                 yield self._told(response, request, operation, context)
@@ -281,17 +282,38 @@ class Executor:
             keeping = self._keeping[operation] = keeping_of(operation, core)
         return keeping
 
-    async def _introspection(self, operation: Operation) -> Response:
+    async def _awaited(self, coming: Awaitable[Any], operation: Operation) -> Any:
+        """Wait for a result; a mutation comes to its end even if nobody waits any more."""
+        if operation.type is not OperationType.MUTATION:
+            return await coming
+        change = asyncio.ensure_future(coming)
+        self._changes.add(change)
+        change.add_done_callback(self._changes.discard)
+        return await asyncio.shield(change)
+
+    async def close(self) -> None:
+        """Wait for the mutations that are under way."""
+        await asyncio.gather(*self._changes, return_exceptions=True)
+
+    async def _introspection(
+        self, operation: Operation, variables: dict[str, Any] | None, context: Context
+    ) -> Response:
         """Answer what is asked of the schema alone: worked out aside, and then kept."""
-        response = self._introspected.get(operation)
-        if response is None:
-            executor = self._executor(operation, None, None)
-            # Written at once: it is long, and asked again and again.
-            written = await asyncio.to_thread(_written, executor)
-            response = {"data": orjson.Fragment(written)}
-            few = len(self._introspected) < KEPT_INTROSPECTIONS
-            if few and len(written) <= KEPT_INTROSPECTION_BYTES:
-                self._introspected[operation] = response
+        kept = self._introspected.get(operation)
+        if kept is not None:
+            return kept
+        executor: Any = self._executor(operation, variables, context)
+        if isinstance(executor, list):
+            return self._refused(executor, context)
+        result = await asyncio.to_thread(executor.execute_operation)
+        if result.errors:
+            return self._response(result, context)
+        # Written at once: it is long, and asked again and again.
+        written = await asyncio.to_thread(orjson.dumps, result.data)
+        response = {"data": orjson.Fragment(written)}
+        few = len(self._introspected) < KEPT_INTROSPECTIONS
+        if few and not operation.has_variables and len(written) <= KEPT_INTROSPECTION_BYTES:
+            self._introspected[operation] = response
         return response
 
     def _response(self, result: ExecutionResult, context: Context) -> Response:
@@ -332,10 +354,6 @@ async def _noting(events: Any, note: Note) -> AsyncGenerator[Any, None]:
         async for event in events:
             note(event)
             yield event
-
-
-def _written(executor: Any) -> bytes:
-    return orjson.dumps(executor.execute_operation().data)
 
 
 def is_subscription(operation: Operation) -> bool:

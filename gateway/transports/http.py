@@ -16,7 +16,14 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from gateway.auth import address_of, context_for
-from gateway.caching import cache_control, has_already, tag_of, until_stale
+from gateway.caching import (
+    NOT_AT_ALL,
+    Keeping,
+    cache_control,
+    has_already,
+    tag_of,
+    until_stale,
+)
 from gateway.documents import Operation, RefusedDocumentError
 from gateway.failures import failed
 from gateway.settings import Settings
@@ -225,28 +232,33 @@ class GraphQLOverHttp:
         if operation.type is OperationType.QUERY:
             running = unless_gone(running, call)
         body = await running
+        if call.method == "POST" or "errors" in body or body.get("data") is None:
+            return self._answer(body, wanted, context=context)
+        keeping = self._keeping(body, operation, context)
+        written = orjson.dumps(body["data"])
+        body = body | {"data": orjson.Fragment(written)}
         answer = self._answer(body, wanted, context=context)
-        good = "errors" not in body and body.get("data") is not None
-        if call.method != "POST" and good:
-            self._let_keep(answer, body, call, operation, context)
+        self._let_keep(answer, keeping, tag_of(written), call)
         return answer
 
-    def _let_keep(
-        self,
-        answer: Answer,
-        body: execution.Response,
-        call: Call,
-        operation: Operation,
-        context: Context,
-    ) -> None:
-        """Say how long a good answer to GET may be kept; leave out what the client has already."""
+    def _keeping(self, body: execution.Response, operation: Operation, context: Context) -> Keeping:
+        """Tell how long a good answer to GET may be kept."""
         keeping = self._executor.keeping(operation)
         if keeping.seconds:
             keeping = until_stale(keeping, context.loaders.quotes.loaded(), now=context.now())
-        tag = tag_of(body)
-        allowed = cache_control(keeping, anonymous=call.authorization is None)
-        others = (pair for pair in answer.headers if pair[0] != b"cache-control")
-        answer.headers = ((b"cache-control", allowed), (b"etag", tag), *others)
+        data = body["data"]
+        if isinstance(data, dict) and None in data.values():
+            keeping = NOT_AT_ALL  # what is not there now may be there in a moment
+        mine = context.principal is not None or "extensions" in body
+        return keeping._replace(private=keeping.private or mine)
+
+    @staticmethod
+    def _let_keep(answer: Answer, keeping: Keeping, tag: bytes, call: Call) -> None:
+        """Say how long an answer may be kept; leave out what the client has already."""
+        others = [pair for pair in answer.headers if pair[0] != b"cache-control"]
+        if not keeping.private:  # nor what is left to the one who asked
+            others = [pair for pair in others if not pair[0].startswith(b"ratelimit")]
+        answer.headers = ((b"cache-control", cache_control(keeping)), (b"etag", tag), *others)
         if has_already(call.header(b"if-none-match"), tag):
             answer.status, answer.body, answer.media_type = 304, b"", ""
 

@@ -1,8 +1,16 @@
 """The graph over HTTP, on SQLite and PostgreSQL: reading, booking, correcting."""
 
+import asyncio
 from datetime import timedelta
 
 import orjson
+import pytest
+
+from gateway.auth import context_for
+from gateway.documents import Documents
+from gateway.limits import Limits
+from gateway.schema import schema
+from gateway.transports.execution import Executor, Request
 
 CREATE = """mutation($input: CreatePortfolioInput!) { createPortfolio(input: $input) {
   replayed portfolio { id name baseCurrency version } userErrors { code message field } } }"""
@@ -365,7 +373,6 @@ async def test_anonymous_callers_may_only_sign_in_and_introspect(api):
 
 
 async def test_writers_at_one_portfolio_take_turns_and_none_is_lost(api):
-    import asyncio
 
     from services.verification import verify_all
 
@@ -383,13 +390,38 @@ async def test_writers_at_one_portfolio_take_turns_and_none_is_lost(api):
     assert await verify_all(api.services.database) == (1, [])
 
 
-async def test_a_client_that_leaves_a_subscription_leaves_nothing_behind(demo):
-    from gateway.auth import context_for
-    from gateway.documents import Documents
-    from gateway.limits import Limits
-    from gateway.schema import schema
-    from gateway.transports.execution import Executor, Request
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("way", ["execute", "results"])
+async def test_a_mutation_comes_to_its_end_though_its_client_leaves(api, way):
+    await api.sign_up("ann")
+    executor = Executor(schema, Documents(schema._schema, limits=Limits(), introspection=True))
+    made = " ".join(
+        f'p{n}: createPortfolio(input: {{name: "P{n}"}}) {{ portfolio {{ id }} }}' for n in range(5)
+    )
+    request = Request(query=f"mutation {{ {made} }}")
+    context = await context_for(
+        api.services, authorization=api.headers["authorization"], request_id="test"
+    )
+    operation = await executor.operation(request, context)
+    given = {"operation": operation, "context": context}
+    running = (
+        executor.execute(request, **given)
+        if way == "execute"
+        else anext(executor.results(request, **given))
+    )
+    client = asyncio.ensure_future(running)
+    for _ in range(3):
+        await asyncio.sleep(0)
+    client.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await client
+    await executor.close()
+    answer = await api.data("{ viewer { portfolios { name } } }")
+    names = [portfolio["name"] for portfolio in answer["viewer"]["portfolios"]]
+    assert names == ["P0", "P1", "P2", "P3", "P4"]
 
+
+async def test_a_client_that_leaves_a_subscription_leaves_nothing_behind(demo):
     executor = Executor(
         schema,
         Documents(schema._schema, limits=Limits(), introspection=True),

@@ -140,6 +140,28 @@ async def test_what_has_no_hint_is_asked_again_each_time(client, query):
     assert answer.headers["cache-control"] == "private, no-cache"
 
 
+async def test_what_is_not_there_is_asked_again_at_once(client):
+    for query in (
+        '{ instrument(symbol: "NONE") { name } }',
+        '{ rate: exchangeRate(base: "XXX", target: "USD") { rate } }',
+    ):
+        answer = await get(client, query)
+        assert [*answer.json()["data"].values()] == [None]
+        assert answer.headers["cache-control"] == "private, no-cache"
+
+
+async def test_what_one_caller_is_told_of_costs_is_not_public(client):
+    del client.headers["authorization"]
+    params = {"query": "{ __typename }"}
+    plain = await client.get("/graphql", params=params)
+    assert plain.headers["cache-control"] == "public, max-age=300"
+    assert [name for name in plain.headers if name.startswith("ratelimit")] == []
+    told = await client.get("/graphql", params=params | {"extensions": '{"cost": true}'})
+    assert told.json()["extensions"]["cost"]
+    assert told.headers["cache-control"] == "private, max-age=300"
+    assert told.headers["etag"] == plain.headers["etag"]
+
+
 async def test_what_never_changes_is_kept_for_a_day(client):
     answer = await get(client, "{ ...A } fragment A on Query { __typename }")
     assert answer.json() == {"data": {"__typename": "Query"}}
