@@ -244,8 +244,8 @@ async def test_a_vendor_in_front_costs_a_statement_a_load_of_what_is_not_known_y
         await vendors.api.data(query)
         return database.statements - before
 
-    # Eight are the ledger's; one looks for a profile that no vendor has, one for the last price.
-    assert await statements() == 10
+    # Six are the ledger's; one looks for a profile that no vendor has, one for the last price.
+    assert await statements() == 8
     for _ in range(2):
         clock.now += timedelta(minutes=3)
-        assert await statements() == 9
+        assert await statements() == 7

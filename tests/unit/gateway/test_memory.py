@@ -15,7 +15,7 @@ from gateway.schema import executed_by
 from gateway.settings import Settings
 from gateway.transports.execution import Executor, Request
 
-COUNT = int(os.environ.get("TEST_DISTINCT_DOCUMENTS", "300"))
+COUNT = int(os.environ.get("TEST_DISTINCT_DOCUMENTS", "1000"))
 CONTEXT = SimpleNamespace(
     services=SimpleNamespace(server=None, buckets=None),
     principal=None,
@@ -70,7 +70,7 @@ async def test_distinct_documents_do_not_grow_what_is_kept(executor):
     assert len(plans) == KEPT
     for number in range(COUNT):
         await ask(executor, f"{{ b{number}: person {{ name }} }}")
-    assert living() - before < KEPT
+    assert living() - before < COUNT / 2  # a leak would be an object of each at least
     assert len(plans) == KEPT
 
 
