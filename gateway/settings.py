@@ -190,10 +190,10 @@ class Settings(BaseModel):
     max_cost: Annotated[int, Field(ge=200, description="Points that an operation costs.")] = 50_000
     rate_capacity: Annotated[
         int, Field(ge=0, description="Points that a user can spend at once; 0 counts nothing.")
-    ] = 500_000
+    ] = 2_000_000
     rate_restore: Annotated[
         int, Field(ge=1, description="Points that come back to a user each second.")
-    ] = 5_000
+    ] = 20_000
     sign_in_attempts: Annotated[
         int, Field(ge=0, description="Attempts to sign in to an account in a minute; 0: any.")
     ] = 20
