@@ -2,7 +2,8 @@
 
 What is asked of a loader or batched field at the same moment is answered by one call, which all
 who asked wait for as one. A waiter that is cancelled does not disturb its neighbours, and a failed
-call is not remembered. Loaders and batches live as long as one operation.
+call is not remembered. A call that nobody waits for any more is cancelled. Loaders and batches live
+as long as one operation.
 """
 
 import asyncio
@@ -27,11 +28,13 @@ class CancelledBatchError(Exception):
 class Batch(Generic[Q, V]):
     """Questions that are answered by one call."""
 
-    __slots__ = ("_done", "_error", "answers", "questions")
+    __slots__ = ("_done", "_error", "answers", "questions", "task", "waiters")
 
     def __init__(self) -> None:
         self.questions: list[Q] = []
         self.answers: list[V] = []
+        self.waiters = 0
+        self.task: asyncio.Task[None] | None = None
         self._error: Exception | None = CancelledBatchError("The load was cancelled.")
         self._done = asyncio.Event()
 
@@ -62,6 +65,25 @@ class Batch(Generic[Q, V]):
         if self._error is not None:
             raise self._error
 
+    def leave(self) -> None:
+        """Wait no more; the last one to leave cancels what has not been answered."""
+        self.waiters -= 1
+        if not self.waiters and not self.is_over and self.task is not None:
+            self.end()  # at once, so that nobody joins what is being cancelled
+            self.task.cancel()
+
+
+async def finished(batches: Collection[Batch[Any, Any]]) -> None:
+    """Wait for all of the batches; raises what a call raised."""
+    for batch in batches:
+        batch.waiters += 1
+    try:
+        for batch in batches:
+            await batch.finished()
+    finally:
+        for batch in batches:
+            batch.leave()
+
 
 class Collector(Generic[Q, V]):
     """Gathers questions and has those of one moment answered together, in the order they came.
@@ -78,7 +100,7 @@ class Collector(Generic[Q, V]):
     def ask(self, questions: Iterable[Q]) -> Batch[Q, V]:
         """Add questions to the batch that is open, at its end."""
         batch = self._open
-        if batch is None:
+        if batch is None or batch.is_over:
             batch = self._open = Batch()
             asyncio.get_running_loop().call_soon(self._look, batch, 0)
         batch.questions.extend(questions)
@@ -89,7 +111,11 @@ class Collector(Generic[Q, V]):
         if now > before:
             loop.call_soon(self._look, batch, now)
             return
-        task = loop.create_task(self._send(batch))
+        if not batch.waiters:
+            self._open = None
+            batch.end()
+            return
+        task = batch.task = loop.create_task(self._send(batch))
         self._tasks.add(task)
         task.add_done_callback(partial(self._sent, batch))
 
@@ -138,8 +164,7 @@ class Loader(Generic[K, V]):
             ]
             if asked:
                 coming.update(dict.fromkeys(asked, self._collector.ask(asked)))
-            for batch in {coming[key]: None for key in unknown}:
-                await batch.finished()
+            await finished({coming[key]: None for key in unknown})
         return [known[key] for key in keys]
 
     def loaded(self) -> Collection[V]:
@@ -188,7 +213,7 @@ class Batches:
             collector = self._collectors[key] = Collector(answer)
         batch = collector.ask([root])
         place = len(batch.questions) - 1
-        await batch.finished()
+        await finished([batch])
         value = batch.answers[place]
         if isinstance(value, Exception):
             raise value

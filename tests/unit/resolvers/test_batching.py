@@ -137,6 +137,73 @@ async def test_a_batch_that_everyone_gave_up_is_there_for_who_comes_later(calls)
     assert calls == [[1]]
 
 
+async def test_a_load_that_everyone_gave_up_is_cancelled(calls):
+    calls.gate.clear()
+    waiters = [asyncio.create_task(calls.loader.load(key)) for key in (1, 1, 2)]
+    await calls.started()
+    (loading_task,) = calls.tasks
+    for waiter in waiters[:2]:
+        waiter.cancel()
+    await asyncio.wait(waiters[:2])
+    assert loading_task.cancelling() == 0
+    waiters[2].cancel()
+    await asyncio.wait([*waiters, loading_task])
+    assert loading_task.cancelled()
+
+
+async def test_who_asks_while_a_load_is_being_cancelled_has_another(calls):
+    calls.gate.clear()
+    waiter = asyncio.create_task(calls.loader.load(1))
+    await calls.started()
+    waiter.cancel()
+    while not calls.tasks[0].cancelling():
+        await asyncio.sleep(0)
+    calls.gate.set()
+    assert await calls.loader.load(1) == 10
+    assert calls == [[1], [1]]
+
+
+async def test_who_waits_for_two_loads_has_both_from_the_start(calls):
+    calls.gate.clear()
+    first = asyncio.create_task(calls.loader.load(1))
+    await calls.started()
+    second = asyncio.create_task(calls.loader.load(2))
+    await calls.started(2)
+    both = asyncio.create_task(calls.loader.load_many([1, 2]))
+    await asyncio.sleep(0)
+    second.cancel()
+    await asyncio.wait([second])
+    calls.gate.set()
+    assert (await first, await both) == (10, [10, 20])
+    assert calls == [[1], [2]]
+
+
+async def test_what_everyone_gave_up_before_it_began_is_not_loaded(calls):
+    waiter = asyncio.create_task(calls.loader.load(1))
+    await asyncio.sleep(0)
+    waiter.cancel()
+    await asyncio.wait([waiter])
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert calls == []
+    assert await calls.loader.load(1) == 10
+    assert calls == [[1]]
+
+
+async def test_a_batched_field_that_everyone_gave_up_is_cancelled():
+    running = asyncio.Queue()
+
+    async def never(_parents, _info):
+        running.put_nowait(asyncio.current_task())
+        await asyncio.Event().wait()
+
+    waiter = asyncio.create_task(Batches().ask(never, 1, None, {}))
+    task = await running.get()
+    waiter.cancel()
+    await asyncio.wait([waiter, task])
+    assert task.cancelled()
+
+
 async def test_a_cancelled_batch_leaves_nobody_waiting_and_is_not_kept(calls):
     calls.gate.clear()
     waiters = [asyncio.create_task(calls.loader.load(key)) for key in (1, 2)]
