@@ -25,7 +25,19 @@ KEPT_OF_NOBODY = 100
 LONGEST = 20_000
 """Longer texts are not kept: their clients send them each time."""
 
-SHARED_FOR = timedelta(days=30)
+SHARED_FOR = timedelta(days=1)
+"""Counted anew each time that a replica asks for the text."""
+SHARED_OF_ONE_USER = 200
+"""So many new texts of one user are shared in a day; the rest stays where it was sent."""
+
+_SHARE = """
+if redis.call('pexpire', KEYS[1], ARGV[2]) == 1 then return 1 end
+local count = redis.call('incr', KEYS[2])
+if count == 1 then redis.call('pexpire', KEYS[2], ARGV[2]) end
+if count > tonumber(ARGV[3]) then return 0 end
+redis.call('set', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return 1
+"""
 SETTING = "FOLIOQL_TRUSTED_DOCUMENTS"
 
 
@@ -106,20 +118,25 @@ class PersistedDocuments:
         if name_of(text) != name:
             return None
         self._of_users.keep(name, text)
+        await server.set_many({f"document:{name}": values[0]}, ttl=SHARED_FOR)
         return text
 
     async def keep(
-        self, name: str, text: str, *, anonymous: bool, server: SharedServer | None
+        self, name: str, text: str, *, user: int | None, server: SharedServer | None
     ) -> None:
-        """Remember a valid document by its name."""
+        """Remember a valid document by its name; no user stands for anonymous callers."""
         if len(text) > LONGEST or name in self._trusted or name in self._of_users:
             return
-        if anonymous:
+        if user is None:
             self._of_nobody.keep(name, text)
             return
         self._of_users.keep(name, text)
         if server is not None:
-            await server.set_many({f"document:{name}": text.encode()}, ttl=SHARED_FOR)
+            await server.evaluate(
+                _SHARE,
+                [f"document:{name}", f"documents-of:{user}"],
+                [text, SHARED_FOR // timedelta(milliseconds=1), SHARED_OF_ONE_USER],
+            )
 
     @staticmethod
     def _untrusted() -> RefusedDocumentError:

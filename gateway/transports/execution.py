@@ -144,8 +144,8 @@ class Executor:
         operation = await self.documents.find(text, name=request.operation_name)
         await self._charges.running(operation, request.variables, context)
         if request.document is not None and request.query:
-            anonymous = context.principal is None
-            await self._persisted.keep(request.document, text, anonymous=anonymous, server=server)
+            user = context.principal.user_id if context.principal else None
+            await self._persisted.keep(request.document, text, user=user, server=server)
         return operation
 
     def refusal(self, refused: RefusedDocumentError, context: Context) -> Response:

@@ -13,6 +13,7 @@ from redis.exceptions import RedisError
 from starlette.testclient import TestClient
 
 from datasources import shared as shared_module
+from datasources.shared import SharedServer
 from gateway import persisted as persisted_module
 from gateway.persisted import PersistedDocuments, read_manifest
 from gateway.settings import SettingsError
@@ -138,7 +139,8 @@ async def test_nobody_pushes_out_only_what_nobody_has_sent(monkeypatch):
     names = {text: persisted_module.name_of(text) for text in "abcdef"}
 
     async def keep(text, *, anonymous):
-        await store.keep(names[text], text, anonymous=anonymous, server=None)
+        user = None if anonymous else 1
+        await store.keep(names[text], text, user=user, server=None)
 
     async def known():
         found = [await found_under(name) for name in names.values()]
@@ -192,12 +194,39 @@ async def test_replicas_share_what_users_have_sent(start, redis):
     assert await other.told(by_hash(digest)) == "PERSISTED_QUERY_NOT_FOUND"
     assert "data" in await other.told(by_hash(digest, query=text))
     assert redis.get(key) == text.encode()
-    assert 29 * 86_400_000 < redis.pttl(key) <= 30 * 86_400_000
+    assert 86_000_000 < redis.pttl(key) <= 86_400_000
+    redis.pexpire(key, 60_000)
     assert "data" in await late.told(by_hash(digest))
+    assert 86_000_000 < redis.pttl(key) <= 86_400_000
     redis.set(key, b"{ tampered: __typename }")
     last = await start(cache_url=REDIS)
     assert await last.told(by_hash(digest)) == "PERSISTED_QUERY_NOT_FOUND"
-    redis.delete(key)
+    redis.delete(key, "folioql:documents-of:1")
+
+
+@pytest.mark.redis
+async def test_one_user_shares_only_so_many_new_texts_a_day(redis, monkeypatch):
+    monkeypatch.setattr(persisted_module, "SHARED_OF_ONE_USER", 2)
+    server, user, other = SharedServer(REDIS, clock=lambda: NOW), uuid4().int, uuid4().int
+    texts = [f"{{ a{uuid4().hex}: __typename }}" for _ in range(4)]
+    names = [persisted_module.name_of(text) for text in texts]
+    counts = [f"folioql:documents-of:{one}" for one in (user, other)]
+
+    async def send(text, *, by):
+        store = PersistedDocuments()
+        await store.keep(persisted_module.name_of(text), text, user=by, server=server)
+
+    def shared():
+        return [redis.get(f"folioql:document:{name}") is not None for name in names]
+
+    for text in (texts[0], texts[0], texts[1], texts[2]):  # what is shared already is not counted
+        await send(text, by=user)
+    assert shared() == [True, True, False, False]
+    assert 86_000_000 < redis.pttl(counts[0]) <= 86_400_000
+    await send(texts[3], by=other)
+    assert shared() == [True, True, False, True]
+    redis.delete(*counts, *(f"folioql:document:{name}" for name in names))
+    await server.close()
 
 
 async def test_a_server_that_is_away_costs_sharing_only(start):
