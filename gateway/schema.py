@@ -93,12 +93,13 @@ IMMUTABLE = frozenset({Quote, CompanyProfile})
 """Types whose objects never change: what an operation asks of one is written once."""
 
 
-def fragment(answer: dict[str, Any]) -> orjson.Fragment:
-    """Write an answer as JSON that goes into the answer around it as it is."""
-    return orjson.Fragment(orjson.dumps(answer))
+def fragment(answer: dict[str, Any]) -> tuple[orjson.Fragment, int]:
+    """Write an answer as JSON that goes into the answer around it as it is; tell its length."""
+    text = orjson.dumps(answer)
+    return orjson.Fragment(text), len(text)
 
 
-def writer_of(type_: GraphQLObjectType) -> Callable[[dict[str, Any]], Any] | None:
+def writer_of(type_: GraphQLObjectType) -> Callable[[dict[str, Any]], tuple[Any, int]] | None:
     """Return how objects of a type are written once; none where they may change."""
     definition = type_.extensions.get("strawberry-definition")
     return fragment if getattr(definition, "origin", None) in IMMUTABLE else None

@@ -26,7 +26,7 @@ from graphql import (
 from graphql.execution.collect_fields import FieldDetailsList
 from graphql.pyutils import inspect, is_iterable
 
-from gateway.engine.keeping import Write, Written
+from gateway.engine.keeping import Room, Write, Written
 from gateway.engine.leaves import Leaf, Values, is_special
 from gateway.engine.places import ChosenPlace, ItemPlace, Place, path_of
 from gateway.engine.running import Run
@@ -78,6 +78,7 @@ class Shaper:
         self.select = select
         self.is_instance = is_instance
         self.writer = writer
+        self.room = Room()
 
     def completer(self, type_: GraphQLOutputType, asked: Asked) -> "Completer":
         """Build what completes a field's values."""
@@ -236,7 +237,7 @@ class ObjectCompleter(Completer):
         self._shaper = shaper
         self._selection: Selection | None = None
         write = shaper.writer(type_)
-        self._written = None if write is None else Written(write)
+        self._written = None if write is None else Written(write, shaper.room)
 
     @property
     def is_plain(self) -> bool:

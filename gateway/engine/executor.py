@@ -41,6 +41,7 @@ def compiled_executor(
     ``batched`` returns for a field the resolver that answers for many objects at once,
     ``async resolver(objects, info, **arguments) -> list``, or none if it has no such resolver.
     ``writer`` returns for a type whose objects never change what writes an answer of one, to
-    stand in its place as long as the object lives; none for other types.
+    stand in its place as long as the object lives, and says how many bytes that takes; none for
+    other types.
     """
     return type("Executor", (CompiledExecutor,), {"plans": Plans(batched, writer)})

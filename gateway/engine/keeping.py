@@ -2,22 +2,49 @@
 
 from collections.abc import Callable
 from typing import Any
-from weakref import ref
+from weakref import WeakSet, ref
 
 from gateway.engine.leaves import Values
 
-Write = Callable[[dict[str, Any]], Any]
-"""Writes one object's answer as what stands in its place whenever the object is asked again."""
+Write = Callable[[dict[str, Any]], tuple[Any, int]]
+"""Writes one object's answer: what stands in its place from then on, and the bytes it takes."""
 
-KEPT_OBJECTS = 1000
-"""How many objects are kept for one selection of one operation; the others are written anew."""
+KEPT_BYTES = 32_000_000
+"""What is kept of all objects for all selections of one schema."""
+KEEPING_BYTES = 500
+"""What it takes to keep something, however short it is."""
+
+
+class Room:
+    """The bytes that all selections of one schema share.
+
+    What is freed is not given back: once everything is taken, all of it is forgotten.
+    """
+
+    def __init__(self) -> None:
+        self._taken = 0
+        self._written: WeakSet[Written] = WeakSet()
+
+    def enter(self, written: "Written") -> None:
+        """Have what a selection keeps forgotten with the rest."""
+        self._written.add(written)
+
+    def take(self, size: int) -> None:
+        """Make room for something."""
+        self._taken += size + KEEPING_BYTES
+        if self._taken > KEPT_BYTES:
+            self._taken = size + KEEPING_BYTES
+            for written in self._written:
+                written.forget()
 
 
 class Written:
     """What one selection has of objects of one type."""
 
-    def __init__(self, write: Write) -> None:
+    def __init__(self, write: Write, room: Room) -> None:
         self._write = write
+        self._room = room
+        room.enter(self)
         self._kept: dict[int, tuple[ref[Any], Any]] = {}
 
     def __len__(self) -> int:
@@ -32,12 +59,15 @@ class Written:
     def keep(self, thing: Any, row: dict[str, Any]) -> Any:
         """Write an object's answer and keep it, if the object tells of its end."""
         kept, key = self._kept, id(thing)
-        if len(kept) >= KEPT_OBJECTS:
-            return row
         try:
             life = ref(thing, lambda _: kept.pop(key, None))
         except TypeError:
             return row
-        written = self._write(row)
+        written, size = self._write(row)
+        self._room.take(size)
         kept[key] = (life, written)
         return written
+
+    def forget(self) -> None:
+        """Keep nothing of what there is."""
+        self._kept.clear()

@@ -24,7 +24,7 @@ from gateway.engine.running import Run
 from gateway.engine.selections import FindBatched, FindWriter, Maker, Selection
 
 COMPILED = "compiled"
-KEPT_VARIANTS = 16
+KEPT_VARIANTS = 4
 """Combinations of the variables of @skip and @include that a plan keeps selections for."""
 DEEPEST = 60
 """Fields below one another; deeper operations might be too deep for Python's stack."""

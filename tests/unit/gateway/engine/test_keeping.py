@@ -10,7 +10,8 @@ import strawberry
 from graphql import execute, parse
 
 from gateway.engine import compiled_executor
-from gateway.engine.keeping import KEPT_OBJECTS, Written
+from gateway.engine import keeping as keeping_module
+from gateway.engine.keeping import Room, Written
 
 WRITTEN = []
 
@@ -42,7 +43,8 @@ class Query:
 
 def write(answer):
     WRITTEN.append(answer)
-    return orjson.Fragment(orjson.dumps(answer))
+    text = orjson.dumps(answer)
+    return orjson.Fragment(text), len(text)
 
 
 @pytest.fixture(autouse=True)
@@ -119,7 +121,7 @@ def test_errors_within_an_object_are_told_each_time():
 
 
 def test_what_was_written_goes_with_its_object():
-    written, one = Written(write), Price(amount=Decimal(1))
+    written, one = Written(write, Room()), Price(amount=Decimal(1))
     written.keep(one, {"amount": "1"})
     assert len(written) == 1
     del one
@@ -135,14 +137,42 @@ def test_an_operation_keeps_no_object_alive():
     assert life() is None
 
 
-def test_only_so_many_objects_are_kept():
-    written, many = Written(write), [Price(amount=None) for _ in range(KEPT_OBJECTS + 1)]
-    rows = [written.keep(one, {"amount": None}) for one in many]
-    assert (len(written), rows[-1]) == (KEPT_OBJECTS, {"amount": None})
-    assert written.find(many)[-1] is None
+def test_all_selections_share_the_bytes_and_start_anew_when_they_are_full(monkeypatch):
+    row = {"amount": None}  # {"amount":null} takes 15 bytes, and 500 to keep it
+    monkeypatch.setattr(keeping_module, "KEPT_BYTES", 4 * 515)
+    room = Room()
+    one, other = Written(write, room), Written(write, room)
+    prices = [Price(amount=None) for _ in range(5)]
+    counts = []
+    for selection, price in zip((one, one, one, other, other), prices, strict=True):
+        selection.keep(price, row)
+        counts.append((len(one), len(other)))
+    assert counts == [(1, 0), (2, 0), (3, 0), (3, 1), (0, 1)]
+    assert one.find(prices) == [None] * 5
+
+
+def test_operations_of_a_schema_share_the_bytes(monkeypatch):
+    one, documents = (
+        Price(amount=None),
+        [parse(f"{{ prices {{ {name}: amount }} }}") for name in "ab"],
+    )
+    for document in (*documents, documents[0]):
+        ask(document, one)
+    assert len(WRITTEN) == 2
+    monkeypatch.setattr(keeping_module, "KEPT_BYTES", 0)
+    ask(parse("{ prices { c: amount } }"), one)
+    ask(documents[0], one)
+    assert [list(answer) for answer in WRITTEN] == [["a"], ["b"], ["c"], ["a"]]
+
+
+def test_an_object_is_written_while_what_is_kept_is_forgotten(monkeypatch):
+    monkeypatch.setattr(keeping_module, "KEPT_BYTES", 0)
+    document, prices = parse("{ prices { amount } }"), [Price(amount=Decimal(n)) for n in (1, 2)]
+    for _ in range(2):
+        assert ask(document, *prices) == ({"prices": [{"amount": "1"}, {"amount": "2"}]}, [])
 
 
 def test_an_object_that_does_not_tell_of_its_end_is_not_kept():
-    written = Written(write)
+    written = Written(write, Room())
     assert written.keep(object(), {"amount": "1"}) == {"amount": "1"}
     assert len(written) == 0
