@@ -6,7 +6,7 @@ process, is its user's alone, and is gone when its stream ends or when none is o
 
 import asyncio
 import secrets
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import replace
 from functools import partial
@@ -14,6 +14,7 @@ from urllib.parse import parse_qs
 
 import orjson
 
+from gateway.auth import lapse
 from gateway.documents import Operation
 from gateway.transports.asgi import Answer, Call, RefusedRequestError
 from gateway.transports.execution import Executor, Request, Response
@@ -38,7 +39,7 @@ class Reservation:
         self.user_id = user_id
         self.is_open = False
         self.operations: dict[str, asyncio.Task[None]] = {}
-        self._events: asyncio.Queue[bytes] = asyncio.Queue(QUEUED_EVENTS)
+        self._events: asyncio.Queue[bytes | None] = asyncio.Queue(QUEUED_EVENTS)
 
     async def run(self, key: str, responses: AsyncGenerator[Response | None, None]) -> None:
         """Put the responses of an operation on the stream, and its end."""
@@ -59,16 +60,28 @@ class Reservation:
             await patience.sleep(patience.pulse)
             await self._events.put(PULSE)
 
-    async def chunks(self, patience: Patience) -> AsyncGenerator[bytes, None]:
-        """Yield what the stream says."""
-        pulse = asyncio.create_task(self.pulse(patience))
+    async def end(self, lapsed: Callable[[], Awaitable[object]]) -> None:
+        """End the stream when its user's token is no longer good, and its operations have ended.
+
+        Most of them end by the same token; others were begun with a newer one.
+        """
+        await lapsed()
+        await asyncio.gather(*self.operations.values(), return_exceptions=True)
+        await self._events.put(None)
+
+    async def chunks(
+        self, patience: Patience, lapsed: Callable[[], Awaitable[object]]
+    ) -> AsyncGenerator[bytes, None]:
+        """Yield what the stream says, until its user's token has lapsed."""
+        beside = [asyncio.create_task(one) for one in (self.pulse(patience), self.end(lapsed))]
         try:
             yield PULSE
-            while True:
-                yield await self._events.get()
+            while (chunk := await self._events.get()) is not None:
+                yield chunk
         finally:
-            pulse.cancel()
-            await asyncio.gather(pulse, return_exceptions=True)
+            for task in beside:
+                task.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
 
     async def close(self) -> None:
         """End all operations."""
@@ -99,7 +112,7 @@ class Reservations:
         if call.method == "DELETE":
             return self.stop(token, call, context)
         if call.method == "GET" and token and wanted.named(EVENTS):
-            return self.stream(token, context)
+            return self.stream(token, call, context)
         return None
 
     def reserve(self, context: Context) -> Answer:
@@ -122,14 +135,15 @@ class Reservations:
         if reservation is not None and not reservation.is_open:
             await self._end(token)
 
-    def stream(self, token: str, context: Context) -> Streaming:
+    def stream(self, token: str, call: Call, context: Context) -> Streaming:
         """Open the stream of a reservation; raises RefusedRequestError."""
         reservation = self._find(token, context)
         if reservation.is_open:
             raise RefusedRequestError(409, "The stream is open already.")
         reservation.is_open = True
+        lapsed = partial(lapse, call.authorization, services=context.services)
         return Streaming(
-            reservation.chunks(self._patience),
+            reservation.chunks(self._patience, lapsed),
             media_type=EVENTS,
             patience=self._patience,
             ended=partial(self._end, token),
