@@ -29,7 +29,7 @@ def present(
 ) -> list[dict[str, Any]]:
     """Format errors, the unexpected logged and masked; ``code`` is for those that name none.
 
-    Without ``suggestions`` nothing of the schema is named that the caller did not name.
+    Without ``suggestions`` no message goes on to say what the caller may have meant.
     """
     presented = [_present(error, request_id=request_id, code=code) for error in errors]
     if not suggestions:
