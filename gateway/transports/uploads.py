@@ -5,12 +5,12 @@ https://github.com/jaydenseric/graphql-multipart-request-spec
 
 from typing import Any
 
-import orjson
 from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 
 from gateway.transports.asgi import RefusedRequestError
+from gateway.transports.reading import read_json
 from resolvers.uploads import UploadedFile
 
 MULTIPART = "multipart/form-data"
@@ -46,13 +46,15 @@ async def read_upload(request: Request, *, max_bytes: int) -> Any:
 
 
 def _json(form: FormData, name: str) -> Any:
-    text = form.get(name)
-    if not isinstance(text, str):
+    fields = form.getlist(name)
+    if len(fields) > 1:
+        raise RefusedRequestError(400, f"The form has `{name}` twice.")
+    if not fields or not isinstance(fields[0], str):
         raise RefusedRequestError(400, f"The form has no field `{name}`.")
     try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError as error:
-        raise RefusedRequestError(400, f"`{name}` is not JSON: {error}.") from error
+        return read_json(fields[0].encode())
+    except RefusedRequestError as error:
+        raise RefusedRequestError(400, f"`{name}`: {error}") from error
 
 
 def _put(body: Any, path: object, file: UploadedFile) -> None:
@@ -62,10 +64,19 @@ def _put(body: Any, path: object, file: UploadedFile) -> None:
     place = body
     try:
         for step in steps[:-1]:
-            place = place[int(step)] if isinstance(place, list) else place[step]
-        last: Any = int(steps[-1]) if isinstance(place, list) else steps[-1]
+            place = place[_key(place, step)]
+        last = _key(place, steps[-1])
         if steps[0] != "variables" or place[last] is not None:
             raise wrong
         place[last] = file
     except (LookupError, TypeError, ValueError) as error:
         raise wrong from error
+
+
+def _key(place: Any, step: str) -> Any:
+    """Return what a step is called in a place; raises ValueError for no index of a list."""
+    if not isinstance(place, list):
+        return step
+    if not step.isdecimal():
+        raise ValueError(step)
+    return int(step)

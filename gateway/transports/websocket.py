@@ -14,11 +14,13 @@ import structlog
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from gateway.auth import address_of, authorization_in, context_for, lapse, principal_of
-from gateway.documents import RefusedDocumentError
+from gateway.documents import Operation, RefusedDocumentError
 from gateway.failures import failed
 from gateway.transports import execution
+from gateway.transports.asgi import RefusedRequestError
 from gateway.transports.crowds import Crowd, Pace
 from gateway.transports.execution import Executor, MalformedRequestError, is_subscription
+from gateway.transports.reading import read_json
 from gateway.transports.streams import Patience
 from resolvers.context import Context, Services
 
@@ -143,13 +145,14 @@ class Connection:
         if not self._pace.allows():
             raise CloseSocketError(4429, "Too many messages")
         text = message.get("text")
-        if text is None or len(text.encode()) > self._max_message_bytes:
+        raw = b"" if text is None else text.encode()
+        if not 0 < len(raw) <= self._max_message_bytes:
             most = self._max_message_bytes
             raise CloseSocketError(4400, f"Messages are JSON text of at most {most} bytes")
         try:
-            decoded = orjson.loads(text)
-        except orjson.JSONDecodeError as error:
-            raise CloseSocketError(4400, "The message is not JSON") from error
+            decoded = read_json(raw)
+        except RefusedRequestError as error:
+            raise CloseSocketError(4400, str(error)) from error
         if not isinstance(decoded, dict) or not isinstance(decoded.get("type"), str):
             raise CloseSocketError(4400, "The message is not an object with a type")
         return decoded
@@ -229,28 +232,34 @@ class Connection:
     async def _run(self, key: str, request: execution.Request) -> None:
         mine = asyncio.current_task()
         try:
-            try:
-                context = await self._context()
-            except Exception as error:  # noqa: BLE001  # logged and masked
-                request_id = self._socket.state.request_id
-                body = [failed(error, request_id=request_id)]
-                await self._send(id=key, type="error", payload=body)
+            found = await self._find(request)
+            if isinstance(found, list):
+                await self._send(id=key, type="error", payload=found)
                 return
-            if await self._answer(key, request, context=context):
+            operation, context = found
+            if await self._answer(key, request, operation=operation, context=context):
                 await self._send(id=key, type="complete")
         finally:
             # After a "complete" the id may already be another operation's.
             if self._operations.get(key) is mine:
                 del self._operations[key]
 
-    async def _answer(self, key: str, request: execution.Request, *, context: Context) -> bool:
-        """Send an operation's results; false when it ended in an error message."""
+    async def _find(self, request: execution.Request) -> tuple[Operation, Context] | list[Any]:
+        """Find the operation that is asked for; whatever is wrong with it comes as errors."""
         try:
-            operation = await self._executor.operation(request, context)
-        except RefusedDocumentError as refused:
-            body = self._executor.refusal(refused, context)
-            await self._send(id=key, type="error", payload=body["errors"])
-            return False
+            context = await self._context()
+            try:
+                return await self._executor.operation(request, context), context
+            except RefusedDocumentError as refused:
+                errors: list[Any] = self._executor.refusal(refused, context)["errors"]
+                return errors
+        except Exception as error:  # noqa: BLE001  # logged and masked
+            return [failed(error, request_id=self._socket.state.request_id)]
+
+    async def _answer(
+        self, key: str, request: execution.Request, *, operation: Operation, context: Context
+    ) -> bool:
+        """Send an operation's results; false when it ended in an error message."""
         mine = asyncio.current_task()
         if mine is not None and not is_subscription(operation):
             self._brief.add(mine)

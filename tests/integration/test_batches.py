@@ -295,14 +295,16 @@ async def test_a_file_is_sent_in_a_multipart_request(ledger):
 FILE = ("d.csv", DEPOSITS.encode(), "text/csv")
 OPERATION = json.dumps({"query": IMPORT, "variables": {"input": {"file": None}}})
 
+LISTED = json.dumps({"query": IMPORT, "variables": {"files": [None]}})
+
 
 @pytest.mark.parametrize(
     ("odd", "message"),
     [
         ({"map_": ""}, "The form has no field `map`."),
-        ({"map_": "{"}, "`map` is not JSON"),
+        ({"map_": "{"}, "`map`: This is not JSON"),
         ({"map_": "[]"}, "`operations` and `map` must be JSON objects."),
-        ({"operations": "{"}, "`operations` is not JSON"),
+        ({"operations": "{"}, "`operations`: This is not JSON"),
         ({"operations": f"[{OPERATION}]"}, "`operations` and `map` must be JSON objects."),
         ({"map_": '{"0": ["variables.input.files"]}'}, "`map` leads to no null"),
         ({"map_": '{"0": ["variables.input.portfolioId"]}'}, "`map` leads to no null"),
@@ -311,6 +313,10 @@ OPERATION = json.dumps({"query": IMPORT, "variables": {"input": {"file": None}}}
         ({"map_": '{"0": ["variables.input.file", "variables.input.file"]}'}, "leads to no null"),
         ({"map_": '{"0": "variables.input.file"}'}, "`map` names no file: '0'."),
         ({"map_": '{"1": ["variables.input.file"]}'}, "`map` names no file: '1'."),
+        ({"map_": '{"0": ["variables.files.-1"]}', "operations": LISTED}, "`map` leads to no null"),
+        ({"map_": '{"0": [], "0": ["variables.input.file"]}'}, "`map`: The request has `0` twice."),
+        ({"operations": '{"query": "{ a }", "query": "{ b }"}'}, "has `query` twice."),
+        ({"operations": [OPERATION, OPERATION]}, "The form has `operations` twice."),
         ({"files": {str(number): FILE for number in range(11)}}, "Too many files."),
     ],
 )

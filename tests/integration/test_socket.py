@@ -168,6 +168,13 @@ def asks(query, key="1"):
         ({"text": '{"type": "subscribe", "id": "", "payload": {"query": "{a}"}}'}, 4400),
         ({"text": '{"type": "subscribe", "id": "1"}'}, 4400),
         ({"text": '{"type": "subscribe", "id": "1", "payload": {"query": 1}}'}, 4400),
+        ({"text": '{"type": "ping", "type": "pong"}'}, 4400),
+        (
+            {
+                "text": '{"type": "subscribe", "id": "1", "payload": {"query": "{a}", "query": "{b}"}}'
+            },
+            4400,
+        ),
         ({"text": '{"type": "connection_init"}'}, 4429),
     ],
 )
@@ -194,6 +201,24 @@ async def test_a_failure_of_ours_closes_the_socket_with_4500(api, socket, monkey
     socket.say({"type": "connection_init"})
     await serving
     assert socket.closed_with == 4500
+
+
+async def test_a_failure_to_find_an_operation_is_that_operations_alone(api, socket, monkeypatch):
+    async def broken(self, request, context):
+        raise RuntimeError("no")
+
+    serving = await begun(socket, api)
+    socket.say(SUBSCRIBE)
+    assert await socket.hear() == NEXT
+    with monkeypatch.context() as patch:
+        patch.setattr(Executor, "operation", broken)
+        socket.say(asks("{ __typename }", "2"))
+        answer = await socket.hear()
+    assert (answer["type"], answer["id"]) == ("error", "2")
+    assert [error["extensions"]["code"] for error in answer["payload"]] == ["INTERNAL_SERVER_ERROR"]
+    socket.say(asks("{ __typename }", "2"))
+    assert (await socket.hear())["payload"] == {"data": {"__typename": "Query"}}
+    serving.cancel()
 
 
 async def test_a_socket_whose_other_end_is_gone_is_closed(api, socket):
