@@ -12,10 +12,10 @@ TYPENAME = {"query": "{ __typename }"}
 ANSWER = {"data": {"__typename": "Query"}}
 
 
-def application_of(**settings):
+def application_of(*, patience=None, **settings):
     """The application under some settings."""
     given = {"database_url": "sqlite://", "secret": SECRET, "log_level": "error"}
-    return create_app(Settings(**given | settings), clock=lambda: NOW)
+    return create_app(Settings(**given | settings), clock=lambda: NOW, patience=patience)
 
 
 def told(response):

@@ -2,7 +2,8 @@
 
 import asyncio
 import gzip
-from collections.abc import Coroutine, Iterable
+from collections.abc import AsyncGenerator, Coroutine, Iterable
+from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import Any, TypeVar
 
@@ -31,6 +32,8 @@ class RefusedRequestError(Exception):
         super().__init__(message)
         self.status = HTTPStatus(status)
         self.code = code
+        if status == HTTPStatus.UNAUTHORIZED:
+            headers["www_authenticate"] = b"Bearer"
         self.headers = [(name.replace("_", "-").encode(), value) for name, value in headers.items()]
 
 
@@ -77,6 +80,18 @@ class Call:
         if message["type"] == "http.disconnect":
             raise ClientDisconnect
         return message
+
+
+@asynccontextmanager
+async def in_time(seconds: float) -> AsyncGenerator[None, None]:
+    """Read a request; raises RefusedRequestError when it does not come within some seconds."""
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except TimeoutError as error:
+        message = f"The request did not come within {seconds:.0f} seconds."
+        # What is left of it might come for ever.
+        raise RefusedRequestError(408, message, connection=b"close") from error
 
 
 def _joined(pairs: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:

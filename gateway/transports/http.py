@@ -28,7 +28,7 @@ from gateway.documents import Operation, RefusedDocumentError
 from gateway.failures import failed
 from gateway.settings import Settings
 from gateway.transports import execution
-from gateway.transports.asgi import Answer, Call, Headers, RefusedRequestError, unless_gone
+from gateway.transports.asgi import Answer, Call, Headers, RefusedRequestError, in_time, unless_gone
 from gateway.transports.batches import Batch, check_batch
 from gateway.transports.execution import Executor, is_subscription
 from gateway.transports.negotiation import (
@@ -166,7 +166,8 @@ class GraphQLOverHttp:
                 raise RefusedRequestError(401, "Sign in first.", code="UNAUTHENTICATED")
             form = Form(call.scope, call.receive)
             max_bytes = self._settings.max_upload_bytes
-            return checked(await read_upload(form, max_bytes=max_bytes))
+            async with in_time(self._patience.upload):
+                return checked(await read_upload(form, max_bytes=max_bytes))
         if kind != JSON:
             message = f"Send {JSON}, or {MULTIPART} for files, and say so by Content-Type."
             raise RefusedRequestError(415, message)
@@ -175,7 +176,9 @@ class GraphQLOverHttp:
         if call.header(b"content-encoding", "identity").lower() != "identity":
             message = "Send the body as it is, without a Content-Encoding."
             raise RefusedRequestError(415, message, accept_encoding=b"identity")
-        decoded = read_json(await call.body(max_bytes=self._settings.max_body_bytes))
+        async with in_time(self._patience.receive):
+            body = await call.body(max_bytes=self._settings.max_body_bytes)
+        decoded = read_json(body)
         return decoded if isinstance(decoded, list) else checked(decoded)
 
     async def _run_all(
@@ -275,6 +278,8 @@ class GraphQLOverHttp:
         status = 400 if refused and (unclear or wanted.json == GRAPHQL) else 200
         if wanted.json == GRAPHQL and not refused and "errors" in body:
             status = PARTIAL
+        if _failed_as_a_whole(body):
+            status = 500
         spending = context.spending
         if status == 400 and spending is not None and spending.refused:
             status = 429
@@ -293,6 +298,11 @@ class GraphQLOverHttp:
             media_type=f"{media_type}; charset=utf-8",
             headers=(*ALWAYS, *headers),
         )
+
+
+def _failed_as_a_whole(body: execution.Response) -> bool:
+    """Tell whether we failed outside any field: only then there is an error without a path."""
+    return "data" in body and any("path" not in error for error in body.get("errors", ()))
 
 
 def _unreadable() -> RefusedRequestError:

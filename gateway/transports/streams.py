@@ -30,6 +30,10 @@ class Patience:
     """Between two signs of life while there is nothing to say; proxies cut silent connections."""
     send: float = 30.0
     """For a client that does not read."""
+    receive: float = 60.0
+    """For a request to come whole."""
+    upload: float = 600.0
+    """For a request with files to come whole."""
     sleep: Sleep = asyncio.sleep
     closing: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the process is about to end: streams end so that clients open them elsewhere."""
@@ -47,8 +51,9 @@ def stream_of(
 ) -> "Streaming | Answer":
     """Answer an operation with a stream of the form that its client accepts."""
     last_id = call.header(b"last-event-id")
-    if as_.kind == EVENTS and last_id == sse.COMPLETE:
-        return Answer(b"", status=204, media_type=EVENTS)  # so that nobody asks again
+    changes = operation.type is OperationType.MUTATION
+    if as_.kind == EVENTS and last_id == sse.COMPLETE and not changes:
+        return Answer(b"", status=204)  # so that nobody asks again
     form = form_of(as_.parameters)
     results = executor.results(asked, operation=operation, context=context, form=form)
     responses = alive(results, context, authorization=call.authorization, patience=patience)

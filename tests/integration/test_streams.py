@@ -128,8 +128,19 @@ async def test_whoever_comes_back_does_not_get_the_last_event_again(front):
 
 async def test_after_the_end_there_is_nothing_to_come_back_for(front):
     again = front.ask("{ viewer { username } }", last_event_id="complete", **EVENTS)
-    status, _ = await again.begun()
+    status, headers = await again.begun()
     assert (status, await again.rest()) == (204, "")
+    assert headers.keys().isdisjoint({"content-length", "content-type"})
+
+
+async def test_a_mutation_is_run_whatever_its_client_saw_last(front):
+    query = (
+        'mutation { createPortfolio(input: {name: "p", baseCurrency: USD}) { portfolio { name } } }'
+    )
+    stream = front.ask(query, last_event_id="complete", **EVENTS)
+    await stream.begun()
+    _, answer, _ = events_of(await stream.rest())
+    assert answer.data == {"data": {"createPortfolio": {"portfolio": {"name": "p"}}}}
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
@@ -435,7 +446,16 @@ async def test_the_expiry_of_the_token_ends_its_operations_on_the_stream(front, 
     over = (await next_event(stream)).data["payload"]["errors"]
     assert [error["message"] for error in over] == ["The access token has expired."]
     assert (await next_event(stream)).name == "complete"
-    await stream.leave()
+    assert await stream.rest() == ""
+    await front.quiet()
+
+
+async def test_the_expiry_of_the_token_ends_a_stream_for_many_operations(front, single, clock):
+    clock.now += timedelta(minutes=14, seconds=59.95)
+    stream = await opened(single)
+    assert await stream.rest() == ""
+    await stream.serving
+    assert (await single.stop())[0] == 404
     await front.quiet()
 
 

@@ -6,7 +6,7 @@ import pytest
 from starlette.requests import ClientDisconnect
 
 from gateway.transports import asgi
-from gateway.transports.asgi import Answer, Call, RefusedRequestError, unless_gone
+from gateway.transports.asgi import Answer, Call, RefusedRequestError, in_time, unless_gone
 
 GONE = {"type": "http.disconnect"}
 
@@ -63,6 +63,14 @@ async def test_a_body_larger_than_allowed_is_refused_before_all_of_it_is_read(me
 async def test_a_client_that_leaves_while_it_sends_is_not_waited_for():
     with pytest.raises(ClientDisconnect):
         await call(part(b"12", more=True), GONE).body(max_bytes=5)
+
+
+async def test_a_body_that_does_not_come_in_time_is_not_waited_for():
+    with pytest.raises(RefusedRequestError, match="did not come within 0 seconds") as refused:
+        async with in_time(0):
+            await call(part(b"12", more=True)).body(max_bytes=5)
+    assert (refused.value.status, refused.value.code) == (408, "BAD_REQUEST")
+    assert refused.value.headers == [(b"connection", b"close")]
 
 
 async def test_an_answer_says_its_type_and_length():

@@ -6,7 +6,9 @@ from types import SimpleNamespace
 import pytest
 from graphql import OperationType
 
+from gateway.engine import Prepared
 from gateway.transports.batches import Batch
+from gateway.transports.streams import Patience
 from tests.gateways import ANSWER, GRAPHQL, told, under
 from tests.gateways import TYPENAME as ASK
 
@@ -72,6 +74,36 @@ async def test_as_many_as_allowed_are_run(site):
 async def test_nobody_sends_several_at_once_without_signing_in(site):
     response = await site.client.post("/graphql", json=[ASK])
     assert (response.status_code, told(response)) == (401, ["UNAUTHENTICATED"])
+    assert response.headers["www-authenticate"] == "Bearer"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"content-type": "application/json"},
+        {"content-type": "multipart/form-data; boundary=a", "content-length": "50"},
+    ],
+)
+@under(patience=Patience(receive=0, upload=0))
+async def test_a_body_that_never_ends_is_not_waited_for(site, headers):
+    async def body():
+        yield b"--a"
+        await asyncio.Event().wait()
+
+    response = await site.client.post("/graphql", content=body(), headers=site.user | headers)
+    assert (response.status_code, told(response)) == (408, ["BAD_REQUEST"])
+    assert response.headers["connection"] == "close"
+
+
+@pytest.mark.parametrize("accept", ["application/json", "application/graphql-response+json"])
+async def test_a_failure_of_ours_outside_any_field_is_500(site, accept, monkeypatch):
+    def broken(*_):
+        raise RuntimeError("no")
+
+    monkeypatch.setattr(Prepared, "executor", broken)
+    response = await site.client.post("/graphql", json=ASK, headers={"accept": accept})
+    (error,) = response.json()["errors"]
+    assert (response.status_code, error["extensions"]["code"]) == (500, "INTERNAL_SERVER_ERROR")
 
 
 @under(max_batch=0)
