@@ -163,6 +163,16 @@ async def test_who_asks_while_a_load_is_being_cancelled_has_another(calls):
     assert calls == [[1], [1]]
 
 
+async def test_who_asks_when_a_load_was_given_up_before_it_began_has_another(calls):
+    before, waiting = asyncio.all_tasks(), calls.loader.load(1)
+    waiting.send(None)
+    while asyncio.all_tasks() == before:
+        await asyncio.sleep(0)
+    waiting.close()
+    assert await calls.loader.load(1) == 10
+    assert calls == [[1]]
+
+
 async def test_who_waits_for_two_loads_has_both_from_the_start(calls):
     calls.gate.clear()
     first = asyncio.create_task(calls.loader.load(1))
