@@ -28,6 +28,7 @@ from gateway.limits import Limits, breaches_of, breaches_of_text
 from gateway.schema import schema
 from gateway.validation import mistakes_in
 from services.spending import Allowance, Buckets
+from services.tokens import Tokens
 from tests import hostile
 
 DASHBOARD = (
@@ -81,17 +82,23 @@ async def checks() -> None:
         "quote": {}, "profile": {}, "marketValue": {}, "unrealizedGain": {}, "dayChange": {}
     }  # fmt: skip
     data = {"viewer": {"portfolios": [{"positions": [position] * 50}]}}
+    now = datetime.now(UTC)
+    tokens = Tokens(secret="s" * 32)
+    known, *new = (tokens.issue_access(user_id, now=now)[0] for user_id in range(100))
+    unread = iter(new)
     once = {
         "tokens": lambda: list(breaches_of_text(DASHBOARD, limits)),
         "parsing": lambda: parse(DASHBOARD),
         "depth, fields, aliases, ...": lambda: list(breaches_of(document, limits)),
         "validation": lambda: mistakes_in(document, schema=GRAPH, introspection=True),
         "cost plan": lambda: CostPlan(GRAPH, document, None),
+        "the signature of an access token": lambda: tokens.read_access(next(unread), now=now),
     }
-    print("Microseconds of a dashboard, once for its document:")
+    print("Microseconds of a dashboard, once for its document or token:")
     for name, action in once.items():
         print(f"{best(action, 50) * 1e6:8.0f}  {name}")
     each = {
+        "who is calling": lambda: tokens.read_access(known, now=now),
         "estimate": lambda: plan.estimate({}),
         "actual cost of 50 positions": lambda: plan.actual(data, estimated=10**6),
     }
