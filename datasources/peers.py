@@ -30,6 +30,9 @@ BEAT = timedelta(seconds=1)
 QUIET = timedelta(seconds=3)
 """Who says nothing for so long is not there."""
 
+PATIENCE = 0.1
+"""Seconds that a task has to end when it is told to."""
+
 LEASE = timedelta(seconds=5)
 """How long the one that leads is missed before another may."""
 
@@ -307,9 +310,12 @@ class Peers:
         traceback: TracebackType | None,
     ) -> None:
         """Say what is left, and let another replica lead at once."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        # The client of the server loses a cancellation that comes as it connects: so ask again.
+        running = set(self._tasks)
+        while running:
+            for task in running:
+                task.cancel()
+            _, running = await asyncio.wait(running, timeout=PATIENCE)
         await self._lease.give_back()
         self.leads = False
         with suppress(Exception):
