@@ -47,23 +47,15 @@ def read_json(raw: bytes) -> Any:
         decoded = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
         raise RefusedRequestError(400, f"This is not JSON: {error}.") from error
-    # Decoding in a way that sees doubles takes long: only where there may be some.
-    if _may_have_doubles(raw, decoded):
-        try:
-            json.loads(raw, object_pairs_hook=_refuse_doubles, parse_int=str, parse_float=str)
-        except RecursionError as error:
-            raise RefusedRequestError(400, "The request is nested too deep.") from error
-    return decoded
-
-
-def _may_have_doubles(raw: bytes, decoded: Any) -> bool:
-    """Tell whether an object may have lost a member, and so a colon, when it was decoded."""
-    if b"\\u003" in raw:  # a colon may be written as an escape, too
-        return True
     try:
-        return raw.count(b":") != orjson.dumps(decoded).count(b":")
-    except orjson.JSONEncodeError:
-        return True  # it is nested too deep to be written
+        written = orjson.dumps(decoded)
+    except orjson.JSONEncodeError as error:  # beyond 254 levels
+        raise RefusedRequestError(400, "The request is nested too deep.") from error
+    # An object that lost a member when it was decoded has lost a colon, which may be written as an
+    # escape, too. Decoding in a way that sees doubles takes long: only where there may be some.
+    if raw.count(b":") != written.count(b":") or b"\\u003" in raw:
+        json.loads(raw, object_pairs_hook=_refuse_doubles, parse_int=str, parse_float=str)
+    return decoded
 
 
 def _refuse_doubles(pairs: list[tuple[str, Any]]) -> None:
