@@ -21,7 +21,7 @@ from graphql import (
     visit,
 )
 
-from gateway.limits import Breach, Limits, breaches_of, breaches_of_text, tokens_of
+from gateway.limits import Breach, Limits, breaches_of, breaches_of_text
 from gateway.validation import mistakes_in
 
 KEPT = 500
@@ -29,9 +29,6 @@ KEPT_LENGTH = 20_000
 """Longer documents are not kept: a few of them would fill the cache."""
 KEPT_LENGTHS = 500_000
 """Characters of all that are kept together; each takes a hundred bytes once it is read."""
-
-TOKEN_POINTS = 4
-"""What it costs to read a token: with validation it takes as long as a few objects of an answer."""
 
 log = structlog.get_logger(__name__)
 
@@ -101,10 +98,13 @@ class Documents:
         """How many requests went beyond a limit, by its code, and were refused or warned."""
 
     def price(self, text: str) -> int:
-        """Return the points of a document that has to be read; nothing for one that is known."""
+        """Return the points of a document that has to be read; nothing for one that is known.
+
+        A character is a point: whoever has none left is turned away without a look at the text.
+        """
         if text in self._kept:
             return 0
-        return TOKEN_POINTS * min(tokens_of(text[: self.limits.length]), self.limits.tokens)
+        return min(len(text), self.limits.length)
 
     def operation(self, text: str, *, name: str | None) -> Operation:
         """Return the operation to run; raises RefusedDocumentError."""

@@ -140,14 +140,14 @@ async def test_who_has_spent_all_is_refused_until_points_come_back(start, clock)
     assert (await api.post(costly)).status_code == 200
 
 
-async def test_documents_that_nobody_knows_cost_their_tokens(start):
+async def test_documents_that_nobody_knows_cost_their_characters(start):
     """So does what is refused: an attacker pays for the reading."""
     api = await start(max_cost=200, rate_capacity=1_000, rate_restore=1)
-    answers = [await api.ask(f"{{ a{n}: nothing{n} }}") for n in range(11)]
+    answers = [await api.ask(f"{{ a{n:02}: nothing{n:02}   }}") for n in range(11)]
     codes = [answer["errors"][0]["extensions"]["code"] for answer in answers]
-    # An address has 200 points, and each document five tokens of four points.
+    # An address has 200 points, and each document twenty characters.
     assert codes == ["GRAPHQL_VALIDATION_FAILED"] * 10 + ["RATE_LIMITED"]
-    known = await api.ask("{ a0: nothing0 }")
+    known = await api.ask("{ a00: nothing00   }")
     assert known["errors"][0]["extensions"]["code"] == "GRAPHQL_VALIDATION_FAILED"
 
 
