@@ -10,7 +10,7 @@ demo: $(VENV)/.runtime ## set up, seed and serve the demo on http://127.0.0.1:$(
 	PORT=$(PORT) $(BIN)/folioql demo
 
 test: $(VENV)/.dev ## all tests that this machine's services allow
-	$(BIN)/python -m pytest -q -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -q -n 2
 
 check: $(VENV)/.dev ## format, lint, types, import contracts, dependencies, schema drift and breaking changes
 	$(BIN)/ruff format --check .
@@ -60,6 +60,6 @@ lock: ## renew the locked dependencies
 	$(PYTHON) -m venv .venv-lock
 	.venv-lock/bin/pip install --quiet uv
 	.venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url pyproject.toml -o requirements/runtime.lock
-	.venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url -c requirements/runtime.lock pyproject.toml --group dev -o requirements/dev.lock
+	.venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url -c requirements/runtime.lock pyproject.toml --extra optimisation --group dev -o requirements/dev.lock
 	.venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url tests/clients/requirements.in -o tests/clients/requirements.lock
 	rm -rf .venv-lock

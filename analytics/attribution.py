@@ -2,7 +2,8 @@
 
 A day's contribution is the gain of the line over the capital of the whole. Over several days each
 is multiplied with the growth of the whole until then (Frongello), so that contributions add up to
-the linked return exactly, for every line, group of lines and period.
+the linked return exactly, for every line, group of lines and period. Over days without a value
+the gain is that of all of them together, as in the return itself.
 """
 
 from collections.abc import Hashable, Mapping
@@ -12,11 +13,11 @@ from typing import TypeVar
 import numpy as np
 
 from analytics.book import Line
-from analytics.measures import Reason
+from analytics.measures import LARGEST, Measure, Reason, parts
 from analytics.periods import Interval, Span, calendar_spans
 from analytics.returns import Period, time_weighted
 from analytics.series import Flags, Floats, Links, Series, links_of
-from analytics.valuations import Policy, Valuation
+from analytics.valuations import EVERY, Policy, Tables, Valuation
 
 K = TypeVar("K", bound=Hashable)
 
@@ -56,7 +57,7 @@ class Attribution:
         return found
 
 
-def _unable(reason: Reason) -> Attribution:
+def _unable(reason: Reason | None) -> Attribution:
     return Attribution(total=None, price=None, currency=None, contributions=(), reason=reason)
 
 
@@ -67,28 +68,30 @@ def attribute(
 
     ``places`` are days of the valuation, the first of which is what the return starts from.
     """
-    places = places or slice(None)
-    whole = valuation.series(scope, policy)
-    links = links_of(whole.part(places))
-    reason = _reason(links)
-    if reason is not None:
-        return _unable(reason)
-    flows = _line_flows(valuation, scope, policy or Policy())[places]
-    worth = valuation.value[places][:, scope]
-    gains = np.diff(worth, axis=0) - flows[1:]
+    places = places or EVERY
+    period = Period(series=valuation.series(scope, policy).part(places))
+    whole = time_weighted(period)
+    if whole.value is None:
+        return _unable(whole.reason)
+    links = period.links
+    tables = valuation.tables(scope, places)
+    flows = _line_flows(valuation, scope, policy or Policy(), places)
+    within = slice(links.starts[0] + 1, links.ends[-1] + 1)
+    came = np.add.reduceat(flows[within], links.starts - links.starts[0], axis=0)
+    gains = tables.value[links.ends] - tables.value[links.starts] - came
     if np.isnan(gains).any():  # of a payment within the scope, which no whole needs
         return _unable(Reason.NO_PRICE)
-    moved = _currency_gains(valuation, scope, places)
+    moved = _currency_gains(tables, links)
     level = np.concatenate([[1.0], np.cumprod(1 + links.growth)[:-1]])
-    weight = np.zeros(len(level))
-    np.divide(level, links.capital, out=weight, where=~links.idle)
-    share = np.zeros(len(level))
-    np.divide(moved.sum(axis=1), links.capital, out=share, where=~links.idle)
-    total = float(np.prod(1 + links.growth))
+    alone = np.zeros(len(level))
+    np.divide(1.0, links.capital, out=alone, where=~links.idle)
+    part = alone[links.counted_in]
+    weight = level[links.counted_in] * part
+    share = np.bincount(links.counted_in, moved.sum(axis=1) * part, minlength=len(level))
     currency = float(np.prod(1 + share))
     return Attribution(
-        total=total - 1,
-        price=total / currency - 1 if currency > 0 else None,
+        total=whole.value,
+        price=(1 + whole.value) / currency - 1 if currency > 0 else None,
         currency=currency - 1,
         contributions=tuple(
             Contribution(
@@ -102,35 +105,51 @@ def attribute(
     )
 
 
-def _reason(links: Links) -> Reason | None:
-    """Return why a return cannot be taken apart: every day must be known and have capital."""
-    if len(links.growth) < len(links.series.days) - 1 or bool(np.isnan(links.gain).any()):
-        return Reason.NO_PRICE
-    if bool(links.broken.any()):
-        return Reason.NEGATIVE_CAPITAL
-    return Reason.NO_CAPITAL if bool(links.idle.all()) else None
-
-
-def _line_flows(valuation: Valuation, scope: Flags, policy: Policy) -> Floats:
-    """Return what came into each line of a scope less what went out of it, by day.
+def _line_flows(valuation: Valuation, scope: Flags, policy: Policy, places: slice) -> Floats:
+    """Return what came into each line of a scope less what went out of it, by some days.
 
     Payments that a policy sets apart touch the line of their cash alone.
     """
-    flows, count = valuation.flows, len(valuation.lines)
+    start, stop, _ = places.indices(len(valuation.days))
+    flows = valuation.flows
+    flows = flows.where((flows.day >= start) & (flows.day < stop))
+    columns = np.flatnonzero(scope)
+    count = len(columns)
+    at = np.full(len(scope) + 1, count)  # what is outside the scope goes into one column more
+    at[columns] = np.arange(count)
     apart = np.isin(flows.kind, policy.set_apart())
-    net = np.zeros((len(valuation.days), count + 1))
-    np.add.at(net, (flows.day, flows.target), flows.amount)
-    np.subtract.at(net, (flows.day, np.where(apart, count, flows.source)), flows.amount)
-    return net[:, :count][:, scope]
+    net = np.zeros((stop - start, count + 1))
+    np.add.at(net, (flows.day - start, at[flows.target]), flows.amount)
+    paid = np.where(apart, count, at[flows.source])
+    np.subtract.at(net, (flows.day - start, paid), flows.amount)
+    return net[:, :count]
 
 
-def _currency_gains(valuation: Valuation, scope: Flags, places: slice) -> Floats:
-    """Return what exchange rates did to what each line held overnight."""
-    local, worth = valuation.local[places][:, scope], valuation.value[places][:, scope]
-    held = valuation.units[places][:, scope][:-1] != 0
-    rates = valuation.rates[places][:, scope]
-    moved = local[:-1] * rates[1:] - worth[:-1]
-    return np.where(held, moved, 0.0)
+def _currency_gains(tables: Tables, links: Links) -> Floats:
+    """Return what exchange rates did to what each line held from one value to the next."""
+    held = tables.units[links.starts] != 0
+    moved = tables.local[links.starts] * tables.rates[links.ends] - tables.value[links.starts]
+    # What was sold for other money may have no rate afterwards: its price made all the gain.
+    return np.where(held & ~np.isnan(moved), moved, 0.0)
+
+
+def effects_of(made: Attribution) -> tuple[Measure, Measure]:
+    """Return what prices did to the whole, and what exchange rates did, as measures."""
+    price, currency = (
+        Measure(
+            definition=definition,
+            value=value,
+            reason=made.reason,
+            inputs=parts(time_weighted_return=made.total, **{other: another}),
+        )
+        for definition, value, other, another in (
+            ("priceEffect", made.price, "currency_effect", made.currency),
+            ("currencyEffect", made.currency, "price_effect", made.price),
+        )
+    )
+    if made.reason is None and made.price is None:
+        return price.because(Reason.NEGATIVE_CAPITAL), currency
+    return price, currency
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,8 +163,22 @@ class PeriodReturn:
 
 def table_of(series: Series, span: Span, interval: Interval) -> list[PeriodReturn]:
     """Return the returns of the months or years within days; linked they are that of all."""
+    links = links_of(series)
+    factors = np.full(len(series.days), np.nan)
+    daily = (links.ends - links.starts == 1) & ~links.broken
+    factors[links.ends[daily]] = 1 + links.growth[daily]
+    idle = np.zeros(len(series.days), dtype=bool)
+    idle[links.ends[links.idle]] = True
     found = []
     for part in calendar_spans(span, interval):
-        measure = time_weighted(Period(series=series.cut(part.first, part.last)))
+        places = series.places(part.first, part.last)
+        days = slice(places.start + 1, places.stop)
+        with np.errstate(over="ignore"):
+            growth = float(np.prod(factors[days]) - 1)
+        if abs(growth) <= LARGEST and not idle[days].all():
+            found.append(PeriodReturn(span=part, value=growth, reason=None))
+            continue
+        # Days without a value are passed over, and what there is no return for has a reason.
+        measure = time_weighted(Period(series=series.part(places)))
         found.append(PeriodReturn(span=part, value=measure.value, reason=measure.reason))
     return found

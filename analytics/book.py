@@ -3,23 +3,23 @@
 A line is one portfolio's units of one instrument, or its cash of one currency. What is bought is a
 payment from the cash to the position, a dividend one from the position to the cash; what crosses
 the bounds of a scope, be it one position, a portfolio or all, is a flow of that scope. Balances
-are added up exactly, entry by entry, and become floats only then: nothing left is exactly zero.
+are added up exactly, entry by entry: nothing left is exactly zero.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal, localcontext
+from decimal import Decimal
 from enum import IntEnum
+from typing import NamedTuple
 
 from analytics.events import Conversion, Event, Fill, Method, Move, Pool
 from analytics.ledger import Levy, Movement, Nature
 from analytics.lots import Change, trace
-from analytics.money import EXACT, ZERO
+from analytics.money import ZERO
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Line:
+class Line(NamedTuple):
     """Units of an instrument, or cash of a currency (``instrument`` 0).
 
     A line with neither is never worth anything: what is paid into it and not out of it is lost. One
@@ -45,14 +45,16 @@ class PaymentKind(IntEnum):
     INCOME = 1
     TRADE_FEE = 2
     TAX = 3
+    MISSING = 4
+    FEE = 5
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Payment:
+class Payment(NamedTuple):
     """Money or units that pass from a line to another; null stands for outside.
 
     ``units`` of an instrument count at their price of the day, an ``amount`` at the rate of its
-    currency; either can be negative.
+    currency; either can be negative. Nobody knows what units that are ``MISSING`` count at: they
+    left, and no booking tells when they came and what had been paid for them.
     """
 
     entry_id: int
@@ -66,8 +68,7 @@ class Payment:
     instrument: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Balance:
+class Balance(NamedTuple):
     """What a line has at the end of a day on which it changed; ``cost`` in base currency."""
 
     day: date
@@ -75,8 +76,7 @@ class Balance:
     cost: Decimal | None = ZERO
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(NamedTuple):
     """One entry's cash: its movements, and whose.
 
     ``counterpart`` is the other portfolio of a transfer between two of the same person.
@@ -85,62 +85,61 @@ class Entry:
     id: int
     portfolio: int
     instrument: int
-    movements: tuple[Movement, ...]
+    movements: Sequence[Movement]
     counterpart: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Book:
-    """Balances by line, days ascending, and all payments; ``bases`` are the base currencies."""
+    """Balances of units by line, days ascending, and all payments, of which cash is the sum.
+
+    ``bases`` are the base currencies.
+    """
 
     balances: dict[Line, list[Balance]]
     payments: list[Payment]
-    bases: dict[int, str]
+    bases: Mapping[int, str]
 
 
 def book_of(
     events: Iterable[Event],
     entries: Iterable[Entry],
     *,
-    bases: dict[int, str],
+    bases: Mapping[int, str],
     method: Method | Callable[[Pool], Method] = Method.FIFO,
 ) -> Book:
     """Read a ledger, given in the order it counts."""
-    book = Book(balances={}, payments=[], bases=bases)
+    payments: list[Payment] = []
+    balances: dict[Pool, dict[date, Balance]] = {}
     for event, changes in trace(events, method=method):
-        for change in changes:
-            _put(
-                book,
-                Line(*change.pool),
-                Balance(day=event.at.date(), units=change.units, cost=change.cost),
-            )
+        day = event.at.date()
+        for pool, _, units, cost, missing in changes:
+            balances.setdefault(pool, {})[day] = Balance(day, units, cost)
+            if missing:
+                payments.append(_missing(event, pool, missing))
         payment = _passed(event, changes)
         if payment is not None:
-            book.payments.append(payment)
-    with localcontext(EXACT):
-        for entry in entries:
-            for movement in entry.movements:
-                _move(book, entry, movement)
-    return book
-
-
-def _put(book: Book, line: Line, balance: Balance) -> None:
-    balances = book.balances.setdefault(line, [])
-    if balances and balances[-1].day == balance.day:
-        balances[-1] = balance
-    else:
-        balances.append(balance)
+            payments.append(payment)
+    for entry in entries:
+        payments += _moved(entry)
+    return Book(
+        balances={Line(*pool): list(by_day.values()) for pool, by_day in balances.items()},
+        payments=payments,
+        bases=bases,
+    )
 
 
 def _passed(event: Event, changes: tuple[Change, ...]) -> Payment | None:
     """Return what passed in units: to or from outside, another portfolio, another instrument."""
+    if isinstance(event, Fill) and not event.passing:
+        return None
     arrived = changes[-1]
     units = arrived.units - arrived.units_before
     source: Line | None = None
     target: Line | None = Line(*arrived.pool)
     amount = None
     match event:
-        case Fill() if event.passing:
+        case Fill():
             if event.quantity < 0:  # at the value stated for them
                 source, target, units = target, None, ZERO
                 amount = -event.outlay.before_fees().own
@@ -165,36 +164,40 @@ def _passed(event: Event, changes: tuple[Change, ...]) -> Payment | None:
     )
 
 
-def _move(book: Book, entry: Entry, movement: Movement) -> None:
-    """Let a movement change the cash, and say between which lines it was paid."""
-    cash = Line(entry.portfolio, 0, movement.currency)
-    balances = book.balances.get(cash)
-    before = balances[-1].units if balances else ZERO
-    _put(book, cash, Balance(day=movement.day, units=before + movement.amount))
-    position = Line(entry.portfolio, entry.instrument) if entry.instrument else cash
-    source: Line | None = position
-    kind = PaymentKind.PLAIN
-    if movement.levy is Levy.TAX:
-        kind = PaymentKind.TAX
-    elif movement.levy is Levy.FEE:
-        kind = PaymentKind.TRADE_FEE if movement.nature is Nature.TRADE else PaymentKind.PLAIN
-    elif movement.nature is Nature.INCOME:
-        kind = PaymentKind.INCOME
-    elif movement.nature is Nature.FLOW:
-        source = None
-        if entry.counterpart is not None:
-            first, second = sorted((entry.portfolio, entry.counterpart))
-            source = Line(first, counterpart=second)
-    elif movement.nature is Nature.EXCHANGE:
-        source = Line(entry.portfolio)
-    book.payments.append(
-        Payment(
-            entry_id=entry.id,
-            day=movement.day,
-            source=source,
-            target=cash,
-            kind=kind,
-            amount=movement.amount,
-            currency=movement.currency,
-        )
+def _missing(event: Event, pool: Pool, units: Decimal) -> Payment:
+    """Return what must have come from outside for an event to take it."""
+    return Payment(
+        entry_id=event.id,
+        day=event.at.date(),
+        source=None,
+        target=Line(*pool),
+        kind=PaymentKind.MISSING,
+        units=units,
+        instrument=pool[1],
     )
+
+
+def _moved(entry: Entry) -> Iterator[Payment]:
+    """Say between which lines movements of cash were paid."""
+    key, portfolio, instrument, movements, counterpart = entry
+    cash = None
+    for day, nature, currency, amount, _, levy in movements:
+        if cash is None or cash.currency != currency:
+            cash = Line(portfolio, 0, currency)
+            position = Line(portfolio, instrument) if instrument else cash
+        source: Line | None = position
+        kind = PaymentKind.PLAIN
+        if levy is Levy.TAX:
+            kind = PaymentKind.TAX
+        elif levy is Levy.FEE:
+            kind = PaymentKind.TRADE_FEE if nature is Nature.TRADE else PaymentKind.FEE
+        elif nature is Nature.INCOME:
+            kind = PaymentKind.INCOME
+        elif nature is Nature.FLOW:
+            source = None
+            if counterpart is not None:
+                first, second = sorted((portfolio, counterpart))
+                source = Line(first, counterpart=second)
+        elif nature is Nature.EXCHANGE:
+            source = Line(portfolio)
+        yield Payment(key, day, source, cash, kind, amount, currency)

@@ -40,6 +40,18 @@ DEFINITIONS = {
         "gain / (V(start) + sum of flow(t) x share of the days it was there)",
         "The gain over the capital at work on average.",
     ),
+    "priceEffect": Definition(
+        "Price effect",
+        "(1 + time-weighted return) / (1 + currency effect) - 1",
+        "What would have been earned if no exchange rate had moved, income and costs included.",
+    ),
+    "currencyEffect": Definition(
+        "Currency effect",
+        "product over days of (1 + sum over lines of local(t-1) x (s(t) - s(t-1)) / (V(t-1) + "
+        "inflow(t))), less 1",
+        "What exchange rates did to what was held overnight. It and the price effect compound to "
+        "the time-weighted return.",
+    ),
     "annualizedReturn": Definition(
         "Return a year",
         "(1 + R) ^ (365 / days) - 1",
@@ -173,6 +185,17 @@ DEFINITIONS = {
     "payoff": Definition(
         "Payoff ratio", "mean gain / abs(mean loss)", "How a typical win compares with a loss."
     ),
+    "averageWin": Definition(
+        "Average win", "sum of gains / trades with a gain", "What a win brought on average."
+    ),
+    "averageLoss": Definition(
+        "Average loss", "sum of losses / trades with a loss", "What a loss took on average."
+    ),
+    "returnOnCost": Definition(
+        "Return on cost",
+        "sum of gains and losses / sum of cost",
+        "What was gained on each unit put into the trades, however long it was there.",
+    ),
     "holdingTime": Definition(
         "Holding time",
         "mean over closed trades of the days their units were held",
@@ -180,18 +203,20 @@ DEFINITIONS = {
     ),
     "benchmarkReturn": Definition(
         "Return of the benchmark",
-        "P(end) / P(start) - 1",
-        "What the benchmark earned over the same days.",
+        "I(end) / I(start) - 1, I: closes, splits applied, each dividend put back in at the close "
+        "of its ex-day, or at the next one there is",
+        "What the benchmark earned over the same days, dividends included where they are known.",
     ),
     "excessReturn": Definition(
         "Excess return",
         "(1 + R) / (1 + benchmark) - 1",
-        "What was earned beyond the benchmark, compounding to the return.",
+        "What was earned beyond the benchmark on the days with capital, compounding to the return.",
     ),
     "longNickelsValue": Definition(
         "Value in the benchmark",
         "sum of inflow(t) x I(T) / I(t) - sum of outflow(t) x I(T) / I(t)",
-        "What would be left if the same flows had gone into the benchmark.",
+        "What would be left if the same flows had gone into the benchmark. Below zero it would "
+        "have been sold short.",
     ),
     "longNickels": Definition(
         "LN-PME",
@@ -203,9 +228,19 @@ DEFINITIONS = {
         "(sum of outflow(t) x I(T) / I(t) + V(T)) / sum of inflow(t) x I(T) / I(t)",
         "What was got for each unit that the same flows would have got in the benchmark.",
     ),
-    "concentration": Definition(
+    "herfindahl": Definition(
         "Herfindahl index",
-        "sum of w ^ 2",
-        "1 if all is in one place, 1 / n if evenly in n places.",
+        "sum of w ^ 2, with w: abs(value) / sum of abs(value)",
+        "1 if all is in one slice, 1 / n if evenly in n slices.",
+    ),
+    "effectiveNumber": Definition(
+        "Effective number",
+        "1 / sum of w ^ 2, with w: abs(value) / sum of abs(value)",
+        "How many slices of the same size would be as concentrated.",
+    ),
+    "topShare": Definition(
+        "Share of the largest",
+        "sum of the n largest w, with w: abs(value) / sum of abs(value)",
+        "Which share the largest slices have of all.",
     ),
 }

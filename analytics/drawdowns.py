@@ -46,6 +46,6 @@ def drawdowns(returns: Returns, *, start: date) -> list[Drawdown]:
     return found
 
 
-def worst(falls: list[Drawdown]) -> Drawdown | None:
-    """Return the deepest fall, the first of equal ones."""
-    return min(falls, key=lambda fall: fall.depth, default=None)
+def deepest(falls: list[Drawdown]) -> list[Drawdown]:
+    """Return falls, the deepest first, and the first of equal ones."""
+    return sorted(falls, key=lambda fall: fall.depth)

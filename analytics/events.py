@@ -1,10 +1,10 @@
 """What happens to lots: the events that a ledger is read as, and the methods that match lots."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
+from typing import NamedTuple
 
 from analytics.money import ONE, ZERO, settle
 
@@ -27,8 +27,7 @@ class Method(Enum):
     SPECIFIC = "SPECIFIC"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Amounts:
+class Amounts(NamedTuple):
     """Money in the pool's own currency and in base currency, and the part of it that is fees.
 
     A base figure is null when its exchange rate is not known.
@@ -41,31 +40,34 @@ class Amounts:
 
     def plus(self, other: "Amounts") -> "Amounts":
         """Add amounts."""
+        own, base, fees, fees_base = other
         return Amounts(
-            own=self.own + other.own,
-            base=_plus(self.base, other.base),
-            fees=self.fees + other.fees,
-            fees_base=_plus(self.fees_base, other.fees_base),
+            self.own + own,
+            _plus(self.base, base),
+            self.fees + fees,
+            _plus(self.fees_base, fees_base),
         )
 
     def minus(self, other: "Amounts") -> "Amounts":
         """Take amounts away."""
+        own, base, fees, fees_base = other
         return Amounts(
-            own=self.own - other.own,
-            base=_minus(self.base, other.base),
-            fees=self.fees - other.fees,
-            fees_base=_minus(self.fees_base, other.fees_base),
+            self.own - own,
+            _minus(self.base, base),
+            self.fees - fees,
+            _minus(self.fees_base, fees_base),
         )
 
     def share(self, part: Decimal, whole: Decimal) -> "Amounts":
         """Return what goes with a part of a whole: all of it with all of the whole."""
         if part == whole:
             return self
+        own, base, fees, fees_base = self
         return Amounts(
-            own=settle(self.own * part / whole),
-            base=None if self.base is None else settle(self.base * part / whole),
-            fees=settle(self.fees * part / whole),
-            fees_base=None if self.fees_base is None else settle(self.fees_base * part / whole),
+            own and settle(own * part / whole),  # of nothing, nothing
+            base and settle(base * part / whole),
+            fees and settle(fees * part / whole),
+            fees_base and settle(fees_base * part / whole),
         )
 
     def before_fees(self) -> "Amounts":
@@ -74,10 +76,11 @@ class Amounts:
 
     def received(self) -> "Amounts":
         """Turn an outlay into what came in: the sign of the money flips, fees stay fees."""
-        return replace(
-            self,
-            own=self.own.copy_negate(),
-            base=None if self.base is None else self.base.copy_negate(),
+        return Amounts(
+            self.own.copy_negate(),
+            None if self.base is None else self.base.copy_negate(),
+            self.fees,
+            self.fees_base,
         )
 
 
@@ -89,8 +92,7 @@ def _minus(one: Decimal | None, other: Decimal | None) -> Decimal | None:
     return None if one is None or other is None else one - other
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fill:
+class Fill(NamedTuple):
     """Units that come in (``quantity`` above zero) or go out (below) for money.
 
     ``outlay`` is what left for them, fees included: negative for a sale, its net proceeds.
@@ -115,8 +117,7 @@ class Fill:
     book: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Move:
+class Move(NamedTuple):
     """Units that leave a pool for another, or for outside (``target`` null), at cost.
 
     Lots keep their date, cost and fees. ``base_rates`` gives the target's own base rate for each
@@ -137,8 +138,7 @@ class Move:
     target_book: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Conversion:
+class Conversion(NamedTuple):
     """All units of a pool become ``new / old`` times as many, in the same or another pool.
 
     A split (same pool), symbol change, merger, or with ``keeps`` a spin-off: the old units stay,
@@ -162,8 +162,7 @@ class Conversion:
     book: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Repayment:
+class Repayment(NamedTuple):
     """Capital paid back: lowers the cost of all units, and is a gain beyond it."""
 
     id: int

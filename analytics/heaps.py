@@ -1,10 +1,10 @@
 """The open lots of one pool, kept in the order in which a method takes them."""
 
-from bisect import insort_left, insort_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import Context, Decimal
+from operator import attrgetter
 from typing import Any
 
 from analytics.events import Amounts, Method
@@ -13,9 +13,11 @@ from analytics.money import ZERO
 
 _LATEST = datetime.max.replace(tzinfo=UTC)
 
+_COMPARED = Context(prec=12)
+"""So many digits of costs per unit are compared: what is left of a cost that was shared is rounded,
+and the digits after these would tell apart what was bought at the same price."""
 
-def _oldest_first(lot: Lot) -> tuple[Any, ...]:
-    return (lot.opened_at,)
+_oldest_first = attrgetter("opened_at")
 
 
 def _newest_first(lot: Lot) -> tuple[Any, ...]:
@@ -26,16 +28,16 @@ def _highest_first(lot: Lot) -> tuple[Any, ...]:
     """Order by cost per unit; a lot of which that is not known comes last."""
     if lot.paid.base is None or not lot.quantity:
         return (Decimal("Infinity"), lot.opened_at)
-    per_unit = lot.paid.base / lot.quantity
+    per_unit = _COMPARED.divide(lot.paid.base, lot.quantity)
     return (-per_unit if lot.quantity > 0 else per_unit, lot.opened_at)
 
 
-_RELIEF: dict[Method, tuple[Callable[..., None], Callable[[Lot], tuple[Any, ...]]]] = {
-    Method.FIFO: (insort_right, _oldest_first),
-    Method.LIFO: (insort_left, _newest_first),
-    Method.HIFO: (insort_right, _highest_first),
-    Method.AVERAGE: (insort_right, _oldest_first),
-    Method.SPECIFIC: (insort_right, _oldest_first),
+_RELIEF: dict[Method, tuple[Callable[..., int], Callable[[Lot], Any]]] = {
+    Method.FIFO: (bisect_right, _oldest_first),
+    Method.LIFO: (bisect_left, _newest_first),
+    Method.HIFO: (bisect_right, _highest_first),
+    Method.AVERAGE: (bisect_right, _oldest_first),
+    Method.SPECIFIC: (bisect_right, _oldest_first),
 }
 """How each method keeps lots in the order they are taken; ties go by the order they came in."""
 
@@ -45,7 +47,10 @@ class Heap:
 
     def __init__(self, method: Method) -> None:
         self.method = method
+        self._find, self._key = _RELIEF[method]
         self._lots: list[Lot] = []
+        # Where each lot goes, as it was added: what a sale leaves of one keeps its place.
+        self._order: list[Any] = []
         self._pooled = Amounts()  # of all lots, kept for AVERAGE alone
         self.quantity = ZERO
         self.cost_base: Decimal | None = ZERO
@@ -53,8 +58,10 @@ class Heap:
 
     def add(self, lot: Lot) -> None:
         """Put a lot where the method has it."""
-        insert, key = _RELIEF[self.method]
-        insert(self._lots, lot, key=key)
+        order = self._key(lot)
+        index = self._find(self._order, order)
+        self._lots.insert(index, lot)
+        self._order.insert(index, order)
         self.quantity += lot.quantity
         self.cost_base = _sum(self.cost_base, lot.paid.base)
         if self.method is Method.AVERAGE:
@@ -84,13 +91,14 @@ class Heap:
             passed = min(units, abs(lot.quantity))
             units -= passed
             if passed == abs(lot.quantity):
-                self._lots[index] = replace(lot, book=target)
+                self._lots[index] = lot._replace(book=target)
                 continue
             quantity = passed.copy_sign(lot.quantity)
             paid = lot.paid.share(quantity, lot.quantity)
-            kept = replace(lot, quantity=lot.quantity - quantity, paid=lot.paid.minus(paid))
-            gone = replace(lot, quantity=quantity, paid=paid, book=target)
+            kept = lot.holding(lot.quantity - quantity, lot.paid.minus(paid))
+            gone = lot.holding(quantity, paid)._replace(book=target)
             self._lots[index : index + 1] = [kept, gone]
+            self._order.insert(index, self._order[index])
 
     def _take(self, units: Decimal, chosen: Iterable[tuple[int, Decimal]]) -> list[Lot]:
         parts: list[Lot] = []
@@ -118,6 +126,9 @@ class Heap:
     def lift_all(self, book: int) -> list[Lot]:
         """Remove all units of a book."""
         parts, index = [], 0
+        if self.method is not Method.AVERAGE and all(lot.book == book for lot in self._lots):
+            parts, self._lots, self._order = self._lots, [], []
+            self.quantity, self.cost_base = ZERO, ZERO
         while index < len(self._lots):
             if self._lots[index].book == book:
                 parts.append(self._cut(index, abs(self._lots[index].quantity)))
@@ -137,14 +148,12 @@ class Heap:
         self.quantity -= quantity
         self.cost_base = _sum(self.cost_base, paid.base, sign=-1)
         if quantity == lot.quantity:
-            del self._lots[index]
+            del self._lots[index], self._order[index]
             if not self._lots:
                 self.cost_base = ZERO
         else:
-            self._lots[index] = replace(
-                lot, quantity=lot.quantity - quantity, paid=lot.paid.minus(paid)
-            )
-        return replace(lot, quantity=quantity, paid=paid)
+            self._lots[index] = lot.holding(lot.quantity - quantity, lot.paid.minus(paid))
+        return lot if paid is lot.paid else lot.holding(quantity, paid)
 
     def lots(self) -> tuple[Lot, ...]:
         """Return the lots oldest first; averaged ones share their cost by units."""
@@ -155,10 +164,12 @@ class Heap:
         left, units, levelled = self._pooled, self.quantity, []
         for lot in found:
             paid = left.share(lot.quantity, units)
-            levelled.append(replace(lot, paid=paid))
+            levelled.append(lot.holding(lot.quantity, paid))
             left, units = left.minus(paid), units - lot.quantity
         return tuple(levelled)
 
 
 def _sum(one: Decimal | None, other: Decimal | None, *, sign: int = 1) -> Decimal | None:
-    return None if one is None or other is None else one + sign * other
+    if one is None or other is None:
+        return None
+    return one + other if sign > 0 else one - other

@@ -3,13 +3,13 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal, localcontext
+from typing import NamedTuple
 
 from analytics.events import Amounts
 from analytics.money import EXACT, total, total_known
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lot:
+class Lot(NamedTuple):
     """What is left of the units one fill opened; quantity and cost are negative for a short.
 
     ``book`` tells whose they are where one pool holds the units of several portfolios.
@@ -20,6 +20,10 @@ class Lot:
     quantity: Decimal
     paid: Amounts
     book: int = 0
+
+    def holding(self, quantity: Decimal, paid: Amounts) -> "Lot":
+        """Return the same lot with other units and what was paid for them."""
+        return Lot(self.fill_id, self.opened_at, quantity, paid, self.book)
 
     @property
     def cost(self) -> Decimal:
@@ -32,12 +36,12 @@ class Lot:
         return self.paid.base
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Closing:
+class Closing(NamedTuple):
     """Units of one lot closed by one event; ``quantity`` keeps the lot's sign.
 
     ``gain = proceeds - cost``; for a short the cost is minus what the sale brought, and the
-    proceeds are minus what buying back took. Zero quantity is cash paid on units that stay.
+    proceeds are minus what buying back took. Zero quantity is cash paid on units that stay;
+    ``in_lieu`` is cash for the fraction of a unit that was left over.
     Without a lot the acquisition is missing: cost and gain are not known.
     """
 
@@ -49,6 +53,7 @@ class Closing:
     paid: Amounts | None
     received: Amounts
     rate: Decimal | None
+    in_lieu: bool = False
 
     @property
     def cost(self) -> Decimal | None:
@@ -124,7 +129,8 @@ class Shortfall:
 class Holding:
     """The state of one pool after a sequence of events; lots are oldest first.
 
-    ``owed`` are the events that pay cash to holders while the pool is short, and would owe it.
+    ``owed`` are the events that pay cash to holders while the pool is short, and would owe it;
+    ``unheld`` those that do so though it never had a unit: nobody knows how many are missing.
     """
 
     lots: tuple[Lot, ...] = ()
@@ -132,6 +138,7 @@ class Holding:
     passages: tuple[Passage, ...] = ()
     shortfalls: tuple[Shortfall, ...] = ()
     owed: tuple[int, ...] = ()
+    unheld: tuple[Shortfall, ...] = ()
 
     @property
     def quantity(self) -> Decimal:
@@ -173,10 +180,9 @@ class Holding:
         with localcontext(EXACT):
             return replace(
                 self,
-                lots=tuple(replace(lot, paid=lot.paid.before_fees()) for lot in self.lots),
+                lots=tuple(lot.holding(lot.quantity, lot.paid.before_fees()) for lot in self.lots),
                 closings=tuple(
-                    replace(
-                        closing,
+                    closing._replace(
                         paid=None if closing.paid is None else closing.paid.before_fees(),
                         received=closing.received.received().before_fees().received(),
                     )

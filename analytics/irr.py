@@ -1,7 +1,9 @@
 """The money-weighted rate: what a deposit would have had to yield to bring the same flows.
 
 f(r) = sum of flow x (1 + r) ^ (-(day - first day) / 365) = 0. A flow paid in is negative, one
-taken out positive; the year has 365 days. All roots between r = -0.999999 and 999,999 are found.
+taken out positive; the year has 365 days. Roots between r = -0.999999 and 999,999 are found, up to
+four that lie within 2.8 % of 1 + r. Those that floats cannot tell apart are told as one: two may be
+a millionth of 1 + r apart, more have to be farther from each other.
 """
 
 from collections.abc import Sequence
@@ -14,7 +16,10 @@ from analytics.series import Days, Floats
 
 YEAR = 365
 _WIDEST = float(np.log(1e6))
-_POINTS = 1001  # so near to each other that the classic examples' roots fall apart
+_POINTS = 1001  # 2.8 % of 1 + r from one to the next
+_WITHIN = 4  # roots between one point and the next
+_SAME = 1e-6  # of 1 + r
+_ROUNDING = 1e-14  # of the sum of all that is added up
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +39,21 @@ def _worth(logs: Floats, flows: Floats, years: Floats) -> Floats:
     return found
 
 
+def _zeros(logs: Floats, flows: Floats, years: Floats) -> Floats:
+    """Return where f is zero, if between two of the points it only rises or only falls."""
+    worth, size = _worth(logs, np.column_stack([flows, np.abs(flows)]), years).T
+    # Where f touches zero, rounding alone tells on which side it is.
+    signs = np.where(np.abs(worth) <= _ROUNDING * size, 0.0, np.sign(worth))
+    crossed = np.flatnonzero(signs[:-1] * signs[1:] < 0)
+    low, high, before = logs[crossed], logs[crossed + 1], signs[crossed]
+    for _ in range(64 if len(crossed) else 0):  # halves until the floats have no number between
+        middle = (low + high) / 2
+        same = np.sign(_worth(middle, flows, years)) == before
+        low, high = np.where(same, middle, low), np.where(same, high, middle)
+    found = np.sort(np.concatenate([logs[signs == 0], (low + high) / 2]))
+    return found[np.diff(found, prepend=-np.inf) > _SAME]
+
+
 def irr(flows: Floats, times: Floats) -> Roots:
     """Find the rates per unit of time at which dated flows are worth nothing together."""
     moments, places = np.unique(times, return_inverse=True)
@@ -43,22 +63,24 @@ def irr(flows: Floats, times: Floats) -> Roots:
     if len(summed) < 2 or summed.min() >= 0 or summed.max() <= 0:
         return Roots(reason=Reason.NO_SIGN_CHANGE)
     moments = moments - moments[0]
-    # By Descartes' rule one change of sign has one root, wherever it is.
-    changes = np.count_nonzero(np.diff(np.sign(summed)))
-    logs = np.linspace(-_WIDEST, _WIDEST, 2 if changes == 1 else _POINTS)
-    signs = np.sign(_worth(logs, summed, moments))
-    found = [float(log) for log in logs[signs == 0]]
-    crossed = np.flatnonzero(signs[:-1] * signs[1:] < 0)
-    low, high = logs[crossed], logs[crossed + 1]
-    before = signs[crossed]
-    for _ in range(64 if len(crossed) else 0):  # halves until the floats have no number between
-        middle = (low + high) / 2
-        same = np.sign(_worth(middle, summed, moments)) == before
-        low, high = np.where(same, middle, low), np.where(same, high, middle)
-    found += [float(log) for log in (low + high) / 2]
-    if not found:
+    # By Descartes' rule there are no more roots than changes of sign: one has one, wherever it is.
+    changes = int(np.count_nonzero(np.diff(np.sign(summed))))
+    grid = points = np.linspace(-_WIDEST, _WIDEST, 2 if changes == 1 else _POINTS)
+    # f turns where its derivative is zero, and that turns where the next one is.
+    for order in range(min(changes, _WITHIN) - 1, -1, -1):
+        found = _zeros(points, summed * moments**order, moments)
+        points = np.union1d(grid, found)
+    if not len(found):
         return Roots(reason=Reason.NO_ROOT)
-    return Roots(rates=tuple(float(np.expm1(log)) for log in sorted(found, key=abs)))
+    return Roots(rates=tuple(float(np.expm1(log)) for log in sorted(found.tolist(), key=abs)))
+
+
+def borrowed(flows: Floats, times: Floats, rate: float) -> bool:
+    """Tell whether at a rate there was never money of one's own: what went out came in later."""
+    logs = -np.log1p(rate) * (times - times[0])
+    worth = flows * np.exp(logs - logs.max())
+    balance = -np.cumsum(worth)
+    return not bool((balance > 1e-9 * np.abs(worth).sum()).any())
 
 
 def xirr(flows: Sequence[float] | Floats, days: Sequence[int] | Days) -> Roots:

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, fields
 from datetime import date
 from decimal import Decimal
 from enum import Enum
+from typing import NamedTuple
 
 from analytics.holdings import Passage
 from analytics.money import ZERO, exact
@@ -27,14 +28,13 @@ class Levy(Enum):
     TAX = "TAX"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Movement:
+class Movement(NamedTuple):
     """One part of what a ledger entry does to the cash: positive in, negative out.
 
-    ``amount_base`` is in base currency at the entry's rate, null if none was known. An income and
-    the tax withheld from it are two movements, so that each counts as what it is; ``levy`` tells
-    which are fees and taxes, those within trades too. An exchange is cash for cash of another
-    currency: neither half is a flow, and what it cost shows in the value of the cash.
+    ``amount_base`` is in base currency at the entry's rate, null if none was known, or asked for.
+    An income and the tax withheld from it are two movements, so that each counts as what it is;
+    ``levy`` tells which are fees and taxes, those within trades too. An exchange is cash for cash
+    of another currency: neither half is a flow, and what it cost shows in the value of the cash.
     """
 
     day: date

@@ -4,6 +4,9 @@ from dataclasses import dataclass, replace
 from datetime import date
 from enum import Enum
 
+LARGEST = 1e15
+"""Returns and ratios above it, or below its negative, are of arithmetic alone: none is told."""
+
 
 class Reason(Enum):
     """Why a figure is null."""
@@ -20,6 +23,7 @@ class Reason(Enum):
     NO_ROOT = "NO_ROOT"
     LESS_THAN_A_YEAR = "LESS_THAN_A_YEAR"
     TOTAL_LOSS = "TOTAL_LOSS"
+    OUT_OF_RANGE = "OUT_OF_RANGE"
     SERIES_TOO_SHORT = "SERIES_TOO_SHORT"
     NO_VARIATION = "NO_VARIATION"
     NO_DRAWDOWN = "NO_DRAWDOWN"
@@ -27,6 +31,7 @@ class Reason(Enum):
     NO_WINS = "NO_WINS"
     NO_TRADES = "NO_TRADES"
     NO_BENCHMARK = "NO_BENCHMARK"
+    SHORT_BENCHMARK = "SHORT_BENCHMARK"
 
 
 class Note(Enum):
@@ -63,6 +68,12 @@ class Measure:
     def because(self, reason: Reason, *, about: str | None = None) -> "Measure":
         """Return the same without a value, for a reason."""
         return replace(self, value=None, reason=reason, about=about)
+
+    def of_rate(self, value: float) -> "Measure":
+        """Return the same with a return or ratio; without one if it is out of all range."""
+        if not abs(value) <= LARGEST:
+            return self.because(Reason.OUT_OF_RANGE)
+        return replace(self, value=value)
 
 
 def parts(**named: float | date | None) -> tuple[Part, ...]:

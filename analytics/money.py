@@ -8,9 +8,10 @@ from decimal import (
     DivisionByZero,
     InvalidOperation,
     Overflow,
+    getcontext,
     localcontext,
 )
-from functools import wraps
+from functools import cache, wraps
 from typing import ParamSpec, TypeVar
 
 P = ParamSpec("P")
@@ -36,21 +37,41 @@ def exact(function: Callable[P, T]) -> Callable[P, T]:
 
     @wraps(function)
     def run(*args: P.args, **kwargs: P.kwargs) -> T:
+        if getcontext().prec == EXACT.prec:  # called by one that does so already
+            return function(*args, **kwargs)
         with localcontext(EXACT):
             return function(*args, **kwargs)
 
     return run
 
 
+@cache
+def _last_place(places: int) -> Decimal:
+    return ONE.scaleb(-places)
+
+
 def round_to(value: Decimal, places: int) -> Decimal:
     """Round half-even to a number of decimals."""
-    return value.quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_EVEN, context=EXACT)
+    return value.quantize(_last_place(places), ROUND_HALF_EVEN, EXACT)
+
+
+_LAST_PLACE = _last_place(PLACES)
 
 
 def settle(value: Decimal) -> Decimal:
     """Cut the endless digits of a division to ``PLACES``; shorter values stay as they are."""
-    exponent = value.as_tuple().exponent
-    return round_to(value, PLACES) if isinstance(exponent, int) and exponent < -PLACES else value
+    if not value.is_finite():
+        return value
+    try:
+        cut = value.quantize(_LAST_PLACE, ROUND_HALF_EVEN, EXACT)
+    except InvalidOperation:  # it has too many digits to be written with so many decimals
+        exponent = value.as_tuple().exponent
+        if isinstance(exponent, int) and exponent >= -PLACES:
+            return value
+        raise
+    # Of equal values the one with fewer digits is greater in total order; to ask for the exponent
+    # would cost several times as much.
+    return value if cut == value and not value.compare_total_mag(cut).is_signed() else cut
 
 
 def convert(amount: Decimal, rate: Decimal) -> Decimal:
@@ -64,7 +85,7 @@ def convert_known(amount: Decimal | None, rate: Decimal | None) -> Decimal | Non
         return None
     if not amount:
         return ZERO
-    return None if rate is None else convert(amount, rate)
+    return None if rate is None else settle(EXACT.multiply(amount, rate))
 
 
 @exact

@@ -155,7 +155,7 @@ def missing_acquisition(
         severity=Severity.ERROR,
         message=f"{plain(missing)} units of {subject.symbol} were sold or moved out without "
         "having been acquired: book how they came in, and what they had cost.",
-        affects=("realizedGain", "totalGain", "totalReturn", "statement"),
+        affects=("realizedGain", "totalGain", "totalReturn", "statement", "performance", "risk"),
         instrument_id=subject.id,
         entry_ids=tuple(entry_id for entry_id, _, _ in lacks),
         missing=missing,

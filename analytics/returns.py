@@ -10,7 +10,7 @@ from functools import cached_property
 
 import numpy as np
 
-from analytics.irr import YEAR, xirr
+from analytics.irr import YEAR, borrowed, irr
 from analytics.measures import Measure, Note, Part, Reason, parts
 from analytics.series import Links, Series, links_of
 
@@ -28,8 +28,13 @@ class Period:
 
     @cached_property
     def funded(self) -> Series:
-        """Return the series from where there is capital; its first day is what it starts from."""
-        return self.series.part(slice(self.links.begin, None))
+        """Return the series while it has capital or earns; its first day is what it starts from."""
+        return self.series.part(self.places)
+
+    @property
+    def places(self) -> slice:
+        """Return where in the series there is capital, or what it earned is still paid."""
+        return slice(self.links.begin, self.links.paid_until + 1)
 
     @property
     def first(self) -> date:
@@ -43,8 +48,8 @@ class Period:
 
     @property
     def days(self) -> int:
-        """Return the days between the first money and the last value."""
-        return (self.last - self.first).days
+        """Return the days on which money was at work, from one close to another."""
+        return self.links.funded_days
 
     @property
     def inflow(self) -> float:
@@ -108,10 +113,10 @@ def time_weighted(period: Period) -> Measure:
         return begun
     if np.any(links.broken):
         return begun.because(Reason.NEGATIVE_CAPITAL)
-    if np.any(np.isnan(links.growth)):
-        return begun.because(Reason.NO_PRICE)
     notes = {Note.APPROXIMATED} if links.gapped else ()
-    return replace(begun, value=float(np.prod(1 + links.growth) - 1), notes=frozenset(notes))
+    with np.errstate(over="ignore"):
+        linked = float(np.prod(1 + links.growth) - 1)
+    return replace(begun, notes=frozenset(notes)).of_rate(linked)
 
 
 def modified_dietz(period: Period) -> Measure:
@@ -125,13 +130,14 @@ def modified_dietz(period: Period) -> Measure:
     begun = replace(begun, steps=parts(gain=period.gain, average_capital=float(link)))
     if link <= 0:
         return begun.because(Reason.NEGATIVE_CAPITAL if link < 0 else Reason.NO_CAPITAL)
-    return replace(begun, value=period.gain / float(link))
+    return begun.of_rate(period.gain / float(link))
 
 
 def money_weighted(period: Period, *, annual: bool = False, force: bool = False) -> Measure:
     """Find the rate at which all flows and both ends are worth nothing together.
 
-    The rate of the period, or a year's: that of less than a year only with ``force``.
+    The rate of the period, or a year's: that of less than a year only with ``force``. There is none
+    where money was only ever owed: the rate would be that of the debt, and a gain look like a loss.
     """
     begun = period.measure("annualMoneyWeightedReturn" if annual else "moneyWeightedReturn")
     if begun.reason is not None:
@@ -140,39 +146,56 @@ def money_weighted(period: Period, *, annual: bool = False, force: bool = False)
     flows = funded.outflow - funded.inflow
     flows[0] = -funded.value[0]
     flows[-1] += funded.value[-1]
-    roots = xirr(flows, funded.days)
+    unit = min(period.days, YEAR)  # a few days may have rates that no year could have
+    if not unit:
+        return begun.because(Reason.SERIES_TOO_SHORT)
+    times = (funded.days - funded.days[0]) / unit
+    roots = irr(flows, times)
     if roots.reason is not None:
         return begun.because(roots.reason)
-    rate = roots.rates[0]
+    yearly = [_compounded(root, YEAR / unit) for root in roots.rates]
     begun = replace(
         begun,
         steps=(
-            *(Part(name="yearly rate", value=root) for root in roots.rates),
+            *(Part(name="yearly rate", value=root) for root in yearly),
             *parts(days=period.days),
         ),
         notes=frozenset({Note.MULTIPLE_ROOTS} if len(roots.rates) > 1 else ()),
     )
-    if not annual:
-        return replace(begun, value=float((1 + rate) ** (period.days / YEAR) - 1))
-    if period.days < YEAR and not force:
+    if borrowed(flows, times, roots.rates[0]):
+        return begun.because(Reason.NEGATIVE_CAPITAL)
+    if annual and period.days < YEAR and not force:
         return begun.because(Reason.LESS_THAN_A_YEAR)
-    return replace(begun, value=rate)
+    whole = _compounded(roots.rates[0], period.days / unit)
+    return begun.of_rate(yearly[0] if annual else whole)
 
 
-def annualized(period: Period, measure: Measure, *, force: bool = False) -> Measure:
-    """Return what a return of the period is a year: (1 + R) ^ (365 / days) - 1."""
+def annualized(
+    period: Period, measure: Measure, *, force: bool = False, days: int | None = None
+) -> Measure:
+    """Return what a return of the period is a year: (1 + R) ^ (365 / days) - 1.
+
+    It took the days with capital, unless another number of ``days`` is given.
+    """
+    days = period.days if days is None else days
     begun = Measure(
         definition="annualizedReturn",
         inputs=period.inputs(),
-        steps=parts(return_of_the_period=measure.value, days=period.days),
+        steps=parts(return_of_the_period=measure.value, days=days),
         notes=measure.notes,
     )
     if measure.value is None:
         return replace(begun, reason=measure.reason, about=measure.about)
-    if period.days < YEAR and not force:
+    if days < YEAR and not force:
         return begun.because(Reason.LESS_THAN_A_YEAR)
     if measure.value <= -1:
         return begun.because(Reason.TOTAL_LOSS)
-    if not period.days:
+    if not days:
         return begun.because(Reason.SERIES_TOO_SHORT)
-    return replace(begun, value=(1 + measure.value) ** (YEAR / period.days) - 1)
+    return begun.of_rate(_compounded(measure.value, YEAR / days))
+
+
+def _compounded(rate: float, times: float) -> float:
+    """Return what a rate comes to over so many of its times; infinity if no float holds it."""
+    with np.errstate(over="ignore"):
+        return float(np.power(1 + rate, times) - 1)

@@ -8,9 +8,9 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from analytics import statistics
 from analytics.irr import YEAR
-from analytics.measures import Measure, Part, Reason, parts
+from analytics.measures import LARGEST, Measure, Part, Reason, parts
 from analytics.series import Days, Floats, Returns
-from analytics.statistics import Assumptions, Formula, Sample
+from analytics.statistics import Assumptions, Formula, Sample, Steps
 
 
 class Statistic(Enum):
@@ -88,7 +88,11 @@ COMPARING = frozenset(
 )
 """Those that need a benchmark."""
 
+_CELLS = 2**20
+"""So many returns of overlapping windows are looked at together: a few megabytes a step."""
+
 _HISTORICAL = frozenset({Statistic.VALUE_AT_RISK, Statistic.CONDITIONAL_VALUE_AT_RISK})
+_OF_GROWTH = frozenset({Statistic.CALMAR, Statistic.STABILITY})
 _YEARLY = frozenset({Statistic.ANNUAL_RETURN, Statistic.CALMAR})
 _ONE_IS_ENOUGH = frozenset(
     {Statistic.ANNUAL_RETURN, Statistic.MAX_DRAWDOWN, Statistic.WIN_RATE, Statistic.OMEGA}
@@ -139,15 +143,27 @@ def measure(statistic: Statistic, sample: Sample) -> Measure:
     lacking = _lacking(statistic, sample)
     if lacking is not None:
         return begun.because(lacking)
-    worked = {name: float(value) for name, value in formula(sample).items()}
+    worked = {name: float(value) for name, value in _worked(formula, sample).items()}
     *_, value = worked.values()
-    known = [(name, None if np.isnan(one) else one) for name, one in worked.items()]
+    known = [(name, one if np.isfinite(one) else None) for name, one in worked.items()]
     begun = replace(begun, steps=tuple(Part(name=name, value=one) for name, one in known))
     if not np.isnan(value):
-        return replace(begun, value=value)
-    if statistic in _YEARLY and _years(sample) < 1 and not terms.force:
-        return begun.because(Reason.LESS_THAN_A_YEAR)
+        return begun.of_rate(value)
+    if np.isinf(list(worked.values())).any():
+        reason = Reason.OUT_OF_RANGE
+    elif statistic in _YEARLY and _years(sample) < 1 and not terms.force:
+        reason = Reason.LESS_THAN_A_YEAR
+    elif statistic in _OF_GROWTH and np.any(sample.returns <= -1):
+        reason = Reason.TOTAL_LOSS
+    elif statistic in _YEARLY and not _years(sample):
+        reason = Reason.SERIES_TOO_SHORT
     return begun.because(reason)
+
+
+def _worked(formula: Formula, sample: Sample) -> Steps:
+    """Work a formula out; what no float holds is infinite, and what builds on it may be NaN."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return formula(sample)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -166,19 +182,29 @@ def rolling(
     benchmark: Returns | None = None,
     terms: Assumptions | None = None,
 ) -> Rolling:
-    """Work out one figure over every window of so many returns; nothing if there are fewer."""
+    """Work out one figure over every window of so many returns; nothing if there are fewer.
+
+    Of a window n returns are n / periods years, whatever the calendar says.
+    """
     terms = terms or Assumptions()
-    if window > len(returns.values) or window < _least(statistic, terms):
+    count = len(returns.values) - window + 1
+    lacking = statistic in COMPARING and benchmark is None
+    if lacking or count < 1 or window < _least(statistic, terms):
         return Rolling(days=np.empty(0, dtype=np.int64), values=np.empty(0))
-    if statistic in COMPARING and benchmark is None:
-        return Rolling(days=np.empty(0, dtype=np.int64), values=np.empty(0))
-    views = sliding_window_view(returns.values, window)
-    sample = Sample(
-        returns=views,
-        benchmark=None if benchmark is None else sliding_window_view(benchmark.values, window),
-        terms=terms,
-    )
+    known = [returns.values] + ([] if benchmark is None else [benchmark.values])
+    views = [sliding_window_view(values, window) for values in known]
     formula, _ = _RULES[statistic]
-    *_, values = formula(sample).values()
-    unknown = np.isnan(views).any(axis=-1)
-    return Rolling(days=returns.days[window - 1 :], values=np.where(unknown, np.nan, values))
+    found = np.empty(count)
+    step = max(_CELLS // window, 1)
+    for begin in range(0, count, step):
+        some = slice(begin, begin + step)
+        sample = Sample(
+            returns=views[0][some],
+            benchmark=None if benchmark is None else views[1][some],
+            terms=terms,
+        )
+        *_, found[some] = _worked(formula, sample).values()
+    found[np.abs(found) > LARGEST] = np.nan
+    for view in views:
+        found[np.isnan(view).any(axis=-1)] = np.nan
+    return Rolling(days=returns.days[window - 1 :], values=found)

@@ -14,7 +14,7 @@ from analytics.irr import YEAR
 from analytics.series import Flags, Floats
 
 _FLAT = 1e-12
-"""A standard deviation below this is rounding, and nothing is divided by it."""
+"""A deviation, return or fall below this is rounding, and nothing is divided by it."""
 
 Steps = dict[str, Floats]
 
@@ -106,9 +106,9 @@ def _yearly(sample: Sample, growth: Floats) -> Floats:
     years = np.asarray(
         count / sample.terms.periods if sample.length is None else sample.length / YEAR
     )
-    known = (growth > -1) & (sample.terms.force | (years >= 1))
+    known = (growth > -1) & (years > 0) & (sample.terms.force | (years >= 1))
     found = np.full(np.shape(growth), np.nan)
-    np.power(1 + growth, 1 / years, out=found, where=known)
+    np.power(1 + growth, 1 / np.where(years > 0, years, 1), out=found, where=known)
     return found - 1
 
 
@@ -160,14 +160,14 @@ def under_water(returns: Floats) -> Floats:
     """Return after each return how far below its highest the wealth is, as a negative fraction."""
     wealth = np.cumprod(1 + returns, axis=-1)
     peak = np.maximum(np.maximum.accumulate(wealth, axis=-1), 1)
-    found: Floats = wealth / peak - 1
-    return found
+    found = wealth / peak - 1
+    return np.where(found > -_FLAT, 0.0, found)
 
 
 def calmar(sample: Sample) -> Steps:
     """Divide the annual return by the maximum drawdown."""
     steps = annual_return(sample) | max_drawdown(sample)
-    ratio = _over(steps["annual return"], -steps["maximum drawdown"])
+    ratio = _over(steps["annual return"], -steps["maximum drawdown"], least=_FLAT)
     return steps | {"Calmar ratio": ratio}
 
 
@@ -228,12 +228,12 @@ def information_ratio(sample: Sample) -> Steps:
 
 def up_capture(sample: Sample) -> Steps:
     """Divide the annual return by the benchmark's, both on days when the benchmark rose."""
-    return _capture(sample, sample.against > 0)
+    return _capture(sample, sample.against > _FLAT)
 
 
 def down_capture(sample: Sample) -> Steps:
     """Divide the annual return by the benchmark's, both on days when the benchmark fell."""
-    return _capture(sample, sample.against < 0)
+    return _capture(sample, sample.against < -_FLAT)
 
 
 def _capture(sample: Sample, days: Flags) -> Steps:
@@ -261,7 +261,7 @@ def value_at_risk(sample: Sample) -> Steps:
 def conditional_value_at_risk(sample: Sample) -> Steps:
     """Return the mean of the k + 1 lowest returns, k = int((n - 1) a)."""
     summed = sample.summed
-    last = int((summed.shape[-1] - 1) * sample.terms.tail)
+    last = int(round((summed.shape[-1] - 1) * sample.terms.tail, 9))  # 1 - 0.9 is below 0.1
     worst = np.partition(summed, last, axis=-1)[..., : last + 1]
     return {"conditional value at risk": _mean(worst)}
 
@@ -295,7 +295,7 @@ def omega(sample: Sample) -> Steps:
     return {
         "sum above the target": gains,
         "sum below the target": losses,
-        "omega": _over(gains, losses),
+        "omega": _over(gains, losses, least=_FLAT),
     }
 
 
@@ -305,7 +305,7 @@ def tail_ratio(sample: Sample) -> Steps:
     return {
         "size of the 95th percentile": np.asarray(high),
         "size of the 5th percentile": np.asarray(low),
-        "tail ratio": _over(high, low),
+        "tail ratio": _over(high, low, least=_FLAT),
     }
 
 
@@ -328,8 +328,8 @@ def stability(sample: Sample) -> Steps:
 
 def win_rate(sample: Sample) -> Steps:
     """Divide the number of gains by that of gains and losses."""
-    wins = np.asarray(np.count_nonzero(sample.returns > 0, axis=-1), dtype=float)
-    losses = np.asarray(np.count_nonzero(sample.returns < 0, axis=-1), dtype=float)
+    wins = np.asarray(np.count_nonzero(sample.returns > _FLAT, axis=-1), dtype=float)
+    losses = np.asarray(np.count_nonzero(sample.returns < -_FLAT, axis=-1), dtype=float)
     return {"gains": wins, "losses": losses, "win rate": _over(wins, wins + losses)}
 
 

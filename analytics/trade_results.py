@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from analytics.holdings import Closing
 from analytics.measures import Measure, Part, Reason, parts
@@ -17,6 +18,7 @@ class TradeResult:
     """
 
     event_id: int
+    closed_at: datetime
     gain: float
     entry: float
     days: float
@@ -32,10 +34,7 @@ def trade_results(closings: Iterable[Closing]) -> list[TradeResult]:
 
     Capital paid back and cash for fractions close no trade.
     """
-    groups: dict[int, list[Closing]] = {}
-    for closing in closings:
-        if closing.quantity:
-            groups.setdefault(closing.event_id, []).append(closing)
+    groups = _by_trade(closings)
     found = []
     for event_id, group in groups.items():
         gain = total_known(closing.gain_base for closing in group)
@@ -46,6 +45,7 @@ def trade_results(closings: Iterable[Closing]) -> list[TradeResult]:
         found.append(
             TradeResult(
                 event_id=event_id,
+                closed_at=group[0].closed_at,
                 gain=float(gain),
                 entry=float(abs(entry)),
                 days=sum(
@@ -56,6 +56,22 @@ def trade_results(closings: Iterable[Closing]) -> list[TradeResult]:
             )
         )
     return found
+
+
+def unknown_trades(closings: Iterable[Closing]) -> int:
+    """Count the trades of which the gain is not known."""
+    return sum(
+        any(closing.gain_base is None for closing in group)
+        for group in _by_trade(closings).values()
+    )
+
+
+def _by_trade(closings: Iterable[Closing]) -> dict[int, list[Closing]]:
+    groups: dict[int, list[Closing]] = {}
+    for closing in closings:
+        if closing.quantity and not closing.in_lieu:
+            groups.setdefault(closing.event_id, []).append(closing)
+    return groups
 
 
 def _begin(definition: str, trades: Sequence[TradeResult]) -> Measure:
@@ -123,6 +139,42 @@ def payoff(trades: Sequence[TradeResult]) -> Measure:
     win, loss = given["sum of wins"] / given["wins"], given["sum of losses"] / given["losses"]
     steps = (Part(name="mean win", value=win), Part(name="mean loss", value=loss))
     return replace(begun, value=win / loss, steps=steps)
+
+
+def average_win(trades: Sequence[TradeResult]) -> Measure:
+    """Return the mean gain of the wins."""
+    begun = _begin("averageWin", trades)
+    given = _inputs(begun)
+    if begun.reason is not None:
+        return begun
+    if not given["wins"]:
+        return begun.because(Reason.NO_WINS)
+    return replace(begun, value=given["sum of wins"] / given["wins"])
+
+
+def average_loss(trades: Sequence[TradeResult]) -> Measure:
+    """Return the mean gain of the losses, which is below zero."""
+    begun = _begin("averageLoss", trades)
+    given = _inputs(begun)
+    if begun.reason is not None:
+        return begun
+    if not given["losses"]:
+        return begun.because(Reason.NO_LOSSES)
+    return replace(begun, value=-given["sum of losses"] / given["losses"])
+
+
+def return_on_cost(trades: Sequence[TradeResult]) -> Measure:
+    """Divide what all trades gained by what was put into them."""
+    begun = _begin("returnOnCost", trades)
+    if begun.reason is not None:
+        return begun
+    gain, cost = (
+        sum(amounts) for amounts in zip(*((one.gain, one.entry) for one in trades), strict=True)
+    )
+    begun = replace(begun, steps=parts(gain=gain, cost=cost))
+    if not cost:
+        return begun.because(Reason.ZERO_COST)
+    return replace(begun, value=gain / cost)
 
 
 def holding_time(trades: Sequence[TradeResult]) -> Measure:

@@ -4,7 +4,17 @@ import asyncio
 import shutil
 import sys
 
-from benchmarks import breakdown, execution, hostile, ledger, market, query, serving
+from benchmarks import (
+    breakdown,
+    execution,
+    hostile,
+    ledger,
+    live,
+    market,
+    query,
+    serving,
+    valuation,
+)
 from gateway.telemetry import configure_logging
 
 if __name__ == "__main__":
@@ -18,10 +28,16 @@ if __name__ == "__main__":
         asyncio.run(market.main())
     if chosen in ([], ["ledger"]):
         asyncio.run(ledger.main(ledger.SIZES if chosen else ledger.SIZES[:2]))
+    if chosen in ([], ["valuation"]):
+        asyncio.run(valuation.main(valuation.SIZES if chosen else valuation.SIZES[:1]))
     if chosen in ([], ["breakdown"]):
         breakdown.main()
     if chosen == ["hostile"]:
         asyncio.run(hostile.main())
+    if chosen[:1] == ["live"]:
+        live.main(chosen[1:])
+    elif not chosen:
+        live.main(live.SMALLEST)
     if chosen[:1] == ["serving"]:
         serving.main(chosen[1:])
     elif not chosen and shutil.which("node"):

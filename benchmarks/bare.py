@@ -20,7 +20,7 @@ from models.transactions import (
     TransactionFilter,
     ledger_since,
     transaction_counts,
-    transactions_page,
+    transactions_pages,
 )
 from models.users import users_by_id
 from resolvers.context import Services
@@ -46,7 +46,8 @@ def bare_endpoint(services: Services, user_id: int) -> Callable[[Request], Any]:
             cash = list(await session.scalars(cash_by_portfolio(ids)))
             totals = list(await session.scalars(totals_by_portfolio(ids)))
             list(await session.scalars(ledger_since(ids, today)))
-            page = (await session.execute(transactions_page(ids, trades, PageCut(limit=5)))).all()
+            asked = transactions_pages([(trades, PageCut(limit=5), ids)])
+            page = (await session.execute(asked)).all()
             counts = dict((await session.execute(transaction_counts(ids, trades))).all())
         symbols = [instrument.symbol for _, instrument in held]
         quotes = await services.market.quotes(symbols)
@@ -79,7 +80,7 @@ def bare_endpoint(services: Services, user_id: int) -> Callable[[Request], Any]:
                         "totalCount": counts.get(row.id or 0, 0),
                         "nodes": [
                             {"side": entry.kind, "quantity": entry.quantity, "price": entry.price}
-                            for entry, _, _ in page
+                            for _, entry, *_ in page
                             if entry.portfolio_id == row.id
                         ],
                     },

@@ -9,11 +9,12 @@ from typing import Any
 
 import orjson
 import uvloop
-from graphql import parse
+from graphql import ExecutionResult, parse
 
 from benchmarks.peers import folio
 from benchmarks.peers.queries import QUESTIONS, Question
 from benchmarks.peers.tables import Table
+from benchmarks.running import empty_database
 from gateway.auth import context_for
 from gateway.engine import Prepared
 from gateway.schema import executed_by
@@ -90,13 +91,13 @@ async def parts_of(question: Question, application: Any, services: Any) -> dict[
     texts = iter(range(10**9))
 
     def prepared() -> Prepared:
-        document = parse(question.document)
-        kind = schema.execution_context_class
+        kind, document = schema.execution_context_class, parse(question.document)
         return Prepared(kind, schema._schema, document, question.operation)  # noqa: SLF001
 
     async def execute(ready: Prepared) -> Any:
         executor: Any = ready.executor(asked["variables"], context)
-        return await executor.execute_operation()
+        result = executor.execute_operation()
+        return result if isinstance(result, ExecutionResult) else await result
 
     async def first() -> None:
         documents.operation(f"{question.document}#{next(texts)}", name=question.operation)
@@ -143,8 +144,8 @@ async def parts_of(question: Question, application: Any, services: Any) -> dict[
     return found | {"parsing": await fastest(first, ONCE), "planning": planning}
 
 
-async def _main(names: Sequence[str]) -> None:
-    application = folio.create_app("compiled")
+async def _main(names: Sequence[str], url: str) -> None:
+    application = folio.create_app("compiled", services_url=url)
     columns = ("whole", "HTTP", "JSON in", "context", "plan", "loads", "JSON out")
     columns += ("parsing", "planning")
     print("\nWhere FolioQL's time goes, in its process: microseconds")
@@ -158,4 +159,5 @@ async def _main(names: Sequence[str]) -> None:
 
 def main(names: Sequence[str] = tuple(QUESTIONS)) -> None:
     """Print the table; with PEER_DATABASE_URL in the environment it is over that database."""
-    uvloop.run(_main(names))
+    with empty_database() as url:
+        uvloop.run(_main(names, url))

@@ -23,7 +23,7 @@ import httpx2
 from graphql import parse
 
 from gateway.cost import CostPlan
-from gateway.documents import Documents, RefusedDocumentError
+from gateway.documents import Documents, RefusedDocumentError, operations_of
 from gateway.limits import Limits, breaches_of, breaches_of_text
 from gateway.schema import schema
 from gateway.validation import mistakes_in
@@ -75,7 +75,8 @@ def corpus() -> None:
 async def checks() -> None:
     """Print what each check costs: of a document once, and of a request each time."""
     document, limits = parse(DASHBOARD), Limits()
-    plan = CostPlan(GRAPH, document, None)
+    (operation,) = operations_of(document, ()).values()
+    plan = CostPlan(GRAPH, document, operation.node)
     allowance = Allowance("user", 10**9, 10**9)
     buckets = Buckets(users=allowance, addresses=allowance, clock=lambda: datetime.now(UTC))
     position = {
@@ -91,7 +92,7 @@ async def checks() -> None:
         "parsing": lambda: parse(DASHBOARD),
         "depth, fields, aliases, ...": lambda: list(breaches_of(document, limits)),
         "validation": lambda: mistakes_in(document, schema=GRAPH, introspection=True),
-        "cost plan": lambda: CostPlan(GRAPH, document, None),
+        "cost plan": lambda: CostPlan(GRAPH, document, operation.node),
         "the signature of an access token": lambda: tokens.read_access(next(unread), now=now),
     }
     print("Microseconds of a dashboard, once for its document or token:")

@@ -105,17 +105,19 @@ class Ledger:
         return median(times)
 
 
-async def _open(services: Services) -> Ledger:
+async def open_ledger(services: Services, *, names: Sequence[str] = ("Main",)) -> list[Ledger]:
+    """Create a user with empty portfolios."""
     now = services.clock()
     async with services.database.writing() as session:
         user = await create_user(
-            session, "investor", password_hash="-", base_currency="USD", now=now
+            session, f"investor-{len(names)}", password_hash="-", base_currency="USD", now=now
         )
         owner_id = row_key(user.id)
-        row = await create_portfolio(
-            session, "Main", owner_id=owner_id, base_currency="USD", now=now
-        )
-    return Ledger(services, owner_id, row_key(row.id))
+        rows = [
+            await create_portfolio(session, name, owner_id=owner_id, base_currency="USD", now=now)
+            for name in names
+        ]
+    return [Ledger(services, owner_id, row_key(row.id)) for row in rows]
 
 
 async def _import(ledger: Ledger, size: int) -> tuple[float, float, float]:
@@ -129,7 +131,7 @@ async def _import(ledger: Ledger, size: int) -> tuple[float, float, float]:
 
 async def _costs(url: str, size: int) -> Costs:
     async with serving(url) as (_, services, client):
-        ledger = await _open(services)
+        (ledger,) = await open_ledger(services)
         parsed, prepared, booked = await _import(ledger, size)
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         dashboard, past, by_cost = (

@@ -33,6 +33,13 @@ class Server:
         fields = path.read_text(encoding="ascii").rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
+    def memory(self) -> float:
+        """Return the bytes of memory that it has, where Linux tells."""
+        path = Path(f"/proc/{self.process_id}/statm")
+        if not path.exists():
+            return float("nan")
+        return int(path.read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
 
 def cores() -> tuple[int, int]:
     """Return the core for a server and the core for the load on it, different if there are two."""

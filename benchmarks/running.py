@@ -1,11 +1,13 @@
 """What all benchmarks share: databases to run on, the application, and a stopwatch."""
 
+import asyncio
 import os
 import tempfile
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from time import perf_counter
+from typing import Any
 
 import asyncpg
 import httpx2
@@ -41,14 +43,32 @@ async def databases() -> AsyncIterator[dict[str, str]]:
             await connection.close()
 
 
-@asynccontextmanager
-async def serving(url: str) -> AsyncIterator[tuple[Starlette, Services, httpx2.AsyncClient]]:
-    """Serve the application on a migrated database, within this process."""
+@contextmanager
+def empty_database() -> Iterator[str]:
+    """Make an SQLite database that has all tables and nothing in them; not within an event loop."""
+    with tempfile.TemporaryDirectory() as folder:
+        url = f"sqlite:///{folder}/empty.db"
+        asyncio.run(migrate(url))
+        yield url
+
+
+async def migrate(url: str) -> None:
+    """Give a database all tables."""
     database = Database(url)
     await upgrade(database)
     await database.close()
+
+
+@asynccontextmanager
+async def serving(
+    url: str, **settings: Any
+) -> AsyncIterator[tuple[Starlette, Services, httpx2.AsyncClient]]:
+    """Serve the application on a migrated database, within this process."""
+    await migrate(url)
     application = create_app(
-        Settings(database_url=url, secret="s" * 32, log_level="error", rate_restore=10**9)
+        Settings(
+            database_url=url, secret="s" * 32, log_level="error", rate_restore=10**9, **settings
+        )
     )
     async with (
         application.router.lifespan_context(application),

@@ -26,9 +26,12 @@ from benchmarks.peers.queries import QUESTIONS, Question
 from benchmarks.peers.rows import as_json, make_rows
 from benchmarks.peers.tables import filled_database
 from benchmarks.processes import Server, cores, on_core, started
+from benchmarks.running import empty_database
 
 NODE = Path(__file__).parent / "peers" / "node"
 BARE, PLAIN, JIT = "bare endpoint", "Strawberry", "Mercurius"
+COMPILED = "compiled"
+KEPT = "FolioQL, quotes kept"
 NODE_PEERS = {JIT: "mercurius.mjs", "GraphQL Yoga": "yoga.mjs", "Apollo Server": "apollo.mjs"}
 DATA = ("memory", "postgresql")
 LEAST = 10
@@ -55,6 +58,8 @@ def python_peers(engines: Sequence[str]) -> dict[str, list[str]]:
         f"FolioQL, {engine}": [*run, "benchmarks.peers.folio", "--engine", engine]
         for engine in engines
     }
+    if COMPILED in engines:
+        ours[KEPT] = [*ours[f"FolioQL, {COMPILED}"], "--kept"]
     return {
         BARE: [*run, "benchmarks.peers.bare"],
         **ours,
@@ -62,12 +67,12 @@ def python_peers(engines: Sequence[str]) -> dict[str, list[str]]:
     }
 
 
-def node_peers(data: Path) -> dict[str, list[str]]:
-    """Return the commands of the peers on Node.js, installed if they were not; or say why none."""
+def installed_node() -> str | None:
+    """Return what runs the peers on Node.js, installed if they were not; or say why nothing."""
     node, npm = shutil.which("node"), shutil.which("npm")
     if node is None or npm is None:
         print("Peers on Node.js skipped: there is no node with npm")
-        return {}
+        return None
     installed, wanted = NODE / "node_modules" / ".package-lock.json", NODE / "package-lock.json"
     if not installed.exists() or installed.stat().st_mtime < wanted.stat().st_mtime:
         print("Installing the peers on Node.js", flush=True)
@@ -79,7 +84,15 @@ def node_peers(data: Path) -> dict[str, list[str]]:
         )
         if result.returncode:
             print(f"Peers on Node.js skipped: {result.stderr.decode(errors='replace')}")
-            return {}
+            return None
+    return node
+
+
+def node_peers(data: Path) -> dict[str, list[str]]:
+    """Return the commands of the peers on Node.js, by title; none where they cannot run."""
+    node = installed_node()
+    if node is None:
+        return {}
     data.write_bytes(orjson.dumps(as_json(make_rows())))
     return {title: [node, str(NODE / file), str(data)] for title, file in NODE_PEERS.items()}
 
@@ -91,6 +104,7 @@ def running(
     """Run all peers, over memory or a database; those that are not asked are idle."""
     environment = {"NODE_ENV": "production"} | ({"PEER_DATABASE_URL": database} if database else {})
     with ExitStack() as stack:
+        environment["PEER_SERVICES_URL"] = stack.enter_context(empty_database())
         yield {
             title: stack.enter_context(started(command, core=core, environment=environment))
             for title, command in commands.items()

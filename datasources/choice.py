@@ -59,7 +59,7 @@ class Choice:
                 self._ranks.get(series.key.source, len(self._ranks)),
             )
 
-        return min(known, key=worth)
+        return known[0] if len(known) == 1 else min(known, key=worth)
 
     def _covers(self, series: Series, span: Span) -> bool:
         return not (

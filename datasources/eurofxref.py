@@ -1,19 +1,21 @@
 """The European Central Bank's files of reference rates: units of a currency for one euro.
 
 The history (CSV, perhaps in a ZIP) is kept as its own lines, two megabytes instead of two hundred
-thousand decimals: a look-up splits one line. The daily and the 90-day file are XML, read into
-lines of the same form. https://www.ecb.europa.eu/stats/eurofxref/
+thousand decimals: a look-up splits one line. The 90-day file is XML, read into lines of the
+same form. https://www.ecb.europa.eu/stats/eurofxref/
 """
 
+import hashlib
 import io
 import re
 import zipfile
 import zlib
-from bisect import bisect_right
-from collections.abc import Iterator, Mapping
+from bisect import bisect_left, bisect_right
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from functools import cached_property
 from typing import Self
 from xml.parsers import expat
 
@@ -48,9 +50,22 @@ class Table:
         self._lines = lines
         self.days = sorted(lines)
 
-    def with_newer(self, other: Self) -> "Table":
-        """Return all days of both; of a day that both have the other's line counts."""
-        return Table({**self._lines, **other._lines})
+    @cached_property
+    def version(self) -> str:
+        """Return what tells whether anything is published otherwise, wherever it is read."""
+        lines = [f"{day} {self._lines[day][1]}" for day in self.days]
+        layouts = [",".join(layout.columns) for layout, _ in self._lines.values()]
+        text = "\n".join([*dict.fromkeys(layouts), *lines])
+        return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+    def renewed(self, other: Self) -> "Table":
+        """Return the days of another, with those of its own that are before or after them.
+
+        What the other leaves out between its days was taken back.
+        """
+        first, last = other.days[0], other.days[-1]
+        outside = {day: line for day, line in self._lines.items() if not first <= day <= last}
+        return Table(outside | dict(other._lines))
 
     def days_back(self, day: date) -> Iterator[date]:
         """Yield the published days that may stand for a day, newest first."""
@@ -59,6 +74,18 @@ class Table:
             place -= 1
             yield self.days[place]
 
+    def between(
+        self, currencies: Collection[str], first: date, last: date
+    ) -> dict[str, list[EuroRate]]:
+        """Return all rates of currencies published between two days, oldest first."""
+        found: dict[str, list[EuroRate]] = {}
+        for day in self.days[bisect_left(self.days, first) : bisect_right(self.days, last)]:
+            for currency in currencies:
+                rate = self.look(currency, day)
+                if rate is not None:
+                    found.setdefault(currency, []).append(rate)
+        return found
+
     def look(self, currency: str, day: date) -> EuroRate | None:
         """Return the rate published on exactly that day; null if there is none.
 
@@ -66,7 +93,7 @@ class Table:
         """
         layout, line = self._lines[day]
         place = layout.columns.get(currency)
-        cells = line.split(",")
+        cells = [] if place is None else line.split(",", place + 1)  # the rest is not wanted
         text = cells[place].strip() if place is not None and place < len(cells) else ""
         if text in {"", "N/A"}:
             return None
@@ -110,7 +137,7 @@ def _unpack(raw: bytes) -> bytes:
 
 
 def read_xml(raw: bytes, *, name: str) -> Table:
-    """Read the daily or the 90-day file; raises BadPayloadError unless all of it is in form.
+    """Read the 90-day file; raises BadPayloadError unless all of it is in form.
 
     A document type, which only HTML has here, is refused: entities could grow without end.
     """

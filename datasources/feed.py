@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
+from typing import Protocol
 
 import structlog
 
@@ -17,13 +18,35 @@ from datasources.market import Market
 from datasources.peers import Peers
 from datasources.protocols import Clock
 from datasources.quoting import stale
-from models.changes import ACCESS, LEDGER, QUOTE, Topic
+from datasources.rate_watch import Pair, RateWatch
+from models.changes import ACCESS, ALERT_EVENTS, LEDGER, QUOTE, RATE, WATCHLIST, Topic
 from models.market import Quote
 
 log = structlog.get_logger(__name__)
 
 STALLED = timedelta(seconds=10)
 """After so long without an answer, what was shown last is told to be stale."""
+
+
+class Watcher(Protocol):
+    """Looks at each price of some symbols, in the replica that looks after prices for all."""
+
+    @property
+    def symbols(self) -> frozenset[str]:
+        """Return what it looks at; nothing elsewhere."""
+        ...
+
+    def lead(self, leads: bool) -> None:
+        """Hear whether this is the replica."""
+        ...
+
+    def see(self, quote: Quote) -> None:
+        """Look at a price, whether new or not."""
+        ...
+
+    def stir(self, topics: Collection[Topic] | None) -> None:
+        """Hear that topics have changed; null for all but prices."""
+        ...
 
 
 class Feed:
@@ -48,11 +71,15 @@ class Feed:
         self._interval = interval
         self._sleep = sleep
         self._poller: asyncio.Task[None] | None = None
+        self._asking: asyncio.Task[dict[str, Quote]] | None = None
+        self._asked: set[str] = set()
         self._shown: dict[str, Quote] = {}
         self._answered_at: datetime = clock()
+        self._watcher: Watcher | None = None
         self._follower = Follower(
             market, wanted=lambda: self.watched, show=self._show, clock=clock, sleep=sleep
         )
+        self.rates = RateWatch(market, self.hub, clock=clock, sleep=sleep)
         if peers is not None:
             peers.attend(self)
 
@@ -74,9 +101,16 @@ class Feed:
     @property
     def watched(self) -> frozenset[str]:
         """Return the symbols that are for this replica to look after."""
+        mine = self.symbols | (self._watcher.symbols if self._watcher else frozenset())
         if self._peers is None or self._peers.cut_off:
-            return self.symbols
-        return self.symbols | self._peers.wanted if self._peers.leads else frozenset()
+            return mine
+        return mine | self._peers.wanted if self._peers.leads else frozenset()
+
+    def watch(self, watcher: Watcher | None) -> None:
+        """Let somebody look at prices, or nobody any more."""
+        self._watcher = watcher
+        if watcher is not None:
+            watcher.lead(self.leads)
 
     @asynccontextmanager
     async def listen(
@@ -90,12 +124,25 @@ class Feed:
             [(QUOTE, symbol) for symbol in symbols], min_interval=min_interval
         ) as listener:
             await self._rewant()
-            known = await self._market.quotes(symbols)
+            known = await self._known(symbols)
             for symbol in symbols:
                 if symbol in known:
                     self._shown.setdefault(symbol, known[symbol])
                     listener.begin((QUOTE, symbol), known[symbol], says=_says(known[symbol]))
             yield listener.updates()
+
+    async def _known(self, symbols: Sequence[str]) -> dict[str, Quote]:
+        """Return the last known quotes; what is asked at the same moment is asked in one go."""
+        if self._asking is None:
+            self._asked = set()
+            self._asking = asyncio.create_task(self._ask(self._asked))
+        self._asked.update(symbols)
+        return await asyncio.shield(self._asking)
+
+    async def _ask(self, symbols: set[str]) -> dict[str, Quote]:
+        await asyncio.sleep(0)  # until all have said what they ask for
+        self._asking = None
+        return await self._market.quotes(sorted(symbols))
 
     @asynccontextmanager
     async def join(
@@ -112,19 +159,26 @@ class Feed:
         finally:
             await self._rewant()
 
-    async def follow(self, listener: Listener, symbols: Collection[str]) -> None:
-        """Let a listener follow these symbols and no others, beside its other topics.
+    async def follow(
+        self, listener: Listener, symbols: Collection[str], pairs: Collection[Pair] = ()
+    ) -> None:
+        """Let a listener follow these symbols and exchange rates and no others.
 
-        It hears of changes from what is known now.
+        It hears of changes from what is known now, and goes on to hear of its other topics.
         """
-        wanted = {(QUOTE, symbol) for symbol in symbols}
-        others = {topic for topic in listener.topics if topic[0] != QUOTE}
-        added = sorted(symbol for _, symbol in wanted - listener.topics)
+        wanted: set[Topic] = {(QUOTE, symbol) for symbol in symbols}
+        wanted |= {(RATE, pair) for pair in pairs}
+        others = {topic for topic in listener.topics if topic[0] not in {QUOTE, RATE}}
+        added = wanted - listener.topics
         self.hub.follow(listener, others | wanted)
         await self._rewant()
-        for symbol, quote in (await self._market.quotes(added)).items() if added else ():
+        new = sorted(symbol for symbol in symbols if (QUOTE, symbol) in added)
+        for symbol, quote in (await self._market.quotes(new)).items() if new else ():
             self._shown.setdefault(symbol, quote)
             listener.saw((QUOTE, symbol), says=_says(quote))
+        rates = await self.rates.known([pair for pair in pairs if (RATE, pair) in added])
+        for pair, value in rates.items():
+            listener.saw((RATE, pair), says=value)
 
     def tell(self, topics: Collection[Topic]) -> None:
         """Tell those who listen to topics that they have changed, here and at other replicas."""
@@ -133,11 +187,13 @@ class Feed:
             self._peers.tell(topics)
 
     def stir(self, topics: Collection[Topic] | None) -> None:
-        """Tell those who listen here to topics that they have changed; null for all of ledgers."""
+        """Tell those who listen here to topics that they have changed; null for all but prices."""
         if topics is None:
-            self.hub.stir(LEDGER, ACCESS)
+            self.hub.stir(LEDGER, ACCESS, WATCHLIST, ALERT_EVENTS)
         for topic in topics or ():
             self.hub.publish(topic)
+        if self._watcher is not None:
+            self._watcher.stir(topics)
 
     def hear(self, quotes: Collection[Quote]) -> None:
         """Show prices that the replica that leads tells."""
@@ -149,10 +205,13 @@ class Feed:
         """Look after what is listened to now, or have the replica that leads do so."""
         if self._peers is not None:
             self._peers.want()
+        await self.rates.settle()
         await self.settle()
 
     async def settle(self) -> None:
         """Poll and connect for what there is to look after now, or leave nothing open."""
+        if self._watcher is not None:
+            self._watcher.lead(self.leads)
         watched = self.watched
         for symbol in self._shown.keys() - watched - self.symbols:
             del self._shown[symbol]
@@ -172,7 +231,8 @@ class Feed:
             await self._sleep(self._interval.total_seconds())
             try:
                 # What vendors allow is too little to ask every second: their prices live longer.
-                max_age = None if self._market.has_vendors else self._interval
+                # Of the others none of the last look, though a timer may be early.
+                max_age = None if self._market.has_vendors else self._interval / 2
                 quotes = await self._market.quotes(self.watched, max_age=max_age)
             except Exception:
                 log.exception("feed_poll_failed")
@@ -198,6 +258,8 @@ class Feed:
 
     def _publish(self, quote: Quote) -> None:
         self._shown[quote.symbol] = quote
+        if self._watcher is not None:
+            self._watcher.see(quote)
         self.hub.publish((QUOTE, quote.symbol), quote, says=_says(quote))
 
     async def _stop(self) -> None:
@@ -213,6 +275,7 @@ class Feed:
     async def close(self) -> None:
         """End every listener's iteration and stop the poll."""
         self.hub.close()
+        await self.rates.close()
         await self._stop()
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from datetime import timedelta
 from random import uniform
 from typing import Protocol, cast
@@ -13,6 +13,7 @@ from datasources.chain import Line
 from datasources.errors import ProviderError, RateLimitedError, UnavailableError
 from datasources.pacing import LONGEST_CLOSE
 from datasources.protocols import Clock, StreamProvider
+from datasources.tasks import end
 from models.market import Quote
 
 log = structlog.get_logger(__name__)
@@ -74,9 +75,7 @@ class Follower:
         task, self._task = self._task, None
         if task is not None:
             self._ending = task
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+            await end(task)
 
     async def _follow(self) -> None:
         if self._ending is not None:

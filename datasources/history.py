@@ -19,13 +19,21 @@ from datasources.fetching import Fetchers, LastClose, TradingDays
 from datasources.known_actions import ActionHistory
 from datasources.loaded import Loaded
 from datasources.protocols import Clock, HistoryStore
-from datasources.series import ASK_AGAIN, restate, settle_gaps, was_restated
+from datasources.series import (
+    ASK_AGAIN,
+    cut,
+    restate,
+    restate_closes,
+    settle_gaps,
+    was_restated,
+)
 from datasources.turns import Turns, Unknown
 from models.market import (
     Actions,
     Bar,
     BarRange,
     CloseQuestion,
+    Closes,
     HistoryQuestion,
     Series,
     SeriesKey,
@@ -103,6 +111,49 @@ class History:
                     found[question], splits[series.key], adjusted=question.adjusted
                 )
         return found
+
+    async def close_arrays(
+        self, questions: Collection[HistoryQuestion]
+    ) -> dict[HistoryQuestion, list[Closes]]:
+        """Return the closes of the trading days asked for as arrays, chosen as ``bars_of`` does."""
+        chosen, _ = await self._filled({question: question for question in questions})
+        if not chosen:
+            return {}
+        stored = await self._store.close_arrays(
+            {series.key for series in chosen.values()},
+            first=min(question.first for question in chosen),
+            last=max(question.last for question in chosen),
+        )
+        found: dict[HistoryQuestion, list[Closes]] = {}
+        for question, series in chosen.items():
+            parts = [cut(one, question.first, question.last) for one in stored.get(series.key, ())]
+            adjusted = series.key.adjusted
+            if known := [replace(one, adjusted=adjusted) for one in parts if len(one.days)]:
+                found[question] = known
+        begins = {
+            question: date.fromordinal(min(int(one.days[0]) for one in closes))
+            for question, closes in found.items()
+            if chosen[question].key.adjusted is not question.adjusted
+        }
+        splits = await self._splits((chosen[question], day) for question, day in begins.items())
+        for question in begins:
+            applied = splits.get(chosen[question].key)
+            if applied is not None:
+                found[question] = [
+                    restate_closes(one, applied, adjusted=question.adjusted)
+                    for one in found[question]
+                ]
+        return found
+
+    async def look(self, questions: Collection[HistoryQuestion]) -> set[HistoryQuestion]:
+        """Ask for bars and actions that are missing, and return which questions have a series."""
+        chosen, _ = await self._filled({question: question for question in questions})
+        await self._actions.of(questions)
+        return set(chosen)
+
+    async def versions(self, symbols: Collection[str]) -> dict[str, int]:
+        """Return what changes whenever bars or actions of a symbol are written."""
+        return await self._store.versions(symbols)
 
     async def bars(
         self, symbol: str, *, first: date, last: date, adjusted: bool = False

@@ -18,6 +18,9 @@ log = structlog.get_logger(__name__)
 LATE = timedelta(days=30)
 """How long after its day an action may still be corrected, or turn up."""
 
+AHEAD = timedelta(days=366)
+"""How far ahead actions are announced at most."""
+
 
 class ActionHistory:
     """Answers for splits and dividends from the store, and fills it on demand."""
@@ -47,7 +50,8 @@ class ActionHistory:
             first, last = spans.get(question.symbol, (question.first, question.last))
             spans[question.symbol] = (min(first, question.first), max(last, question.last))
         wanted = {
-            symbol: (first, min(last, self._today)) for symbol, (first, last) in spans.items()
+            symbol: (first, min(last, self._today + AHEAD))
+            for symbol, (first, last) in spans.items()
         }
         await asyncio.gather(
             *(
@@ -60,7 +64,11 @@ class ActionHistory:
         for question in questions:
             one = self._home(known.get(question.symbol, ()))
             if one is not None:
-                found[question] = within(one.actions, question.first, question.last)
+                told = within(one.actions, question.first, question.last)
+                until = min(question.last, self._today)
+                found[question] = replace(
+                    told, whole=one.first <= question.first and until <= one.last
+                )
         return found
 
     async def of_sources(
@@ -146,8 +154,10 @@ class ActionHistory:
         first, last = span
         if before is not None:
             # What is known stays in one piece, and of its end some may have turned up late.
-            tail = max(before.first, before.last - LATE)
+            tail = max(before.first, min(before.last, self._today) - LATE)
             first, last = min(first, tail) if first < before.first else tail, max(last, before.last)
+        if last > self._today:  # once for all who ask ahead on this day
+            last = self._today + AHEAD
         answer = await self._fetch(symbol, first=first, last=last, source=source)
         if answer is None:
             self._unknown.add(symbol, now=now)

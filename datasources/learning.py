@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Iterable
-from contextlib import suppress
 from datetime import date, timedelta
 from types import TracebackType
 from typing import Self
@@ -10,6 +9,7 @@ from typing import Self
 import structlog
 
 from datasources.protocols import LastKnown
+from datasources.tasks import end
 from models.market import Bar, CompanyProfile, EuroRate, Quote
 
 log = structlog.get_logger(__name__)
@@ -95,8 +95,5 @@ class Learner:
         traceback: TracebackType | None,
     ) -> None:
         """Stop, and write what is left."""
-        if self._flusher is not None:
-            self._flusher.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._flusher
+        await end(self._flusher)
         await self._try_to_flush()

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Hashable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -26,6 +26,7 @@ from datasources.protocols import (
     ActionProvider,
     BarProvider,
     Clock,
+    EuroRateProvider,
     HistoryStore,
     LastKnown,
     ProfileProvider,
@@ -41,7 +42,9 @@ from models.market import (
     Attempt,
     Bar,
     CloseQuestion,
+    Closes,
     CompanyProfile,
+    EuroRate,
     HistoryQuestion,
     InstrumentMatch,
     ProviderState,
@@ -284,12 +287,65 @@ class Market:
         crosses = [question for question in questions if question not in found]
         today = self._clock().date()
         found |= await self._by_day(
-            "rates", crosses, of=Rate, load=load, is_over=lambda question: question.day < today
+            "rates",
+            crosses,
+            of=Rate,
+            load=load,
+            is_over=lambda question: question.day < today,
+            version=await self.published_version() if crosses else "",
         )
         missing = [question for question in questions if question not in found]
         if missing and self._last_known is not None:
             found |= await self._last_known.rates(missing)
         return found
+
+    async def euro_rates(
+        self, currencies: Collection[str], *, first: date, last: date
+    ) -> dict[str, list[EuroRate]]:
+        """Return what was published of currencies between two days, from who has it all at hand.
+
+        Currencies that nobody has so are absent: ``rates`` may know them day by day.
+        """
+        lines = [one for one in self._lines["rates"] if isinstance(one.provider, EuroRateProvider)]
+        answers = await ask_chain(
+            Question(
+                kind="rates",
+                ask=lambda provider, keys: provider.euro_rates(keys, first=first, last=last),
+                venue_of=lambda _: "",
+            ),
+            sorted(set(currencies) - {"EUR"}),
+            lines=lines,
+            clock=self._clock,
+            seconds=self._deadline.total_seconds(),
+        )
+        if any(line.remote for line in lines):
+            self._learner.learn(rates=[leg for legs in answers.found.values() for leg in legs])
+        return answers.found
+
+    async def published_version(self) -> str:
+        """Return what changes with anything that those tell who have all rates at hand."""
+        versions = await asyncio.gather(
+            *(
+                line.provider.rates_version()
+                for line in self._lines["rates"]
+                if isinstance(line.provider, EuroRateProvider)
+            )
+        )
+        return "-".join(version or "" for version in versions)
+
+    async def stored_rates(
+        self, currencies: Collection[str], *, first: date, last: date
+    ) -> dict[str, list[EuroRate]]:
+        """Return what anybody was ever told of currencies between two days, as it was told last."""
+        if self._last_known is None:
+            return {}
+        return await self._last_known.euro_rates(currencies, first=first, last=last)
+
+    async def stored_rate_versions(self, currencies: Collection[str]) -> dict[str, int]:
+        """Return what changes whenever a rate of a currency is stored."""
+        if self._last_known is None:
+            return {}
+        return await self._last_known.rate_versions(currencies)
 
     async def _by_day(
         self,
@@ -299,12 +355,14 @@ class Market:
         of: type[V],
         load: Callable[[list[Any]], Awaitable[Loaded[Any, V]]],
         is_over: Callable[[Any], bool],
+        version: str = "",
     ) -> dict[Any, V]:
         """Answer questions about days through the cache; a past day's answer lasts longer.
 
         The two are kept apart, or what was said of a day while it ran would count as its last word.
+        An answer is of one version of its source.
         """
-        by_key = {repr(question): question for question in questions}
+        by_key = {f"{version}{question!r}": question for question in questions}
 
         async def load_keys(keys: list[str]) -> Loaded[str, V]:
             answers = await load([by_key[key] for key in keys])
@@ -342,6 +400,26 @@ class Market:
     ) -> dict[HistoryQuestion, list[Bar]]:
         """Return the trading days asked for, each series of one source; absent if none has any."""
         return (await self._past.bars(questions)).found
+
+    async def close_arrays(
+        self, questions: Collection[HistoryQuestion]
+    ) -> dict[HistoryQuestion, list[Closes]]:
+        """Return the closes of ``bars`` as arrays, apart by currency."""
+        return await self._past.close_arrays(questions)
+
+    async def look(self, questions: Collection[HistoryQuestion]) -> set[HistoryQuestion]:
+        """Bring stored bars and actions up to now; return what only these answer.
+
+        Whether that is still the same, ``versions`` tells.
+        """
+        return await self._past.look(questions)
+
+    async def versions(self, symbols: Collection[str]) -> dict[str, int]:
+        """Return what changes whenever stored bars or actions of a symbol are written.
+
+        Prices that are not stored have none.
+        """
+        return await self._past.versions(symbols)
 
     async def actions(
         self, questions: Collection[HistoryQuestion]

@@ -14,10 +14,18 @@ from datasources.errors import UnavailableError
 from datasources.fetching import Fetchers
 from datasources.history import History
 from datasources.learning import Learner
-from datasources.protocols import ActionProvider, BarProvider, Clock, CloseProvider, HistoryStore
+from datasources.protocols import (
+    ActionProvider,
+    ArrayProvider,
+    BarProvider,
+    Clock,
+    CloseProvider,
+    HistoryStore,
+)
 from datasources.quoting import venue_code
+from datasources.series import closes_of
 from datasources.sessions import last_close, trading_days
-from models.market import Actions, Bar, CloseQuestion, HistoryQuestion, Outcome
+from models.market import Actions, Bar, CloseQuestion, Closes, HistoryQuestion, Outcome
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -110,6 +118,37 @@ class Past:
 
         return await self._both(list(questions), at_hand, kept)
 
+    async def close_arrays(
+        self, questions: Collection[HistoryQuestion]
+    ) -> dict[HistoryQuestion, list[Closes]]:
+        """Return the closes of ``bars`` as arrays, apart by currency."""
+
+        async def at_hand(
+            missing: list[HistoryQuestion],
+        ) -> Answers[HistoryQuestion, list[Closes]]:
+            return await self._ask(
+                Question(kind="bars", ask=_close_arrays, venue_of=_venue),
+                missing,
+                lines=self._direct,
+            )
+
+        async def kept(missing: list[HistoryQuestion]) -> Answers[HistoryQuestion, list[Closes]]:
+            if self._history is None:
+                return Answers()
+            return Answers(await self._history.close_arrays(missing))
+
+        return (await self._both(list(questions), at_hand, kept)).found
+
+    async def look(self, questions: Collection[HistoryQuestion]) -> set[HistoryQuestion]:
+        """Bring what is stored up to now, and return which questions nothing else answers."""
+        if self._history is None or self._at_hand_first:
+            return set()
+        return await self._history.look(questions)
+
+    async def versions(self, symbols: Collection[str]) -> dict[str, int]:
+        """Return what changes whenever stored bars or actions of a symbol are written."""
+        return {} if self._history is None else await self._history.versions(symbols)
+
     async def actions(
         self, questions: Collection[HistoryQuestion]
     ) -> dict[HistoryQuestion, Actions]:
@@ -201,6 +240,19 @@ async def _bars(
     (key,) = keys
     bars = await provider.bars(key.symbol, first=key.first, last=key.last)
     return {key: bars} if bars else {}
+
+
+async def _close_arrays(
+    provider: BarProvider, keys: list[HistoryQuestion]
+) -> dict[HistoryQuestion, list[Closes]]:
+    if isinstance(provider, ArrayProvider):
+        return await provider.close_arrays(keys)
+    found = {}
+    for key in keys:
+        bars = await provider.bars(key.symbol, first=key.first, last=key.last)
+        if bars:
+            found[key] = closes_of(bars)
+    return found
 
 
 def _venue(question: HistoryQuestion) -> str:

@@ -14,8 +14,10 @@ from models.market import (
     Bar,
     BarRange,
     CloseQuestion,
+    Closes,
     CompanyProfile,
     EuroRate,
+    HistoryQuestion,
     InstrumentMatch,
     KnownActions,
     Quote,
@@ -68,6 +70,17 @@ class CloseProvider(Provider, Protocol):
         ...
 
 
+@runtime_checkable
+class ArrayProvider(Provider, Protocol):
+    """Has all history at hand as arrays."""
+
+    async def close_arrays(
+        self, questions: Collection[HistoryQuestion]
+    ) -> dict[HistoryQuestion, list[Closes]]:
+        """Return the closes of the trading days asked for, apart by currency; absent if none."""
+        ...
+
+
 class BarProvider(Provider, Protocol):
     """Knows past trading days."""
 
@@ -89,6 +102,21 @@ class RateProvider(Provider, Protocol):
 
     async def rates(self, questions: Collection[RateQuestion]) -> dict[RateQuestion, Rate]:
         """Return each rate of the day or the last one before, both legs of the same day."""
+        ...
+
+
+@runtime_checkable
+class EuroRateProvider(Provider, Protocol):
+    """Has the rates of many days at hand."""
+
+    async def euro_rates(
+        self, currencies: Collection[str], *, first: date, last: date
+    ) -> dict[str, list[EuroRate]]:
+        """Return what was published of currencies between two days, oldest first."""
+        ...
+
+    async def rates_version(self) -> str | None:
+        """Return what changes with anything that is published; null while nothing was read."""
         ...
 
 
@@ -142,6 +170,16 @@ class HistoryStore(Protocol):
         """Return the last bar of each series on or before a day."""
         ...
 
+    async def close_arrays(
+        self, keys: Collection[SeriesKey], *, first: date, last: date
+    ) -> dict[SeriesKey, list[Closes]]:
+        """Return the closes of series between two days, apart by currency."""
+        ...
+
+    async def versions(self, symbols: Collection[str]) -> dict[str, int]:
+        """Return what changes whenever bars or actions of a symbol are written; zero for none."""
+        ...
+
     async def keep(
         self,
         series: Series,
@@ -182,6 +220,16 @@ class LastKnown(Protocol):
 
     async def rates(self, questions: Collection[RateQuestion]) -> dict[RateQuestion, Rate]:
         """Return the last known rates on or before each day."""
+        ...
+
+    async def euro_rates(
+        self, currencies: Collection[str], *, first: date, last: date
+    ) -> dict[str, list[EuroRate]]:
+        """Return what is known of currencies between two days, oldest first."""
+        ...
+
+    async def rate_versions(self, currencies: Collection[str]) -> dict[str, int]:
+        """Return what changes whenever a rate of a currency is written; zero for none."""
         ...
 
     async def remember(

@@ -4,7 +4,7 @@ Whoever has published rates, from whatever source, gives the days that may answe
 and a look-up of one currency's leg; the arithmetic and the rules are here.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 
@@ -65,10 +65,28 @@ def cross(question: RateQuestion, *, days: Iterable[date], look: Look) -> Rate |
     return None
 
 
+def crosses(
+    base: str, target: str, *, legs: Mapping[str, Sequence[EuroRate]]
+) -> list[tuple[date, Decimal]]:
+    """Return the rates of the days on which both legs were published, oldest first."""
+    published = [{leg.day: leg.value for leg in legs.get(one, ())} for one in (base, target)]
+    found = []
+    for day in sorted(published[0].keys() | published[1].keys()):
+        whole, part = (
+            known.get(day) if not is_fixed(currency, day) else _fixed(currency)
+            for currency, known in zip((base, target), published, strict=True)
+        )
+        if whole is not None and part is not None:
+            found.append((day, DIVISION.divide(part, whole)))
+    return found
+
+
+def _fixed(currency: str) -> Decimal:
+    return Decimal(1) if currency == "EUR" else FIXED[currency][1]
+
+
 def _leg(currency: str, day: date, look: Look) -> EuroRate | None:
-    if currency == "EUR":
-        return EuroRate(currency="EUR", day=day, value=Decimal(1), source="identity")
     if is_fixed(currency, day):
-        value = FIXED[currency][1]
-        return EuroRate(currency=currency, day=day, value=value, source=FIXED_SOURCE)
+        source = "identity" if currency == "EUR" else FIXED_SOURCE
+        return EuroRate(currency=currency, day=day, value=_fixed(currency), source=source)
     return look(currency, day)

@@ -7,7 +7,9 @@ from datetime import date, datetime, timedelta
 from decimal import Context, Decimal
 from itertools import groupby
 
-from models.market import Bar, BarInterval, SplitEvent
+import numpy as np
+
+from models.market import Bar, BarInterval, Closes, SplitEvent
 
 ONE = Decimal(1)
 DIVISION = Context(prec=28)
@@ -49,6 +51,41 @@ def restate(bars: Iterable[Bar], splits: Collection[SplitEvent], *, adjusted: bo
             )
         )
     return found
+
+
+def restate_closes(closes: Closes, splits: Collection[SplitEvent], *, adjusted: bool) -> Closes:
+    """Apply the splits after their day to closes, or take them back, as ``restate`` does."""
+    known = sorted(splits, key=lambda split: split.day)
+    factors = [1.0]
+    for split in reversed(known):
+        factors.append(factors[-1] * float(split.new / split.old))
+    days = np.array([split.day.toordinal() for split in known], dtype=np.int64)
+    later = np.array(factors[::-1])[np.searchsorted(days, closes.days, side="right")]
+    values = closes.values / later if adjusted else closes.values * later
+    return replace(closes, values=values, adjusted=adjusted)
+
+
+def closes_of(bars: Iterable[Bar]) -> list[Closes]:
+    """Return the closes of bars, given oldest first, apart by currency."""
+    by_currency: dict[str, list[Bar]] = {}
+    for bar in bars:
+        by_currency.setdefault(bar.currency, []).append(bar)
+    return [
+        Closes(
+            currency=currency,
+            days=np.array([bar.day.toordinal() for bar in some], dtype=np.int64),
+            values=np.array([float(bar.close) for bar in some]),
+            adjusted=any(bar.adjusted for bar in some),
+        )
+        for currency, some in by_currency.items()
+    ]
+
+
+def cut(closes: Closes, first: date, last: date) -> Closes:
+    """Return the closes from a day to a day."""
+    begin = int(np.searchsorted(closes.days, first.toordinal()))
+    end = int(np.searchsorted(closes.days, last.toordinal(), side="right"))
+    return replace(closes, days=closes.days[begin:end], values=closes.values[begin:end])
 
 
 def _scaled(value: Decimal | None, times: Decimal, over: Decimal) -> Decimal | None:

@@ -5,7 +5,7 @@ only estimates a day, the day counts as a trading day: a price that is asked for
 little, one that is not asked for is wrong.
 """
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -185,7 +185,6 @@ def _trading_days(market: str, first: date, last: date) -> Iterator[date]:
             yield first + number * DAY
         return
     for number in range(first.year, last.year + 1):
-        year = date(number, 1, 1)
-        for day in _year(market, number).days:
-            if day.year == year.year and first <= day <= last:
-                yield day
+        days = _year(market, number).days
+        begin, end = max(first, date(number, 1, 1)), min(last, date(number, 12, 31))
+        yield from days[bisect_left(days, begin) : bisect_right(days, end)]

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI, Request, Response, WebSocket
+from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse, RedirectResponse
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -20,9 +20,9 @@ from gateway.token_route import issue_token
 from gateway.transports.crowds import Crowd
 from gateway.transports.execution import Executor
 from gateway.transports.http import METHODS, GraphQLOverHttp
-from gateway.transports.origins import is_welcome
 from gateway.transports.streams import Patience
-from gateway.transports.websocket import Connection
+from gateway.transports.websocket import GraphQLOverSockets, House
+from gateway.transports.whole import offer
 from gateway.web.explorer import explorer_page, explorer_routes
 from models.migrate import is_migrated
 
@@ -40,6 +40,8 @@ class Gateway(FastAPI):
 
     graphql: ASGIApp
     """Answers requests to the endpoint; there from when the lifespan begins."""
+    sockets: ASGIApp
+    """Serves sockets there."""
     patience: Patience
     """How long streams wait, and what ends them all."""
 
@@ -48,12 +50,16 @@ class Gateway(FastAPI):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, socket or lifespan."""
+        if scope["type"] == "http":
+            offer(scope, send)
         await (self.cors or self.serve)(scope, receive, send)
 
     async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve what may be served."""
         if scope["type"] == "http" and scope["path"] == ENDPOINT:
             await self.graphql(scope, receive, send)
+        elif scope["type"] == "websocket" and scope["path"] == ENDPOINT:
+            await self.sockets(scope, receive, send)
         else:
             await super().__call__(scope, receive, send)
 
@@ -93,8 +99,20 @@ def create_app(
                     else None
                 ),
                 patience=patience,
+                crowd=crowd,
+            )
+            sockets = GraphQLOverSockets(
+                House(
+                    executor=executor,
+                    services=services,
+                    patience=patience,
+                    crowd=crowd,
+                    max_message_bytes=settings.max_body_bytes,
+                    origins=settings.cors_origins,
+                )
             )
             application.graphql = RequestLog(endpoint, headers)
+            application.sockets = RequestLog(sockets)
             yield
             await endpoint.close()
             await executor.close()
@@ -136,24 +154,10 @@ def create_app(
 
     crowd = Crowd(settings.max_sockets)
 
-    @application.websocket(ENDPOINT)
-    async def graphql_socket(socket: WebSocket) -> None:
-        origin, host = socket.headers.get("origin"), socket.headers.get("host", "")
-        if origin and not is_welcome(origin, host=host, origins=settings.cors_origins):
-            await socket.close()  # before it is opened: the answer is 403
-            return
-        await Connection(
-            socket,
-            executor,
-            socket.app.state.services,
-            patience=patience,
-            max_message_bytes=settings.max_body_bytes,
-            crowd=crowd,
-        ).serve()
-
     @application.post("/auth/token")
     async def token(request: Request) -> Response:
-        return await issue_token(request, request.app.state.services)
+        services = request.app.state.services
+        return await issue_token(request, services, patience=patience.receive)
 
     @application.get("/healthz")
     async def alive() -> Response:
@@ -178,7 +182,10 @@ def create_app(
             told = metrics_of(
                 services.market,
                 live=LiveCollector(
-                    services.feed, sockets=crowd.sockets, executions=executor.shared_executions
+                    services.feed,
+                    alerts=services.alerts.watched,
+                    sockets=crowd.sockets,
+                    executions=executor.shared_executions,
                 ),
                 operations=outcomes_of(executor.schema),
                 beyond_limits=executor.documents.beyond_limits,

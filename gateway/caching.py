@@ -20,7 +20,6 @@ from graphql import (
     GraphQLSchema,
     GraphQLUnionType,
     InlineFragmentNode,
-    OperationDefinitionNode,
     SelectionSetNode,
     get_named_type,
     is_composite_type,
@@ -95,13 +94,7 @@ def keeping_of(operation: Operation, schema: GraphQLSchema) -> Keeping:
             return within.with_(Keeping(hint.max_age, private=private))
         return NOT_AT_ALL if is_composite_type(answered) else within
 
-    (node,) = (
-        node
-        for node in operation.document.definitions
-        if isinstance(node, OperationDefinitionNode)
-        and (node.name.value if node.name else None) == operation.name
-    )
-    return together(node.selection_set, schema.query_type)
+    return together(operation.node.selection_set, schema.query_type)
 
 
 def hint_of(thing: GraphQLField | GraphQLNamedType) -> CacheControl | None:

@@ -5,13 +5,12 @@ Every transport comes through here, as they all ask which operation a request is
 
 from collections.abc import Mapping
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import structlog
 from graphql import GraphQLError, GraphQLSchema
 
 from gateway.cost import CostPlan
-from gateway.documents import Documents, Operation, RefusedDocumentError
+from gateway.documents import Documents, Operation, PerOperation, RefusedDocumentError
 from resolvers.context import Context, RateLimitedError
 from services.spending import Spending
 
@@ -25,9 +24,8 @@ class Charges:
     """Estimates, takes and gives back what operations of one schema cost."""
 
     def __init__(self, schema: GraphQLSchema, documents: Documents) -> None:
-        self._schema = schema
         self._documents = documents
-        self._plans: WeakKeyDictionary[Operation, CostPlan] = WeakKeyDictionary()
+        self._plans = PerOperation(lambda one: CostPlan(schema, one.document, one.node))
 
     async def reading(self, text: str, context: Context) -> None:
         """Take what it costs to read a document that is not known yet: by its tokens."""
@@ -42,7 +40,7 @@ class Charges:
         self, operation: Operation, variables: Mapping[str, Any] | None, context: Context
     ) -> None:
         """Take what an operation can cost at most; raises RefusedDocumentError."""
-        estimate = self._plan(operation).estimate(variables)
+        estimate = self._plans.of(operation).estimate(variables)
         limits = self._documents.limits
         if estimate > limits.cost:
             self._beyond(TOO_EXPENSIVE, estimate=estimate)
@@ -61,15 +59,8 @@ class Charges:
         buckets, spending = context.services.buckets, context.spending
         if buckets is None or spending is None or spending.refused:
             return
-        actual = self._plan(operation).actual(data, estimated=spending.requested)
+        actual = self._plans.of(operation).actual(data, estimated=spending.requested)
         buckets.give_back(context.payer, spending, actual=actual)
-
-    def _plan(self, operation: Operation) -> CostPlan:
-        plan = self._plans.get(operation)
-        if plan is None:
-            plan = CostPlan(self._schema, operation.document, operation.name)
-            self._plans[operation] = plan
-        return plan
 
     def _paid(self, spending: Spending, context: Context) -> None:
         if spending.refused:
@@ -103,3 +94,17 @@ def told(spending: Spending) -> dict[str, Any]:
             "restoreRate": spending.allowance.restore_rate,
         },
     }
+
+
+def rate_headers(spending: Spending | None) -> tuple[tuple[bytes, bytes], ...]:
+    """Tell what a caller may spend, by draft-ietf-httpapi-ratelimit-headers-10."""
+    if spending is None:
+        return ()
+    allowance = spending.allowance
+    window = allowance.seconds_until(allowance.capacity, left=0)
+    policy = f'"{allowance.name}";q={allowance.capacity};w={window}'
+    state = f'"{allowance.name}";r={max(0, spending.left)};t={spending.resets_in}'
+    headers = ((b"ratelimit-policy", policy.encode()), (b"ratelimit", state.encode()))
+    if not spending.refused:
+        return headers
+    return (*headers, (b"retry-after", str(spending.retry_in).encode()))

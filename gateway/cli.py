@@ -97,11 +97,16 @@ def demo(workers: int) -> None:
 
 async def _prepare_demo(settings: "Settings") -> None:
     from gateway.resources import open_services
+    from models.database import Database
     from services.demo import seed_demo
     from services.verification import bring_up_to_date
 
+    database = Database(settings.database_url)
+    try:
+        await bring_up_to_date(database)  # what runs beside the services reads it at once
+    finally:
+        await database.close()
     async with open_services(settings) as services:
-        await bring_up_to_date(services.database)
         await seed_demo(
             services.database, services.market, services.passwords, now=services.clock()
         )

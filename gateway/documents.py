@@ -2,7 +2,10 @@
 
 import asyncio
 from collections import Counter, OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Generic, TypeVar
+from weakref import WeakKeyDictionary
 
 import structlog
 from graphql import (
@@ -38,6 +41,8 @@ INCREMENTAL = ("defer", "stream")
 AT_ONCE = 2_000
 """Characters of a document that is read on the spot: the worst of that length take some 20 ms."""
 
+T = TypeVar("T")
+
 OF_SCHEMA = {"__schema", "__type", "__typename"}
 """Root fields that tell of the schema and nothing else."""
 
@@ -64,7 +69,7 @@ class Operation:
     """One operation of a valid document."""
 
     document: DocumentNode
-    type: OperationType
+    node: OperationDefinitionNode
     name: str | None
     of_schema_alone: bool
     """Whether it asks for nothing but the schema."""
@@ -75,9 +80,33 @@ class Operation:
     """The limits that its document goes beyond where they are not enforced."""
 
     @property
+    def type(self) -> OperationType:
+        """Return whether it reads, changes or follows."""
+        return self.node.operation
+
+    @property
     def in_parts(self) -> bool:
         """Tell whether parts of its answer may come later."""
         return self.whole is not None
+
+
+class PerOperation(Generic[T]):
+    """What is worked out of each operation once, and kept as long as the operation is.
+
+    Nothing that is made may hold the operation: it would never go.
+    """
+
+    def __init__(self, make: Callable[[Operation], T]) -> None:
+        self._make = make
+        # In lists, as what is made may be null.
+        self._made: WeakKeyDictionary[Operation, list[T]] = WeakKeyDictionary()
+
+    def of(self, operation: Operation) -> T:
+        """Return what was made of an operation, or make it."""
+        made = self._made.get(operation)
+        if made is None:
+            made = self._made[operation] = [self._make(operation)]
+        return made[0]
 
 
 Read = Refusal | dict[str | None, Operation]
@@ -207,7 +236,7 @@ def operations_of(
             roots = node.selection_set.selections
             operations[name] = Operation(
                 document,
-                node.operation,
+                node,
                 name,
                 of_schema_alone=all(
                     isinstance(root, FieldNode) and root.name.value in OF_SCHEMA for root in roots

@@ -73,10 +73,11 @@ class MarketCollector(Collector):
 class LiveCollector(Collector):
     """Tells what is followed live at this process."""
 
-    def __init__(self, feed: Feed, *, sockets: int, executions: int) -> None:
+    def __init__(self, feed: Feed, *, alerts: int, sockets: int, executions: int) -> None:
         self._feed = feed
         self._figures = {
-            "sockets": ("Sockets that are open.", sockets),
+            "alerts": ("Alerts that are evaluated here.", alerts),
+            "sockets": ("Sockets and streams that are open.", sockets),
             "shared_executions": ("Subscriptions executed once for all who follow.", executions),
         }
 

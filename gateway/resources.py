@@ -21,6 +21,7 @@ from gateway.sources import Sources
 from models.database import Database
 from models.market import KINDS
 from resolvers.context import Services
+from services.alert_watch import AlertWatch
 from services.api_tokens import ApiTokens
 from services.attempts import Attempts
 from services.kept_values import KeptValues
@@ -110,6 +111,8 @@ async def open_services(settings: Settings, *, clock: Clock = utc_now) -> AsyncI
         stack.push_async_callback(feed.close)
         if peers is not None:
             await stack.enter_async_context(peers)
+        alerts = AlertWatch(database=database, market=market, prices=feed, clock=clock)
+        await stack.enter_async_context(alerts)
         if sources.names:
             interval = timedelta(seconds=settings.refresh_seconds or LEARNING_SECONDS)
             renews = settings.refresh_seconds > 0
@@ -133,6 +136,7 @@ async def open_services(settings: Settings, *, clock: Clock = utc_now) -> AsyncI
             market=market,
             kept=KeptValues(clock),
             feed=feed,
+            alerts=alerts,
             tokens=Tokens(
                 secret=settings.signing_secret(),
                 access_lifetime=settings.access_lifetime,

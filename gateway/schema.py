@@ -12,6 +12,7 @@ from strawberry.schema.config import StrawberryConfig
 from gateway.engine import CompiledExecutor, compiled_executor
 from resolvers.access import guard_roots
 from resolvers.accounts import AccountMutations
+from resolvers.alert_changes import AlertMutations
 from resolvers.batches import BatchMutations
 from resolvers.bookings import BookingMutations
 from resolvers.companies import CompanyProfile
@@ -27,9 +28,12 @@ from resolvers.quotes import Quote
 from resolvers.rate_limits import RateLimitQueries
 from resolvers.scalars import SCALARS
 from resolvers.share_changes import ShareMutations
+from resolvers.tag_changes import TagMutations
+from resolvers.target_changes import TargetMutations
 from resolvers.token_changes import ApiTokenMutations
 from resolvers.transactions import ENTRY_TYPES
 from resolvers.viewer import ViewerQueries
+from resolvers.watchlist_changes import WatchlistMutations
 
 
 @strawberry.type(
@@ -53,6 +57,10 @@ class Mutation(
     ProposalMutations,
     ApiTokenMutations,
     ShareMutations,
+    WatchlistMutations,
+    TagMutations,
+    TargetMutations,
+    AlertMutations,
 ):
     """Everything that can be changed."""
 

@@ -1,6 +1,7 @@
 """Serves the application, in this process or in several that share one socket."""
 
 import gc
+import sys
 from functools import partial
 from typing import Any
 
@@ -13,6 +14,10 @@ from gateway.app import create_app
 from gateway.settings import Settings
 from gateway.shutdown import close_at_signal
 from gateway.telemetry import configure_logging
+from gateway.transports.direct import DirectProtocol
+from gateway.transports.whole import WholeProtocol
+
+TURN_SECONDS = 0.001
 
 YOUNG_OBJECTS = 20_000
 """New objects, less those gone again, after which garbage is looked for."""
@@ -24,6 +29,7 @@ def build(settings: Settings) -> FastAPI:
     application = create_app(settings)
     close_at_signal(application.patience.closing)
     collect_seldom()
+    take_short_turns()
     return application
 
 
@@ -39,31 +45,44 @@ def collect_seldom() -> None:
     gc.set_threshold(YOUNG_OBJECTS)
 
 
-def serve(settings: Settings, *, workers: int) -> None:
-    """Serve until told to stop; all processes get these settings, and the same secret."""
-    configure_logging(settings.log_level)
+def take_short_turns() -> None:
+    """Let threads that work for long hand the interpreter over after a millisecond.
+
+    The event loop asks for it several times in each answer, and would wait five each time.
+    """
+    sys.setswitchinterval(TURN_SECONDS)
+
+
+def options_of(settings: Settings) -> dict[str, Any]:
+    """Return how one process is to be served."""
     secret = SecretStr(settings.signing_secret())  # the demo's is made up: once, not per process
-    options: dict[str, Any] = {
+    return {
         "app": partial(build, settings.model_copy(update={"secret": secret})),
         "factory": True,
         "host": settings.host,
         "port": settings.port,
-        "workers": workers,
         "log_config": None,
         "access_log": False,
         # Elsewhere a client could say anything about where it is.
         "forwarded_allow_ips": list(settings.trusted_proxies),
-        "ws": "websockets-sansio",
+        "http": WholeProtocol,
+        "ws": DirectProtocol,
+        "ws_ping_interval": None,  # both ends ask one another in their own words
         "ws_max_size": 2 * settings.max_body_bytes,
         # Compressing costs memory for each socket and time for each message, which are short.
         "ws_per_message_deflate": False,
         "timeout_graceful_shutdown": 5,
         "timeout_worker_healthcheck": 30,  # a new process first has to import everything
     }
+
+
+def serve(settings: Settings, *, workers: int) -> None:
+    """Serve until told to stop; all processes get these settings, and the same secret."""
+    configure_logging(settings.log_level)
     if workers == 1:
-        uvicorn.run(**options)
+        uvicorn.run(**options_of(settings))
         return
     create_app(settings)  # what is wrong with it is told here once, not by each process
     # uvicorn.run would start several from an import string only, so without these settings.
-    config = uvicorn.Config(**options)
+    config = uvicorn.Config(**options_of(settings), workers=workers)
     Multiprocess(config, sockets=[config.bind_socket()]).run()

@@ -161,7 +161,8 @@ class Settings(BaseModel):
         int, Field(ge=1_000, description="Largest accepted request body.")
     ] = 1_000_000
     max_sockets: Annotated[
-        int, Field(ge=1, description="Sockets that one user, or one address, may have open.")
+        int,
+        Field(ge=1, description="Sockets and streams that one user, or address, may have open."),
     ] = 100
     compress_from_bytes: Annotated[
         int, Field(ge=0, description="Least answer to compress where a client likes it; 0: none.")

@@ -1,9 +1,10 @@
 """Logs: one JSON object a line, with the id of the request; never a body, header or token."""
 
 import logging
-import secrets
 import sys
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from contextvars import ContextVar
+from random import getrandbits
 from time import perf_counter
 from typing import Any
 
@@ -23,10 +24,14 @@ QUIET_PATHS = {"/healthz", "/readyz"}
 log = structlog.get_logger(__name__)
 
 
+REQUEST: ContextVar[str | None] = ContextVar("request", default=None)
+"""The id of the request that is being served."""
+
+
 def configure_logging(level: str) -> None:
     """Send our own and all libraries' records to standard error in one form."""
     shared: list[Any] = [
-        structlog.contextvars.merge_contextvars,
+        _with_request,
         structlog.stdlib.add_log_level,
         structlog.processors.CallsiteParameterAdder({CallsiteParameter.PROCESS}),
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -63,6 +68,14 @@ def configure_logging(level: str) -> None:
         logging.getLogger(name).propagate = True
 
 
+def _with_request(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Say which request a record is about."""
+    request_id = REQUEST.get()
+    if request_id is not None:
+        event.setdefault("request_id", request_id)
+    return event
+
+
 def _cut(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Shorten what libraries log: it may be what a client has sent."""
     event["event"] = str(event["event"])[:LONGEST_EVENT]
@@ -85,16 +98,16 @@ class RequestLog:
     ) -> None:
         self._application = application
         self._headers = tuple(headers)
+        self._names = frozenset(name for name, _ in self._headers)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request or socket."""
         if scope["type"] not in {"http", "websocket"}:
             await self._application(scope, receive, send)
             return
-        request_id = secrets.token_hex(16)
+        request_id = f"{getrandbits(128):032x}"
         scope.setdefault("state", {})["request_id"] = request_id
-        structlog.contextvars.clear_contextvars()
-        structlog.contextvars.bind_contextvars(request_id=request_id)
+        REQUEST.set(request_id)
         started = perf_counter()
         status = 0
 
@@ -102,13 +115,11 @@ class RequestLog:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                own = message.get("headers", ())
+                own, always = message.get("headers", ()), self._headers
                 names = {name for name, _ in own}
-                message["headers"] = [
-                    *own,
-                    (b"x-request-id", request_id.encode()),
-                    *(pair for pair in self._headers if pair[0] not in names),
-                ]
+                if not names.isdisjoint(self._names):
+                    always = tuple(pair for pair in always if pair[0] not in names)
+                message["headers"] = [*own, (b"x-request-id", request_id.encode()), *always]
             await send(message)
 
         try:

@@ -6,6 +6,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from gateway.auth import address_of
+from gateway.transports.asgi import RefusedRequestError, in_time
 from resolvers.context import Services
 from services.accounts import SignedIn, check_credentials, refresh_session, start_session
 from services.attempts import TooManyAttemptsError
@@ -21,12 +22,25 @@ def _error(code: str, description: str, *, status: int = 400) -> Response:
     )
 
 
-async def issue_token(request: Request, services: Services) -> Response:
-    """Answer a token request with tokens, or with an error as the RFC has it."""
+async def _form(request: Request) -> dict[str, str]:
     length = request.headers.get("content-length", "")
     if not length.isdigit() or int(length) > MAX_FORM_BYTES:
-        return _error("invalid_request", "Send a small form with its length.", status=413)
-    form = {name: value for name, value in (await request.form()).items() if isinstance(value, str)}
+        raise RefusedRequestError(413, "Send a small form with its length.")
+    fields = await request.form()
+    return {name: value for name, value in fields.items() if isinstance(value, str)}
+
+
+async def issue_token(request: Request, services: Services, *, patience: float) -> Response:
+    """Answer a token request with tokens, or with an error as the RFC has it.
+
+    Its form has to come within so many seconds of ``patience``.
+    """
+    try:
+        form = await in_time(_form(request), patience)
+    except RefusedRequestError as refused:
+        answer = _error("invalid_request", str(refused), status=refused.status)
+        answer.raw_headers.extend(refused.headers)
+        return answer
     grant = form.get("grant_type", "password")
     needed = {"password": ("username", "password"), "refresh_token": ("refresh_token",)}
     if grant not in needed:

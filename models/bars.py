@@ -1,13 +1,28 @@
 """Stored price history: daily bars by series, what of each series is known, and gaps in it."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
 
-from sqlalchemy import Date, Select, String, UniqueConstraint, and_, func, or_, select
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Date,
+    Select,
+    String,
+    UniqueConstraint,
+    and_,
+    bindparam,
+    cast,
+    func,
+    or_,
+    select,
+)
 from sqlmodel import Column, Field, ForeignKey, col
 
 from models.base import Base
+from models.reading import one_of
 from models.types import ExactDecimal, Identifier, UtcDateTime
 
 
@@ -15,7 +30,8 @@ class PriceSeries(Base, table=True):
     """The prices of a symbol from one source, as traded or adjusted for splits: never mixed.
 
     From ``first_day`` to ``last_day`` all that the source has was asked for, ``last_day`` last at
-    ``checked_at``; null where only single days are known.
+    ``checked_at``; null where only single days are known. ``version`` is drawn anew whenever
+    bars are written, so that it tells whether what was made of them still holds.
     """
 
     __tablename__ = "price_series"
@@ -28,6 +44,9 @@ class PriceSeries(Base, table=True):
     first_day: date | None = Field(default=None, sa_type=Date)
     last_day: date | None = Field(default=None, sa_type=Date)
     checked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    version: int = Field(
+        default=0, sa_column=Column(BigInteger, nullable=False, server_default="0")
+    )
 
 
 class DailyBar(Base, table=True):
@@ -75,6 +94,13 @@ def series_by_symbol(symbols: Collection[str]) -> Select[PriceSeries]:
     return select(PriceSeries).where(col(PriceSeries.symbol).in_(sorted(symbols)))
 
 
+def versions_of_series(symbols: Sequence[str] = ()) -> Select[str, int]:
+    """Select the versions of all series of symbols."""
+    return select(col(PriceSeries.symbol), col(PriceSeries.version)).where(
+        one_of(col(PriceSeries.symbol), symbols)
+    )
+
+
 def open_gaps(series_ids: Collection[int]) -> Select[EmptyDay]:
     """Select the days of series that may yet get a bar."""
     return select(EmptyDay).where(
@@ -100,6 +126,32 @@ def bars_within(
         select(table.c.series_id, *(table.c[name] for name in PRICES))
         .where(or_(*wanted))
         .order_by(table.c.series_id, table.c.day)
+    )
+
+
+def close_texts(series_ids: Sequence[int] = ()) -> Select[int, str, str, str]:
+    """Select the days, closes and currencies of series as one text each, cut by commas.
+
+    They are in no order: a row for each bar would cost ten times as much. The days are those from
+    the parameter ``first`` to ``last``.
+    """
+    table = DailyBar.__table__  # type: ignore[attr-defined]
+
+    def joined(column: ColumnElement[Any]) -> ColumnElement[str]:
+        return func.aggregate_strings(cast(column, String), ",")
+
+    return (
+        select(
+            table.c.series_id,
+            joined(table.c.day),
+            joined(table.c.close),
+            joined(table.c.currency),
+        )
+        .where(
+            one_of(table.c.series_id, series_ids),
+            table.c.day.between(bindparam("first", type_=Date), bindparam("last", type_=Date)),
+        )
+        .group_by(table.c.series_id)
     )
 
 

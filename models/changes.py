@@ -12,8 +12,20 @@ LEDGER = "ledger"
 ACCESS = "access"
 """Who reaches a portfolio, by its key."""
 
+WATCHLIST = "watchlist"
+"""What is on a watchlist and what it is called, by its key."""
+
+ALERTS = "alerts"
+"""The alerts of a user, by the user's key."""
+
+ALERT_EVENTS = "alert events"
+"""What alerts of a user have fired, by the user's key."""
+
 QUOTE = "quote"
 """The price of an instrument, by its symbol."""
+
+RATE = "rate"
+"""The exchange rate of two currencies, by both."""
 
 _NOTED = "changes"
 

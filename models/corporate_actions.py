@@ -1,14 +1,16 @@
 """What companies did to their shares, as sources tell it: splits and dividends."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
+from typing import Any
 
-from sqlalchemy import Date, Delete, Integer, Select, String, delete, select
+from sqlalchemy import BigInteger, Date, Delete, Integer, Select, String, delete, select
 from sqlmodel import Column, Field, ForeignKey, col
 
 from models.base import Base
+from models.reading import one_of
 from models.types import ExactDecimal, Identifier, UtcDateTime
 
 
@@ -40,7 +42,10 @@ class CorporateAction(Base, table=True):
 
 
 class ActionCoverage(Base, table=True):
-    """From when to when all actions of a symbol that a source knows are stored."""
+    """From when to when all actions of a symbol that a source knows are stored.
+
+    ``version`` is drawn anew whenever they are written, as that of a series of prices is.
+    """
 
     __tablename__ = "action_coverage"
 
@@ -49,6 +54,9 @@ class ActionCoverage(Base, table=True):
     first_day: date = Field(sa_type=Date)
     last_day: date = Field(sa_type=Date)
     checked_at: datetime = Field(sa_type=UtcDateTime)
+    version: int = Field(
+        default=0, sa_column=Column(BigInteger, nullable=False, server_default="0")
+    )
 
 
 class DismissedProposal(Base, table=True):
@@ -65,10 +73,12 @@ class DismissedProposal(Base, table=True):
     dismissed_at: datetime = Field(sa_type=UtcDateTime)
 
 
-def actions_by_symbol(symbols: Collection[str]) -> Select[CorporateAction]:
-    """Select the actions of symbols, oldest first."""
+def actions_by_symbol(
+    symbols: Collection[str],
+) -> Select[*tuple[Any, ...]]:
+    """Select the actions of symbols, oldest first, as plain columns: there are thousands."""
     return (
-        select(CorporateAction)
+        select(*CorporateAction.__table__.c)  # type: ignore[attr-defined]
         .where(col(CorporateAction.symbol).in_(sorted(symbols)))
         .order_by(col(CorporateAction.day), col(CorporateAction.place))
     )
@@ -77,6 +87,13 @@ def actions_by_symbol(symbols: Collection[str]) -> Select[CorporateAction]:
 def coverage_by_symbol(symbols: Collection[str]) -> Select[ActionCoverage]:
     """Select what is known of the actions of symbols."""
     return select(ActionCoverage).where(col(ActionCoverage.symbol).in_(sorted(symbols)))
+
+
+def versions_of_actions(symbols: Sequence[str] = ()) -> Select[str, int]:
+    """Select the versions of what is known of the actions of symbols."""
+    return select(col(ActionCoverage.symbol), col(ActionCoverage.version)).where(
+        one_of(col(ActionCoverage.symbol), symbols)
+    )
 
 
 def delete_actions(symbol: str, source: str, *, first: date, last: date) -> Delete:

@@ -1,6 +1,6 @@
 """The database: engine, sessions for reading and for writing, and whether it is migrated."""
 
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,7 +16,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.ext.asyncio import (
     AsyncConnection,
     AsyncEngine,
@@ -122,6 +122,9 @@ class Database:
         else:
             # The connection used last has most statements prepared.
             options |= {"pool_size": pool_size, "max_overflow": pool_size, "pool_use_lifo": True}
+            if not self.is_sqlite:
+                # Days as text are the same on both databases, whatever the server's own style.
+                options["connect_args"] = {"server_settings": {"datestyle": "ISO"}}
             self.engine = create_async_engine(self.url, **options)
         self._engines: list[Engine] = [self.engine.sync_engine]
         self._read = pooled(self.engine)
@@ -221,10 +224,32 @@ class Database:
         return Path(name) if self.is_sqlite and name and name != ":memory:" else None
 
 
-def chunks(values: Sequence[T]) -> Iterator[Sequence[T]]:
+def lacks_tables(error: Exception) -> bool:
+    """Tell whether a statement failed as a table is not there: nobody has migrated the database."""
+    if not isinstance(error, DBAPIError):
+        return False
+    undefined = getattr(error.orig, "sqlstate", None) == "42P01"
+    return undefined or "no such table" in str(error.orig)
+
+
+def chunks(values: Sequence[T], size: int = CHUNK) -> Iterator[Sequence[T]]:
     """Cut values into parts that one statement can name."""
-    for start in range(0, len(values), CHUNK):
-        yield values[start : start + CHUNK]
+    for start in range(0, len(values), size):
+        yield values[start : start + size]
+
+
+def packed(items: Iterable[T], most: int, size: Callable[[T], int]) -> Iterator[list[T]]:
+    """Put items together that come to no more than a size; one that is larger stays alone."""
+    pack: list[T] = []
+    taken = 0
+    for item in items:
+        if pack and taken + size(item) > most:
+            yield pack
+            pack, taken = [], 0
+        pack.append(item)
+        taken += size(item)
+    if pack:
+        yield pack
 
 
 async def insert_all(

@@ -1,12 +1,14 @@
 """The last known market data, kept so that a restart or an outage still has an answer."""
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
 
-from sqlalchemy import Date, Select, String, select
-from sqlmodel import Field, col
+from sqlalchemy import BigInteger, Date, Select, String, bindparam, select
+from sqlmodel import Column, Field, col
 
 from models.base import Base
+from models.reading import one_of
 from models.types import ExactDecimal, UtcDateTime
 
 
@@ -62,6 +64,15 @@ class ExchangeRate(Base, table=True):
     source: str = Field(sa_type=String)
 
 
+class RateVersion(Base, table=True):
+    """Drawn anew whenever rates of a currency are written, so that it tells whether any were."""
+
+    __tablename__ = "rate_versions"
+
+    currency: str = Field(sa_type=String, primary_key=True)
+    version: int = Field(sa_column=Column(BigInteger, nullable=False))
+
+
 def quotes_by_symbol(symbols: list[str]) -> Select[LastQuote]:
     """Select the last known quotes of symbols."""
     return select(LastQuote).where(col(LastQuote.symbol).in_(symbols))
@@ -72,10 +83,26 @@ def profiles_by_symbol(symbols: list[str]) -> Select[StoredProfile]:
     return select(StoredProfile).where(col(StoredProfile.symbol).in_(symbols))
 
 
-def rates_between(currencies: list[str], first: date, last: date) -> Select[ExchangeRate]:
-    """Select the stored rates of currencies within days, both included."""
-    return select(ExchangeRate).where(
-        col(ExchangeRate.currency).in_(currencies),
-        col(ExchangeRate.day) >= first,
-        col(ExchangeRate.day) <= last,
+def rates_between() -> Select[str, date, Decimal, str]:
+    """Select the stored rates of currencies within two days, both included, oldest first."""
+    return (
+        select(
+            col(ExchangeRate.currency),
+            col(ExchangeRate.day),
+            col(ExchangeRate.value),
+            col(ExchangeRate.source),
+        )
+        .where(
+            one_of(col(ExchangeRate.currency), ()),
+            col(ExchangeRate.day) >= bindparam("first", type_=Date),
+            col(ExchangeRate.day) <= bindparam("last", type_=Date),
+        )
+        .order_by(col(ExchangeRate.day))
+    )
+
+
+def versions_of_rates(currencies: Sequence[str] = ()) -> Select[str, int]:
+    """Select the versions of the stored rates of currencies."""
+    return select(col(RateVersion.currency), col(RateVersion.version)).where(
+        one_of(col(RateVersion.currency), currencies)
     )

@@ -10,6 +10,9 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
 
+import numpy as np
+from numpy.typing import NDArray
+
 KINDS = ("quotes", "profiles", "bars", "actions", "rates", "search")
 """What providers are asked for: the names of their methods and of their chains."""
 
@@ -150,6 +153,19 @@ class Bar:
     adjusted: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Closes:
+    """Closes in one currency by day, as ordinals that ascend: bars without all the rest.
+
+    ``adjusted`` ones have splits applied, and maybe dividends.
+    """
+
+    currency: str
+    days: NDArray[np.int64]
+    values: NDArray[np.float64]
+    adjusted: bool = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InstrumentMatch:
     """One instrument that fits a search; ``symbol`` is in canonical form."""
@@ -189,10 +205,11 @@ class DividendEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Actions:
-    """What companies did to their shares, oldest first."""
+    """What companies did to their shares, oldest first; ``whole`` if all days were told of."""
 
     splits: tuple[SplitEvent, ...] = ()
     dividends: tuple[DividendEvent, ...] = ()
+    whole: bool = True
 
 
 class BarInterval(Enum):

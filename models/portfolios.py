@@ -3,19 +3,21 @@
 from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
 
 from sqlalchemy import Date, Select, String, UniqueConstraint, select
 from sqlmodel import Column, Field, ForeignKey, col
 
 from models.base import Base
 from models.reading import one_of
-from models.types import ExactDecimal, Identifier, UtcDateTime
+from models.types import OPTIONAL_JSON, ExactDecimal, Identifier, UtcDateTime
 
 
 class Portfolio(Base, table=True):
     """A ledger of one owner in one base currency.
 
     ``version`` grows by one with every change of the ledger and keys every derived cache.
+    ``benchmark`` has the weights of instruments by symbol, and how often they are restored.
     """
 
     __tablename__ = "portfolios"
@@ -32,6 +34,7 @@ class Portfolio(Base, table=True):
     version: int = 0
     created_at: datetime = Field(sa_type=UtcDateTime)
     archived_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    benchmark: dict[str, Any] | None = Field(default=None, sa_type=OPTIONAL_JSON)
 
     @property
     def is_all(self) -> bool:

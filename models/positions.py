@@ -5,7 +5,7 @@ Rewritten instrument by instrument in the same database transaction as the ledge
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -14,6 +14,7 @@ from sqlmodel import Column, Field, ForeignKey, col
 
 from models.base import Base
 from models.instruments import Instrument
+from models.portfolios import PortfolioTotals
 from models.reading import one_of
 from models.types import ExactDecimal, Identifier, UtcDateTime
 
@@ -106,6 +107,16 @@ def held_symbols() -> Select[str]:
         .join(Position, col(Position.instrument_id) == col(Instrument.id))
         .where(col(Position.opened_at).is_not(None))
         .distinct()
+    )
+
+
+def symbols_since(portfolio_ids: Sequence[int] = ()) -> Select[str, str, date | None]:
+    """Select symbol and currency of all that portfolios have ever had, with their first day."""
+    return (
+        select(col(Instrument.symbol), col(Instrument.currency), col(PortfolioTotals.first_day))
+        .join(Position, col(Position.instrument_id) == col(Instrument.id))
+        .join(PortfolioTotals, col(PortfolioTotals.portfolio_id) == col(Position.portfolio_id))
+        .where(one_of(col(Position.portfolio_id), portfolio_ids))
     )
 
 

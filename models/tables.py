@@ -2,6 +2,7 @@
 
 from models import (
     access,
+    alerts,
     bars,
     corporate_actions,
     idempotency,
@@ -9,14 +10,18 @@ from models import (
     last_known,
     portfolios,
     positions,
+    tags,
+    targets,
     transactions,
     users,
     vendor_symbols,
+    watchlists,
 )
 from models.base import metadata
 
 __all__ = [
     "access",
+    "alerts",
     "bars",
     "corporate_actions",
     "idempotency",
@@ -25,7 +30,10 @@ __all__ = [
     "metadata",
     "portfolios",
     "positions",
+    "tags",
+    "targets",
     "transactions",
     "users",
     "vendor_symbols",
+    "watchlists",
 ]

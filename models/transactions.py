@@ -10,13 +10,17 @@ from typing import Any
 from sqlalchemy import (
     JSON,
     ColumnElement,
+    CompoundSelect,
     Date,
     Index,
+    Integer,
     Select,
     String,
     UniqueConstraint,
     and_,
+    false,
     func,
+    literal_column,
     or_,
     select,
     text,
@@ -27,11 +31,8 @@ from sqlmodel import Column, Field, ForeignKey, col
 
 from models.base import Base
 from models.instruments import Instrument
-from models.portfolios import Portfolio
 from models.reading import one_of
-from models.types import ExactDecimal, Identifier, UtcDateTime
-
-OPTIONAL_JSON: Any = JSON(none_as_null=True)
+from models.types import OPTIONAL_JSON, ExactDecimal, Identifier, UtcDateTime
 
 
 class Kind(Enum):
@@ -66,6 +67,8 @@ class Kind(Enum):
     CASH_TRANSFER_OUT = "CASH_TRANSFER_OUT"
     EXCHANGE_OUT = "EXCHANGE_OUT"
     WITHDRAWAL = "WITHDRAWAL"
+
+    __hash__ = object.__hash__  # in C: kinds are looked up some twenty times for each entry
 
 
 TRADES = frozenset({Kind.BUY, Kind.SELL, Kind.SHORT, Kind.COVER})
@@ -241,6 +244,13 @@ class PageCut:
     backward: bool = False
 
 
+RELATED = aliased(Instrument)
+"""The instrument that a transaction is about besides its own."""
+
+PageQuestion = tuple[TransactionFilter, PageCut, Sequence[int]]
+"""The same page of each of some portfolios."""
+
+
 def _conditions(chosen: TransactionFilter) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = []
     if not chosen.voided:
@@ -269,23 +279,43 @@ def _newer_than(moment: datetime, key: int) -> ColumnElement[bool]:
     return or_(occurred_at > moment, and_(occurred_at == moment, identifier > key))
 
 
-def transactions_page(
-    portfolio_ids: Sequence[int], chosen: TransactionFilter, cut: PageCut
-) -> Select[Transaction, Instrument | None, Instrument | None]:
-    """Select one page of each of some portfolios' transactions, newest first, in one statement.
+def transactions_pages(
+    questions: Sequence[PageQuestion],
+) -> Select[int, Transaction, Instrument | None, Instrument | None]:
+    """Select pages of portfolios' transactions, newest first, in one statement.
 
-    Takes one row more than the limit, which tells whether there is another page.
+    Rows have the number of their question first, and go by portfolio. Of each page there is one row
+    more than the limit, which tells whether there is another page.
     """
+    found = []
+    for place, question in enumerate(questions):
+        keys = _keys_of_pages(*question).subquery()
+        number = literal_column(str(place), Integer)  # no parameter: it is the same each time
+        found.append(select(number.label("number"), keys.c.id))
+    pages = union_all(*found).subquery()
+    return (
+        select(pages.c.number, Transaction, Instrument, RELATED)
+        .join(Transaction, col(Transaction.id) == pages.c.id)
+        .outerjoin(Instrument, col(Instrument.id) == col(Transaction.instrument_id))
+        .outerjoin(RELATED, col(RELATED.id) == col(Transaction.related_instrument_id))
+        .order_by(
+            col(Transaction.portfolio_id),
+            col(Transaction.occurred_at).desc(),
+            col(Transaction.id).desc(),
+        )
+    )
+
+
+def _keys_of_pages(
+    chosen: TransactionFilter, cut: PageCut, portfolio_ids: Sequence[int]
+) -> CompoundSelect[int | None]:
     conditions = _conditions(chosen)
     if cut.after is not None:
         conditions.append(_older_than(*cut.after))
     if cut.before is not None:
         conditions.append(_newer_than(*cut.before))
-    order = (
-        (col(Transaction.occurred_at).asc(), col(Transaction.id).asc())
-        if cut.backward
-        else (col(Transaction.occurred_at).desc(), col(Transaction.id).desc())
-    )
+    moment, key = col(Transaction.occurred_at), col(Transaction.id)
+    order = (moment.asc(), key.asc()) if cut.backward else (moment.desc(), key.desc())
     # One walk along the index for each portfolio: to number all rows would read all of them.
     pages = [
         select(col(Transaction.id))
@@ -295,25 +325,14 @@ def transactions_page(
         .subquery()
         for portfolio_id in portfolio_ids
     ]
-    related = aliased(Instrument)
-    return (
-        select(Transaction, Instrument, related)
-        .outerjoin(Instrument, col(Instrument.id) == col(Transaction.instrument_id))
-        .outerjoin(related, col(related.id) == col(Transaction.related_instrument_id))
-        .where(col(Transaction.id).in_(union_all(*(select(page.c.id) for page in pages))))
-        .order_by(
-            col(Transaction.portfolio_id),
-            col(Transaction.occurred_at).desc(),
-            col(Transaction.id).desc(),
-        )
-    )
+    return union_all(*(select(page.c.id) for page in pages))
 
 
 def transaction_counts(portfolio_ids: Sequence[int], chosen: TransactionFilter) -> Select[int, int]:
     """Count each portfolio's transactions that pass a filter; portfolios without any are absent."""
     return (
         select(col(Transaction.portfolio_id), func.count())
-        .where(one_of(col(Transaction.portfolio_id), portfolio_ids), *_conditions(chosen))
+        .where(col(Transaction.portfolio_id).in_(portfolio_ids), *_conditions(chosen))
         .group_by(col(Transaction.portfolio_id))
     )
 
@@ -322,11 +341,10 @@ def transactions_by_id(
     ids: Sequence[int],
 ) -> Select[Transaction, Instrument | None, Instrument | None]:
     """Select transactions by key, voided ones too, with both of their instruments."""
-    related = aliased(Instrument)
     return (
-        select(Transaction, Instrument, related)
+        select(Transaction, Instrument, RELATED)
         .outerjoin(Instrument, col(Instrument.id) == col(Transaction.instrument_id))
-        .outerjoin(related, col(related.id) == col(Transaction.related_instrument_id))
+        .outerjoin(RELATED, col(RELATED.id) == col(Transaction.related_instrument_id))
         .where(one_of(col(Transaction.id), ids))
     )
 
@@ -358,11 +376,10 @@ def trades_after(
 
     They come with both of their instruments, of which trades have one.
     """
-    related = aliased(Instrument)
     return (
-        select(Transaction, Instrument, related)
+        select(Transaction, Instrument, RELATED)
         .join(Instrument, col(Instrument.id) == col(Transaction.instrument_id))
-        .outerjoin(related, col(related.id) == col(Transaction.related_instrument_id))
+        .outerjoin(RELATED, col(RELATED.id) == col(Transaction.related_instrument_id))
         .where(
             col(Transaction.portfolio_id) == portfolio_id,
             col(Transaction.id) > key,
@@ -391,7 +408,10 @@ def ledger_since(portfolio_ids: Sequence[int], moment: datetime) -> Select[Trans
 def ledger_of_instruments(
     pairs: Collection[tuple[int, int]], *, until: datetime | None = None
 ) -> Select[Transaction]:
-    """Select what counts of ledgers for pairs of portfolio and instrument, up to a moment."""
+    """Select what counts of ledgers for pairs of portfolio and instrument, up to a moment.
+
+    Instrument 0 stands for what is about cash alone.
+    """
     by_portfolio: dict[int, list[int]] = {}
     for portfolio_id, instrument_id in sorted(pairs):
         by_portfolio.setdefault(portfolio_id, []).append(instrument_id)
@@ -403,7 +423,12 @@ def ledger_of_instruments(
             *(
                 and_(
                     col(Transaction.portfolio_id) == portfolio_id,
-                    col(Transaction.instrument_id).in_(instrument_ids),
+                    or_(
+                        col(Transaction.instrument_id).in_(instrument_ids),
+                        col(Transaction.instrument_id).is_(None)
+                        if 0 in instrument_ids
+                        else false(),
+                    ),
                 )
                 for portfolio_id, instrument_ids in by_portfolio.items()
             )
@@ -429,33 +454,6 @@ def entries_by_key(portfolio_id: int, keys: list[int]) -> Select[Transaction]:
     """Select one portfolio's transactions by key, voided ones too."""
     return select(Transaction).where(
         col(Transaction.portfolio_id) == portfolio_id, col(Transaction.id).in_(keys)
-    )
-
-
-def links(owner_ids: list[int]) -> Select[int, int | None, int | None, int]:
-    """Select what ties two pools of lots in the ledgers of owners: transfers, corporate actions.
-
-    Rows are portfolio, instrument (null for cash), related instrument, and the portfolio a transfer
-    came from.
-    """
-    origin = aliased(Transaction)
-    return (
-        select(
-            col(Transaction.portfolio_id),
-            col(Transaction.instrument_id),
-            col(Transaction.related_instrument_id),
-            col(origin.portfolio_id),
-        )
-        .join(Portfolio, col(Portfolio.id) == col(Transaction.portfolio_id))
-        .outerjoin(origin, col(origin.id) == col(Transaction.origin_id))
-        .where(
-            col(Portfolio.owner_id).in_(owner_ids),
-            or_(
-                col(Transaction.related_instrument_id).is_not(None),
-                col(Transaction.origin_id).is_not(None),
-            ),
-            col(Transaction.voided_at).is_(None),
-        )
     )
 
 

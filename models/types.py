@@ -5,11 +5,14 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import BigInteger, DateTime, Dialect, Integer, Numeric, String
+from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Integer, Numeric, String
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 Identifier = BigInteger().with_variant(Integer(), "sqlite")
 """Type of surrogate keys: SQLite only numbers rows by itself for a plain INTEGER."""
+
+OPTIONAL_JSON: Any = JSON(none_as_null=True)
+"""Type of what is kept as it is; nothing is NULL and not a JSON null."""
 
 
 class ExactDecimal(TypeDecorator[Decimal]):

@@ -4,14 +4,14 @@ A root field that is not declared here cannot be served: the schema is not built
 nothing is asked again, for whoever holds a portfolio has come through `portfolios_in_reach`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
-from graphql import GraphQLResolveInfo, GraphQLSchema
+from graphql import GraphQLError, GraphQLResolveInfo, GraphQLSchema
 
 from models.access import Role, Scope
 from models.portfolios import Portfolio
-from resolvers.context import Context
+from resolvers.context import Context, PersonalError
 from services.access import role_of
 
 _OPEN = ("signUp", "signIn", "refreshSession", "signOut", "sharedPortfolio", "rateLimit")
@@ -29,6 +29,8 @@ _READ = (
     "quoteUpdated",
     "portfolioUpdated",
     "tradeRecorded",
+    "watchlistUpdated",
+    "alertTriggered",
 )
 _TRADE = (
     "createPortfolio",
@@ -51,6 +53,22 @@ _TRADE = (
     "importTransactions",
     "acceptProposal",
     "dismissProposal",
+    "createWatchlist",
+    "renameWatchlist",
+    "deleteWatchlist",
+    "addToWatchlist",
+    "removeFromWatchlist",
+    "reorderWatchlist",
+    "noteOnWatchlist",
+    "createTag",
+    "renameTag",
+    "deleteTag",
+    "tagInstrument",
+    "untagInstrument",
+    "setAllocationTargets",
+    "createAlert",
+    "updateAlert",
+    "deleteAlert",
 )
 _ADMIN = (
     "createApiToken",
@@ -89,7 +107,7 @@ def _guarded(resolve: Callable[..., Any] | None, scope: Scope) -> Callable[..., 
 
     def guarded(root: object, info: GraphQLResolveInfo[Context], **arguments: Any) -> Any:
         info.context.require(scope)
-        return inner(root, info, **arguments)
+        return inner(root, info, **{**arguments, **(info.context.narrowed or {})})
 
     return guarded
 
@@ -100,9 +118,25 @@ async def portfolios_in_reach(context: Context, keys: Sequence[int]) -> list[Por
     Own portfolios cost nothing more than to load them.
     """
     rows = await context.loaders.portfolios.load_many(keys)
+    if context.readers_of is not None:
+        if set(keys) - {context.readers_of}:
+            raise PersonalError
+        return rows
     found = [row for row in rows if row is not None]
     roles = dict(zip((row.id for row in found), await roles_of(context, found), strict=True))
     return [row if row is not None and roles[row.id] is not None else None for row in rows]
+
+
+async def guests_among(context: Context, key: int, users: Collection[int]) -> set[int]:
+    """Return with whom of some users a portfolio is shared."""
+    roles = await context.loaders.roles.load_many([(user_id, key) for user_id in users])
+    return {user_id for user_id, role in zip(users, roles, strict=True) if role is not None}
+
+
+def out_of_reach() -> GraphQLError:
+    """Build the error of a subscription to a portfolio that its caller does not reach."""
+    message = "There is no such portfolio, or it is no longer shared with you."
+    return GraphQLError(message, extensions={"code": "NOT_FOUND"})
 
 
 async def roles_of(context: Context, rows: Sequence[Portfolio]) -> list[Role | None]:

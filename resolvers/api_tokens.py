@@ -23,7 +23,7 @@ class ApiScope(Enum):
         "READ", description="Read what you can read, but for tokens and shares."
     )
     TRADE = strawberry.enum_value(
-        "TRADE", description="Read, and change portfolios and their ledgers."
+        "TRADE", description="Read, and change portfolios, their ledgers, watchlists and alerts."
     )
     ADMIN = strawberry.enum_value(
         "ADMIN", description="Read, and manage the account, its tokens and its shares."

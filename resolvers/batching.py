@@ -15,6 +15,8 @@ from typing import Any, Generic, TypeVar, get_args
 import strawberry
 from strawberry.types import Info
 
+from resolvers.audiences import PERSONAL
+
 Q = TypeVar("Q")
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -176,17 +178,37 @@ class Loader(Generic[K, V]):
         return (await self.load_many([key]))[0]
 
 
+class _Lasting(cached_property[Loader[Any, Any]]):
+    """A loader that may serve the next event of a subscription as well."""
+
+
 def loading(
-    default: Callable[[], Any],
+    default: Callable[[], Any], *, lasts: bool = False
 ) -> Callable[[Callable[[Any, list[K]], Awaitable[Mapping[K, V]]]], cached_property[Loader[K, V]]]:
-    """Declare a loader by a method of its owner; it is made when somebody first asks for it."""
+    """Declare a loader by a method of its owner; it is made when somebody first asks for it.
+
+    What it loads ``lasts`` if no price changes it, and whoever follows it is told of changes.
+    """
+    kind: Any = _Lasting if lasts else cached_property
 
     def declare(
         load: Callable[[Any, list[K]], Awaitable[Mapping[K, V]]],
     ) -> cached_property[Loader[K, V]]:
-        return cached_property(lambda owner: Loader(partial(load, owner), default=default))
+        return kind(  # type: ignore[no-any-return]
+            lambda owner: Loader(partial(load, owner), default=default)
+        )
 
     return declare
+
+
+def lasting(owner: object) -> dict[str, Any]:
+    """Return by name the loaders of an owner whose values last, with what they have loaded."""
+    kinds = type(owner)
+    return {
+        name: made
+        for name, made in vars(owner).items()
+        if isinstance(getattr(kinds, name, None), _Lasting)
+    }
 
 
 class Batches:
@@ -220,8 +242,12 @@ class Batches:
         return value
 
 
-def batched(resolver: Callable[..., Awaitable[list[P]]], *, description: str) -> P:
+def batched(
+    resolver: Callable[..., Awaitable[list[P]]], *, description: str, personal: bool = False
+) -> P:
     """Declare a field by a resolver that answers for a list of parents at once.
+
+    It is ``personal`` if it depends on who asks.
 
     ``resolver(parents, info, **arguments)`` returns one value a parent, in their order; an
     exception among the values fails that parent's field alone.
@@ -252,5 +278,7 @@ def batched(resolver: Callable[..., Awaitable[list[P]]], *, description: str) ->
         "return": item,
     }
     return strawberry.field(  # type: ignore[no-any-return]
-        resolver=resolve, description=description, metadata={"batched": resolver}
+        resolver=resolve,
+        description=description,
+        metadata={"batched": resolver, PERSONAL: personal},
     )

@@ -15,9 +15,11 @@ from models.access import Role
 from models.drafts import Draft
 from models.portfolios import Portfolio
 from resolvers.context import Context
-from resolvers.ids import key_of
+from resolvers.ids import encode_id, key_of
+from resolvers.values import UserError, user_errors
 from services.access import portfolio_as
 from services.booking import OutdatedError
+from services.errors import RefusedError
 from services.idempotency import Request, check_key, remember, replayed
 from services.preparing import Prepared, prepare
 from services.preview import Preview, preview
@@ -60,6 +62,19 @@ class Done:
     preview: Preview | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The row a mutation made or changed, null where it was refused, and why."""
+
+    key: int | None
+    replayed: bool
+    user_errors: list[UserError]
+
+    def id_of(self, type_name: str) -> strawberry.ID | None:
+        """Return the id of the row, also of one that is deleted; null where it was refused."""
+        return None if self.key is None else strawberry.ID(encode_id(type_name, self.key))
+
+
 Act = Callable[[AsyncSession], Awaitable[int | None]]
 
 
@@ -95,6 +110,15 @@ async def once(context: Context, operation: str, *, given: Repeatable, act: Act)
         context.forget()
         return Done(key or 0)
     raise AssertionError("unreachable")
+
+
+async def outcome(context: Context, operation: str, *, given: Repeatable, act: Act) -> Outcome:
+    """Run a change as ``once`` does; a refusal comes as what is wrong."""
+    try:
+        done = await once(context, operation, given=given, act=act)
+    except RefusedError as error:
+        return Outcome(key=None, replayed=False, user_errors=user_errors(error))
+    return Outcome(key=done.key, replayed=done.replayed, user_errors=[])
 
 
 def _content(given: Repeatable) -> str:

@@ -4,6 +4,7 @@ import strawberry
 
 from models import portfolios, users
 from models.portfolios import all_of
+from resolvers.allocations import Allocation, allocation_field
 from resolvers.batching import batched
 from resolvers.gains import (
     LotConnection,
@@ -11,16 +12,20 @@ from resolvers.gains import (
     lots_of_scopes,
     realized_gains_of_scopes,
 )
+from resolvers.income_calendars import IncomeCalendar, incomes_of_scopes
+from resolvers.optimization import OptimizationProposal, optimization_field
+from resolvers.overviews import PortfolioOverview, overviews
 from resolvers.performance import Performance, performances_of_scopes
 from resolvers.portfolios import (
-    PortfolioOverview,
     cash_of_scopes,
-    overviews,
     positions_of_scopes,
 )
 from resolvers.positions import Position
+from resolvers.rebalancing import RebalancePlan, rebalance_field
 from resolvers.risk import Risk, risks_of_scopes
 from resolvers.scalars import CurrencyCode
+from resolvers.targets import AllocationTargets, targets_field
+from resolvers.trade_statistics import TradeStatistics, trade_statistics_of_scopes
 from resolvers.values import Money
 
 
@@ -44,15 +49,29 @@ class Combined:
         "was held once.",
     )
     cash: list[Money] = batched(cash_of_scopes, description="All cash by currency.")
+    allocation: Allocation = allocation_field()
+    allocation_targets: list[AllocationTargets] = targets_field()
+    rebalance: RebalancePlan | None = rebalance_field()
+    optimization: OptimizationProposal = optimization_field()
     performance: Performance = batched(
         performances_of_scopes,
         description="How it did over days, or over a `period` until today; since the first "
         "booking if neither is given. Several by aliases share the values of one reading.",
     )
+    income: IncomeCalendar = batched(
+        incomes_of_scopes,
+        description="Its dividends and interest by month, of the last twelve months unless `range` "
+        "says otherwise, and the dividends to expect of the next twelve; in the base currency or "
+        "another.",
+    )
     risk: Risk = batched(
         risks_of_scopes,
         description="How far its returns spread and fell over days, or over a `period` until "
         "today, and how they compare with a benchmark.",
+    )
+    trade_statistics: TradeStatistics = batched(
+        trade_statistics_of_scopes,
+        description="How often closed trades won, how much, and how long they took.",
     )
     lots: LotConnection = batched(
         lots_of_scopes,

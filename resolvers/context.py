@@ -1,9 +1,12 @@
 """What a resolver can reach: one fresh context for each operation."""
 
-from collections.abc import Callable
+from asyncio import Semaphore
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from math import ceil
+from typing import Any
 
 from graphql import GraphQLError
 
@@ -15,12 +18,15 @@ from models.database import Database
 from resolvers.batching import Batches
 from resolvers.loaders import Loaders
 from services.access import MissingScopeError, Principal, require
+from services.alert_watch import AlertWatch
 from services.api_tokens import ApiTokens
 from services.attempts import Attempts, TooManyAttemptsError
 from services.kept_values import KeptValues
 from services.passwords import Passwords
 from services.spending import USER, Buckets, Spending
 from services.tokens import Tokens
+
+SOLVERS = 2
 
 
 class UnauthenticatedError(GraphQLError):
@@ -44,6 +50,10 @@ class RateLimitedError(GraphQLError):
         super().__init__(reason, extensions={"code": "RATE_LIMITED", "retryAfter": retry_in})
 
 
+class PersonalError(Exception):
+    """What is made for several people depends on who asks: a defect of ours."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
     """What lives as long as the process and is shared by all operations."""
@@ -52,6 +62,7 @@ class Services:
     market: Market
     kept: KeptValues
     feed: Feed
+    alerts: AlertWatch
     tokens: Tokens
     api_tokens: ApiTokens
     passwords: Passwords
@@ -62,6 +73,8 @@ class Services:
     """What callers may spend; null where nothing is counted."""
     attempts: Attempts | None = None
     """How often callers may try to sign in or up; null where that is not counted."""
+    solvers: Semaphore = field(default_factory=partial(Semaphore, SOLVERS))
+    """Places for optimisations, so that they keep nobody from returns and values."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -76,6 +89,10 @@ class Context:
     """Where the request came from; the network of it where one caller has a whole network."""
     payer: str = field(init=False)
     """Who pays for the operation: the user, or else the address."""
+    readers_of: int | None = None
+    """The portfolio whose readers all get what comes of this: nobody in particular asks."""
+    narrowed: Mapping[str, Any] | None = None
+    """What arguments of the root field are instead, where this is a part of what is asked for."""
     spending: Spending | None = None
     """What the operation costs; null where nothing is counted."""
     batches: Batches = field(default_factory=Batches)
@@ -93,6 +110,11 @@ class Context:
     @property
     def caller(self) -> Principal:
         """Return who is calling, by what token; raises UnauthenticatedError for nobody."""
+        if self.readers_of is not None:
+            raise PersonalError
+        return self._caller()
+
+    def _caller(self) -> Principal:
         principal = self.principal
         if principal is None:
             raise UnauthenticatedError(self.auth_failure)
@@ -107,8 +129,10 @@ class Context:
 
     def require(self, scope: Scope) -> None:
         """Raise ForbiddenError unless the caller's token has a scope."""
+        if self.readers_of is not None and scope is not Scope.READ:
+            raise PersonalError
         try:
-            require(self.caller, scope)
+            require(self._caller(), scope)
         except MissingScopeError as lack:
             raise ForbiddenError(lack) from None
 
@@ -128,4 +152,9 @@ class Context:
     def forget(self) -> None:
         """Drop what was loaded, so that a mutation answers with the new state."""
         self.loaders = self._new_loaders()
+        self.batches = Batches()
+
+    def begin_after_prices(self, loaders: Loaders) -> None:
+        """Begin with what was loaded for an earlier event, but for what prices change."""
+        self.loaders = loaders.after_prices()
         self.batches = Batches()

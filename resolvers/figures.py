@@ -2,22 +2,24 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
+from typing import Any
 
 from analytics.events import Method
 from analytics.holdings import Lot
 from analytics.ledger import Nature, Totals, cash_of, sum_of
-from analytics.money import ZERO, total
+from analytics.money import ONE, ZERO, total
 from analytics.valuation import Book, Held, Rates, Valuation, value_portfolio
 from models import portfolios, transactions
 from models.instruments import Instrument
 from models.market import CloseQuestion, Quote, QuoteQuality, RateQuestion
 from models.transactions import TRADES
 from resolvers.context import Context
-from resolvers.loaders import state_key
+from resolvers.lasting import lasting
+from resolvers.loaders import Projection, state_key
 from services.combined import internal
 from services.entries import InstrumentState, is_kind, movements_of
 from services.projection import flows_of_row, totals_of_row
@@ -58,6 +60,8 @@ class PortfolioFacts:
     totals: Totals
     first_day: date | None
     variant: str = ""
+    shapes: dict[bool, list[Any]] = field(init=False, default_factory=dict, compare=False)
+    """The outward shapes of its holdings, with or without those that are closed, once built."""
 
 
 Quotes = Mapping[tuple[str, date | None], Quote | None]
@@ -109,34 +113,39 @@ async def _stored(context: Context, asks: Sequence[Ask]) -> list[PortfolioFacts]
     """Read facts from the projection: positions, cash and totals of one moment."""
     found = await context.loaders.projections.load_many([ask.portfolio.id or 0 for ask in asks])
     return [
-        PortfolioFacts(
-            portfolio=ask.portfolio,
-            as_of=None,
-            holdings=tuple(
-                HoldingFacts(
-                    key=row.id,
-                    instrument=instrument,
-                    quantity=row.quantity,
-                    cost=row.cost,
-                    cost_base=row.cost_base,
-                    fees=row.fees,
-                    realized=row.realized,
-                    realized_base=row.realized_base,
-                    income=row.income,
-                    missing=row.missing,
-                    opened_at=row.opened_at,
-                )
-                for row, instrument in projection.positions
-            ),
-            cash={balance.currency: balance.amount for balance in projection.cash},
-            totals=sum_of(
-                totals_of_row(projection.totals),
-                *(flows_of_row(row) for row, _ in projection.positions),
-            ),
-            first_day=projection.totals.first_day if projection.totals else None,
-        )
+        _facts_of_projection(projection, ask.portfolio)
         for ask, projection in zip(asks, found, strict=True)
     ]
+
+
+@lasting
+def _facts_of_projection(projection: Projection, portfolio: portfolios.Portfolio) -> PortfolioFacts:
+    return PortfolioFacts(
+        portfolio=portfolio,
+        as_of=None,
+        holdings=tuple(
+            HoldingFacts(
+                key=row.id,
+                instrument=instrument,
+                quantity=row.quantity,
+                cost=row.cost,
+                cost_base=row.cost_base,
+                fees=row.fees,
+                realized=row.realized,
+                realized_base=row.realized_base,
+                income=row.income,
+                missing=row.missing,
+                opened_at=row.opened_at,
+            )
+            for row, instrument in projection.positions
+        ),
+        cash={balance.currency: balance.amount for balance in projection.cash},
+        totals=sum_of(
+            totals_of_row(projection.totals),
+            *(flows_of_row(row) for row, _ in projection.positions),
+        ),
+        first_day=projection.totals.first_day if projection.totals else None,
+    )
 
 
 async def _derived(context: Context, asks: Sequence[Ask]) -> list[PortfolioFacts]:
@@ -243,12 +252,13 @@ async def rates_at(
     context: Context, wanted: Sequence[tuple[str, str, date]]
 ) -> dict[tuple[str, str, date], Decimal | None]:
     """Return units of the second currency for one of the first, by the day asked for."""
-    distinct = list(dict.fromkeys(wanted))
-    questions = [RateQuestion(base=base, target=target, day=day) for base, target, day in distinct]
+    known: dict[tuple[str, str, date], Decimal | None] = dict.fromkeys(wanted, ONE)
+    foreign = [key for key in known if key[0] != key[1]]
+    questions = [RateQuestion(base=base, target=target, day=day) for base, target, day in foreign]
     rates = await context.loaders.rates.load_many(questions)
-    return {
-        key: None if rate is None else rate.value for key, rate in zip(distinct, rates, strict=True)
-    }
+    for key, rate in zip(foreign, rates, strict=True):
+        known[key] = None if rate is None else rate.value
+    return known
 
 
 async def valuations_of(

@@ -44,9 +44,7 @@ LOTS = "l1"
 T = TypeVar("T")
 
 
-async def closers(
-    parents: "list[RealizedGain]", info: Info[Context, None]
-) -> list[Transaction | None]:
+async def closers(parents: "list[Closer]", info: Info[Context, None]) -> list[Transaction | None]:
     """Find the entries that closed a level of lots."""
     loaders = info.context.loaders
     keys = [parent.closed_by_key for parent in parents if parent.closed_by_key is not None]
@@ -102,7 +100,9 @@ class RealizedGain:
         description="Names the lot; null when the acquisition is missing."
     )
     closed_by: Transaction | None = batched(
-        closers, description="The entry that closed it; null in a preview of one."
+        closers,
+        description="The entry that closed it; null in a preview of one.",
+        personal=True,  # units may have been moved to a portfolio that not everybody reaches
     )
 
 
@@ -196,7 +196,7 @@ async def realized_gains_of_scopes(
             (closing.closed_at, (instrument, closing))
             for key, known in sorted(state.instruments.items())
             if (instrument := rows[key]) is not None
-            for closing in _holding(known, fee_policy).closings
+            for closing in holding_of(known, fee_policy).closings
             if (since is None or closing.closed_at.date() >= since)
             and (until is None or closing.closed_at.date() <= until)
         ]
@@ -227,7 +227,8 @@ async def realized_gains_of_scopes(
     return found
 
 
-def _holding(state: InstrumentState, fee_policy: FeePolicy) -> Holding:
+def holding_of(state: InstrumentState, fee_policy: FeePolicy) -> Holding:
+    """Return what is held, with fees or without."""
     expensed = fee_policy is FeePolicy.EXPENSE
     return state.holding.before_fees() if expensed else state.holding
 
@@ -299,7 +300,15 @@ async def lots_of_scopes(
     return found
 
 
+class Closer(Protocol):
+    """Whatever an entry closed."""
+
+    closed_by_key: int | None
+
+
 class Scope(Protocol):
     """Whatever stands for one ledger or several: a portfolio, or all of them."""
 
-    row: portfolios.Portfolio
+    @property
+    def row(self) -> portfolios.Portfolio:
+        """Return the portfolio, or what stands for all of them."""

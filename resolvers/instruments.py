@@ -182,7 +182,7 @@ class InstrumentQueries:
     """Root fields about instruments."""
 
     @strawberry.field(
-        description="An instrument by symbol; null when no portfolio has ever booked it. "
+        description="An instrument by symbol; null when nobody has ever booked or watched it. "
         "`searchInstruments` finds those as well."
     )
     async def instrument(self, info: Info[Context, None], symbol: Symbol) -> Instrument | None:

@@ -2,23 +2,30 @@
 
 from collections.abc import Callable
 from functools import wraps
-from typing import TypeVar
+from operator import is_not
+from typing import TypeVar, TypeVarTuple
 from weakref import ref
 
 S = TypeVar("S")
+B = TypeVarTuple("B")
 T = TypeVar("T")
 
 
-def lasting(build: Callable[[S], T]) -> Callable[[S], T]:
-    """Build the shape of each value once; the same value, not only an equal one, gets it again."""
-    kept: dict[int, tuple[ref[S], T]] = {}
+def lasting(build: Callable[[S, *B], T]) -> Callable[[S, *B], T]:
+    """Build the shape of each value once; the same value, not only an equal one, gets it again.
+
+    So it is while all that it is built with beside the value is the same, too; none of that is
+    given by name. A shape that holds its value would keep both for ever.
+    """
+    kept: dict[int, tuple[ref[S], tuple[object, ...], T]] = {}
 
     @wraps(build)
-    def shape(value: S) -> T:
+    def shape(value: S, /, *beside: *B) -> T:
         key = id(value)
         found = kept.get(key)
-        if found is None:
-            found = kept[key] = (ref(value, lambda _: kept.pop(key, None)), build(value))
-        return found[1]
+        if found is None or any(map(is_not, beside, found[1])):
+            gone = ref(value, lambda _: kept.pop(key, None))
+            found = kept[key] = (gone, beside, build(value, *beside))
+        return found[2]
 
     return shape

@@ -1,6 +1,6 @@
 """Loaders, named by access path: each batch is one statement on a short session of its own."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from typing import Any, TypeVar
@@ -10,7 +10,7 @@ from analytics.money import ONE
 from datasources.market import Market
 from models.access import ApiToken, PortfolioShare, Role, shared_with, shares_of, tokens_of
 from models.corporate_actions import dismissed_by_portfolio
-from models.database import Database, chunks
+from models.database import Database, chunks, packed
 from models.drafts import Draft
 from models.instruments import Instrument, instruments_by_id, instruments_by_symbol
 from models.market import (
@@ -51,18 +51,22 @@ from models.transactions import (
     revisions,
     transaction_counts,
     transactions_by_id,
-    transactions_page,
+    transactions_pages,
 )
 from models.users import User, users_by_id
-from resolvers.batching import loading
+from resolvers.batching import lasting, loading
+from resolvers.watching import WatchLoaders, grouped, nothing
 from services.access import roles_in
 from services.aside import aside
+from services.benchmarks import Level, LevelKey, levels_of
 from services.combined import Report, combined_state, days_of
 from services.entries import LedgerState, Terms, ledger_states, terms_of
 from services.exports import export_drafts
 from services.kept_values import KeptValues
 from services.projection import ledger_entries
-from services.valuing import Reading, Valued, Wanted, kept_value, read_book, value_ledger
+from services.tags import Tagged, tags_of_users
+from services.targets import KeptTargets, targets_of_scopes
+from services.valuing import Valued, Valuer, Wanted
 
 T = TypeVar("T")
 
@@ -77,6 +81,12 @@ LOTS_BY_POSITION: Prepared[Lot] = Prepared(lots_by_position())
 PROJECTIONS: Prepared[Any] = Prepared(
     positions_by_portfolio(), cash_by_portfolio(), totals_by_portfolio()
 )
+
+QUESTIONS = 100
+"""How many questions that differ in more than a key are asked by one statement."""
+
+PAGES = 100
+"""How many pages of different questions one statement reads: more cost more than they save."""
 
 Held = tuple[Position, Instrument]
 Booked = tuple[Transaction, Instrument | None, Instrument | None]
@@ -119,7 +129,7 @@ class ValueKey:
     last: date
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Projection:
     """What is stored of one portfolio, all of the same moment."""
 
@@ -146,18 +156,7 @@ def start_of(day: date) -> datetime:
     return datetime.combine(day, time.min, UTC)
 
 
-def _group(rows: Iterable[T], key: Callable[[T], int]) -> dict[int, list[T]]:
-    groups: dict[int, list[T]] = {}
-    for row in rows:
-        groups.setdefault(key(row), []).append(row)
-    return groups
-
-
-def _nothing() -> None:
-    return None
-
-
-class Loaders:
+class Loaders(WatchLoaders):
     """All loaders of one operation."""
 
     def __init__(
@@ -173,12 +172,18 @@ class Loaders:
         self._kept = kept
         self._clock = clock
 
-    @loading(default=_nothing)
+    def after_prices(self) -> "Loaders":
+        """Return loaders that know what these do, but for what prices change."""
+        fresh = Loaders(self._database, self._market, kept=self._kept, clock=self._clock)
+        vars(fresh).update(lasting(self))
+        return fresh
+
+    @loading(default=nothing, lasts=True)
     async def users(self, ids: list[int]) -> dict[int, User | None]:
         """Load users by key."""
         return {row.id or 0: row for row in await self._database.scalars(USERS, keys=ids)}
 
-    @loading(default=_nothing)
+    @loading(default=nothing, lasts=True)
     async def portfolios(self, ids: list[int]) -> dict[int, Portfolio | None]:
         """Load portfolios by key, whoever owns them."""
         return {row.id or 0: row for row in await self._database.scalars(PORTFOLIOS, keys=ids)}
@@ -187,9 +192,9 @@ class Loaders:
     async def portfolios_by_owner(self, owners: list[int]) -> dict[int, list[Portfolio]]:
         """Load the portfolios of owners, oldest first."""
         rows = await self._database.scalars(PORTFOLIOS_BY_OWNER, keys=owners)
-        return _group(rows, lambda row: row.owner_id)
+        return grouped(rows, lambda row: row.owner_id)
 
-    @loading(default=_nothing)
+    @loading(default=nothing)
     async def roles(self, keys: list[tuple[int, int]]) -> dict[tuple[int, int], Role | None]:
         """Find in what roles portfolios are shared, by user and portfolio."""
         async with self._database.reading() as session:
@@ -198,44 +203,56 @@ class Loaders:
     @loading(default=list)
     async def shared_with(self, users: list[int]) -> dict[int, list[Portfolio]]:
         """Load the portfolios that are shared with users."""
-        rows = _group(await self._database.rows(shared_with(users)), lambda row: row[0] or 0)
+        rows = grouped(await self._database.rows(shared_with(users)), lambda row: row[0] or 0)
         return {user: [portfolio for _, portfolio in group] for user, group in rows.items()}
 
     @loading(default=list)
     async def shares(self, ids: list[int]) -> dict[int, list[PortfolioShare]]:
         """Load the shares of portfolios."""
-        return _group(await self._database.scalars(shares_of(ids)), lambda row: row.portfolio_id)
+        return grouped(await self._database.scalars(shares_of(ids)), lambda row: row.portfolio_id)
 
     @loading(default=list)
     async def api_tokens(self, users: list[int]) -> dict[int, list[ApiToken]]:
         """Load the API tokens of users."""
-        return _group(await self._database.scalars(tokens_of(users)), lambda row: row.user_id)
+        return grouped(await self._database.scalars(tokens_of(users)), lambda row: row.user_id)
 
-    @loading(default=_nothing)
+    @loading(default=list)
+    async def tags(self, owners: list[int]) -> dict[int, list[Tagged]]:
+        """Load the tags of users with what they are on."""
+        async with self._database.reading() as session:
+            return await tags_of_users(session, owners)
+
+    @loading(default=list)
+    async def targets(self, scopes: list[int]) -> dict[int, list[KeptTargets]]:
+        """Load the targets of portfolios, or of all of owners."""
+        async with self._database.reading() as session:
+            return await targets_of_scopes(session, scopes)
+
+    @loading(default=nothing, lasts=True)
     async def instruments(self, ids: list[int]) -> dict[int, Instrument | None]:
         """Load instruments by key."""
         return {row.id or 0: row for row in await self._database.scalars(INSTRUMENTS, keys=ids)}
 
-    @loading(default=_nothing)
+    @loading(default=nothing)
     async def instruments_by_symbol(self, symbols: list[str]) -> dict[str, Instrument | None]:
         """Load instruments by symbol."""
         rows = await self._database.scalars(INSTRUMENTS_BY_SYMBOL, keys=symbols)
         return {row.symbol: row for row in rows}
 
-    @loading(default=_nothing)
+    @loading(default=nothing, lasts=True)
     async def positions(self, ids: list[int]) -> dict[int, Held | None]:
         """Load positions by key with their instruments."""
         rows = await self._database.rows(POSITIONS, keys=ids)
         return {position.id or 0: (position, held) for position, held in rows}
 
-    @loading(default=Projection)
+    @loading(default=Projection, lasts=True)
     async def projections(self, ids: list[int]) -> dict[int, Projection]:
         """Load what is stored of portfolios."""
         # Of one moment: a booking in between must not show in the cash alone.
         held, balances, sums = await self._database.read(PROJECTIONS, keys=ids)
         held.sort(key=lambda pair: pair[1].symbol)
-        positions = _group(held, lambda pair: pair[0].portfolio_id)
-        cash = _group([row for (row,) in balances], lambda row: row.portfolio_id)
+        positions = grouped(held, lambda pair: pair[0].portfolio_id)
+        cash = grouped([row for (row,) in balances], lambda row: row.portfolio_id)
         totals = {row.portfolio_id: row for (row,) in sums}
         return {
             key: Projection(
@@ -244,13 +261,13 @@ class Loaders:
             for key in ids
         }
 
-    @loading(default=list)
+    @loading(default=list, lasts=True)
     async def lots_by_position(self, ids: list[int]) -> dict[int, list[Lot]]:
         """Load the open lots of positions, oldest first."""
         rows = await self._database.scalars(LOTS_BY_POSITION, keys=ids)
-        return _group(rows, lambda row: row.position_id)
+        return grouped(rows, lambda row: row.position_id)
 
-    @loading(default=list)
+    @loading(default=list, lasts=True)
     async def recent_by_portfolio(
         self, keys: list[tuple[int, date]]
     ) -> dict[tuple[int, date], list[Transaction]]:
@@ -263,7 +280,7 @@ class Loaders:
                 ids_of.setdefault(-owner_id, []).append(portfolio_id or 0)
         ids = sorted({one for ids in ids_of.values() for one in ids})
         rows = await self._database.scalars(ledger_since(ids, earliest))
-        groups = _group(rows, lambda row: row.portfolio_id)
+        groups = grouped(rows, lambda row: row.portfolio_id)
         return {
             (key, day): [
                 row
@@ -274,7 +291,7 @@ class Loaders:
             for key, day in keys
         }
 
-    @loading(default=LedgerState)
+    @loading(default=LedgerState, lasts=True)
     async def ledger_states(self, keys: list[StateKey]) -> dict[StateKey, LedgerState]:
         """Derive the states of ledgers."""
         # Siblings share their arguments, so this is one round but for aliased fields.
@@ -336,7 +353,7 @@ class Loaders:
             ),
         )
 
-    @loading(default=Ledger)
+    @loading(default=Ledger, lasts=True)
     async def ledgers(self, keys: list[StateKey]) -> dict[StateKey, Ledger]:
         """Read the whole ledgers of portfolios at once; all of them share one answer."""
         portfolios = [key.portfolio for key in keys]
@@ -347,14 +364,14 @@ class Loaders:
             )
             return dict.fromkeys(keys, Ledger(tuple(entries), terms_of(owned)))
 
-    @loading(default=_nothing)
+    @loading(default=nothing)
     async def valued(self, keys: list[ValueKey]) -> dict[ValueKey, Valued | None]:
         """Value portfolios day by day; the ledgers of those that changed are read at once."""
         owners = sorted({key.portfolio.owner_id for key in keys})
-        async with self._database.reading() as session:
-            owned = list(await session.scalars(portfolios_by_owner(owners)))
-        wanted = {
-            key: Wanted(
+        owned = await self._database.scalars(PORTFOLIOS_BY_OWNER, keys=owners)
+        now = self._clock()
+        wanted = [
+            Wanted(
                 portfolios=tuple(
                     row
                     for row in owned
@@ -362,32 +379,17 @@ class Loaders:
                     or (key.portfolio.is_all and row.owner_id == key.portfolio.owner_id)
                 ),
                 currency=key.currency,
-                last=key.last,
-                now=self._clock(),
+                live=key.last >= now.date(),
             )
             for key in keys
-        }
-        found = {
-            key: await kept_value(self._kept, self._market, one) for key, one in wanted.items()
-        }
-        anew = {key: one for key, one in wanted.items() if found[key] is None}
-        if anew:
-            reading = await self._reading([row for one in anew.values() for row in one.portfolios])
-            for key, one in anew.items():
-                found[key] = await value_ledger(self._kept, self._market, reading, one)
-        return found
+        ]
+        valuer = Valuer(kept=self._kept, database=self._database, market=self._market, now=now)
+        return dict(zip(keys, await valuer.values(wanted), strict=True))
 
-    async def _reading(self, portfolios: list[Portfolio]) -> Reading:
-        async with self._database.reading() as session:
-            entries = await ledger_entries(session, portfolios)
-            owners = sorted({row.owner_id for row in portfolios})
-            owned = list(await session.scalars(portfolios_by_owner(owners)))
-        bases = {row.id or 0: row.base_currency for row in owned}
-        book = await aside(entries, read_book, entries, terms=terms_of(owned), bases=bases)
-        ids = sorted({line.instrument for line in book.balances if line.instrument})
-        found = await self.instruments.load_many(ids)
-        instruments = {key: row for key, row in zip(ids, found, strict=True) if row is not None}
-        return Reading(entries=entries, book=book, instruments=instruments)
+    @loading(default=nothing)
+    async def levels(self, keys: list[LevelKey]) -> Mapping[LevelKey, Level | None]:
+        """Load what units of instruments were worth day by day."""
+        return await levels_of(self._market, self._kept, keys, now=self._clock())
 
     @loading(default=list)
     async def exports(self, ids: list[int]) -> dict[int, list[Draft]]:
@@ -400,60 +402,64 @@ class Loaders:
     async def dismissed(self, ids: list[int]) -> dict[int, frozenset[str]]:
         """Load which proposals were dismissed in portfolios."""
         rows = await self._database.scalars(dismissed_by_portfolio(ids))
-        groups = _group(rows, lambda row: row.portfolio_id)
+        groups = grouped(rows, lambda row: row.portfolio_id)
         return {key: frozenset(row.proposal for row in group) for key, group in groups.items()}
 
-    @loading(default=list)
+    @loading(default=list, lasts=True)
     async def revisions(self, ids: list[int]) -> dict[int, list[Revision]]:
         """Load the revisions of entries."""
         rows = await self._database.scalars(revisions(ids))
-        return _group(rows, lambda row: row.transaction_id)
+        return grouped(rows, lambda row: row.transaction_id)
 
-    @loading(default=_nothing)
+    @loading(default=nothing, lasts=True)
     async def transactions(self, ids: list[int]) -> dict[int, Booked | None]:
         """Load entries by key with their instruments."""
         rows = await self._database.rows(transactions_by_id(ids))
         return {row[0].id or 0: (row[0], row[1], row[2]) for row in rows}
 
-    @loading(default=list)
+    @loading(default=list, lasts=True)
     async def transaction_pages(self, keys: list[PageKey]) -> dict[PageKey, list[Booked]]:
         """Load pages of entries, one for each portfolio."""
         pages: dict[PageKey, list[Booked]] = {}
-        # Siblings share their arguments, so this is one statement but for aliased fields.
-        alike = {(key.chosen, key.cut) for key in keys}
-        for chosen, cut in alike:
-            ids = [key.portfolio_id for key in keys if (key.chosen, key.cut) == (chosen, cut)]
-            booked: list[Booked] = []
-            for some in chunks(ids):
-                rows = await self._database.rows(transactions_page(some, chosen, cut))
-                booked += [(row[0], row[1], row[2]) for row in rows]
-            for portfolio_id, group in _group(booked, lambda one: one[0].portfolio_id).items():
-                pages[PageKey(portfolio_id=portfolio_id, chosen=chosen, cut=cut)] = group
+        # Siblings share their arguments, so this is most often one question.
+        groups = grouped(keys, lambda key: (key.chosen, key.cut))
+        asked = [
+            (chosen, cut, [key.portfolio_id for key in some])
+            for (chosen, cut), same in groups.items()
+            for some in chunks(same)
+        ]
+        for questions in packed(asked, PAGES, lambda question: len(question[2])):
+            for number, *booked in await self._database.rows(transactions_pages(questions)):
+                chosen, cut, _ = questions[number]
+                key = PageKey(portfolio_id=booked[0].portfolio_id, chosen=chosen, cut=cut)
+                pages.setdefault(key, []).append((booked[0], booked[1], booked[2]))
         return pages
 
-    @loading(default=int)
+    @loading(default=int, lasts=True)
     async def transaction_counts(
         self, keys: list[tuple[int, TransactionFilter]]
     ) -> dict[tuple[int, TransactionFilter], int]:
         """Count the entries of portfolios."""
         counts: dict[tuple[int, TransactionFilter], int] = {}
-        for chosen in {chosen for _, chosen in keys}:
-            ids = [portfolio_id for portfolio_id, other in keys if other == chosen]
-            for portfolio_id, count in await self._database.rows(transaction_counts(ids, chosen)):
-                counts[portfolio_id, chosen] = count
+        groups = grouped(keys, lambda key: key[1])
+        for some in chunks(list(groups.items()), QUESTIONS):
+            statements = [transaction_counts([key for key, _ in same], one) for one, same in some]
+            found = await self._database.read(Prepared(*statements))
+            for (chosen, _), rows in zip(some, found, strict=True):
+                counts |= {(portfolio_id, chosen): count for portfolio_id, count in rows}
         return counts
 
-    @loading(default=_nothing)
+    @loading(default=nothing)
     async def quotes(self, symbols: list[str]) -> Mapping[str, Quote | None]:
         """Load current quotes by symbol."""
         return await self._market.quotes(symbols)
 
-    @loading(default=_nothing)
+    @loading(default=nothing)
     async def profiles(self, symbols: list[str]) -> Mapping[str, CompanyProfile | None]:
         """Load company profiles by symbol."""
         return await self._market.profiles(symbols)
 
-    @loading(default=_nothing)
+    @loading(default=nothing)
     async def closes(self, questions: list[CloseQuestion]) -> Mapping[CloseQuestion, Bar | None]:
         """Load the last closes on or before days."""
         return await self._market.closes(questions)
@@ -468,12 +474,12 @@ class Loaders:
         """Load dividends and splits."""
         return await self._market.actions(questions)
 
-    @loading(default=_nothing)
+    @loading(default=nothing)
     async def rates(self, questions: list[RateQuestion]) -> Mapping[RateQuestion, Rate | None]:
         """Load exchange rates."""
         return await self._market.rates(questions)
 
-    @loading(default=_nothing)
+    @loading(default=nothing)
     async def found(self, symbols: list[str]) -> Mapping[str, InstrumentMatch | None]:
         """Load what the market knows symbols to be."""
         return await self._market.find(symbols)

@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import strawberry
 
@@ -38,6 +38,24 @@ class PageInfo:
     end_cursor: str | None = strawberry.field(
         description="Cursor of the last entry; null on an empty page."
     )
+
+
+@strawberry.type(description="One of a list and its place in it.")
+class Edge(Generic[T]):
+    """One of a list and its place in it."""
+
+    cursor: str = strawberry.field(description=CURSOR)
+    node: T = strawberry.field(description="What is there.")
+
+
+@strawberry.type(description="A page of a list, newest first.")
+class Connection(Generic[T]):
+    """A page of a list, newest first."""
+
+    nodes: list[T] = strawberry.field(description="Those of this page, newest first.")
+    edges: list[Edge[T]] = strawberry.field(description="The same with their cursors.")
+    page_info: PageInfo = strawberry.field(description="Where this page stands.")
+    total_count: int = strawberry.field(description=TOTAL_COUNT)
 
 
 def encode_cursor(moment: datetime, key: int, *, ordering: str = ORDERING) -> str:
@@ -124,4 +142,16 @@ def page_of_list(
             end_cursor=cursors[-1] if cursors else None,
         ),
         total=len(items),
+    )
+
+
+def connection_of(page: ListPage[Any], nodes: list[T]) -> Connection[T]:
+    """Build a page whose entries were made into something else."""
+    return Connection(
+        nodes=nodes,
+        edges=[
+            Edge(cursor=cursor, node=node) for node, cursor in zip(nodes, page.cursors, strict=True)
+        ],
+        page_info=page.info,
+        total_count=page.total,
     )

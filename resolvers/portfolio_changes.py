@@ -4,8 +4,10 @@ import strawberry
 from sqlalchemy.ext.asyncio import AsyncSession
 from strawberry.types import Info
 
+from analytics.benchmarks import Blend
 from analytics.events import Method
-from resolvers.changes import ERRORS, REPLAYED, Act, Repeatable, once
+from resolvers.benchmarks import BlendInput, blend_of
+from resolvers.changes import ERRORS, REPLAYED, Act, Repeatable, outcome
 from resolvers.context import Context
 from resolvers.ids import key_of
 from resolvers.lots import LotMethod, method_of
@@ -13,12 +15,15 @@ from resolvers.portfolios import Portfolio, portfolio_by_key
 from resolvers.scalars import CurrencyCode
 from resolvers.values import UserError, user_errors
 from services.errors import RefusedError
+from services.instruments import find_named
 from services.portfolios import (
     PortfolioChange,
     archive_portfolio,
     create_portfolio,
     update_portfolio,
 )
+
+BENCHMARK = "benchmark"
 
 
 @strawberry.input(description="A new portfolio.")
@@ -54,6 +59,10 @@ class UpdatePortfolioInput(Repeatable):
         description="Which lots a sale takes first, from now on and in all its past. To see what "
         "another method comes to without changing anything, ask `positions(lotMethod:)`.",
     )
+    benchmark: BlendInput | None = strawberry.field(
+        default=None,
+        description="What it compares with. Without `parts` it compares with nothing from now on.",
+    )
 
 
 @strawberry.input(description="A portfolio to put away.")
@@ -75,12 +84,25 @@ class PortfolioPayload:
 async def _change(
     context: Context, operation: str, *, given: Repeatable, act: Act
 ) -> PortfolioPayload:
-    try:
-        done = await once(context, operation, given=given, act=act)
-    except RefusedError as error:
-        return PortfolioPayload(portfolio=None, replayed=False, user_errors=user_errors(error))
-    portfolio = await portfolio_by_key(context, done.key)
-    return PortfolioPayload(portfolio=portfolio, replayed=done.replayed, user_errors=[])
+    done = await outcome(context, operation, given=given, act=act)
+    portfolio = None if done.key is None else await portfolio_by_key(context, done.key)
+    return PortfolioPayload(
+        portfolio=portfolio, replayed=done.replayed, user_errors=done.user_errors
+    )
+
+
+async def _benchmark(context: Context, given: BlendInput | None) -> Blend | None:
+    """Check a benchmark and that its instruments are known, ours or the market's."""
+    if given is None or not given.parts:
+        return None if given is None else Blend(weights={})
+    blend = blend_of(given, now=context.now(), field=(BENCHMARK,))
+    fields = {
+        symbol: (BENCHMARK, "parts", str(place), "symbol")
+        for place, symbol in enumerate(blend.weights)
+    }
+    services = context.services
+    await find_named(services.database, services.market, fields)
+    return blend
 
 
 @strawberry.type
@@ -114,14 +136,18 @@ class PortfolioMutations:
 
     @strawberry.mutation(
         description="Change a portfolio. Errors: NOT_FOUND, REQUIRED, TOO_LONG, INVALID, "
-        "UNKNOWN_CURRENCY, ALREADY_EXISTS, LEDGER_NOT_EMPTY, OVERSOLD, ARCHIVED, "
-        "IDEMPOTENCY_CONFLICT."
+        "OUT_OF_RANGE, UNKNOWN_CURRENCY, UNKNOWN_INSTRUMENT, ALREADY_EXISTS, LEDGER_NOT_EMPTY, "
+        "OVERSOLD, ARCHIVED, IDEMPOTENCY_CONFLICT."
     )
     async def update_portfolio(
         self, info: Info[Context, None], input: UpdatePortfolioInput
     ) -> PortfolioPayload | None:
         """Change a portfolio."""
         context = info.context
+        try:
+            benchmark = await _benchmark(context, input.benchmark)
+        except RefusedError as error:
+            return PortfolioPayload(portfolio=None, replayed=False, user_errors=user_errors(error))
 
         async def act(session: AsyncSession) -> int | None:
             row = await update_portfolio(
@@ -131,6 +157,7 @@ class PortfolioMutations:
                     base_currency=input.base_currency,
                     allow_short=input.allow_short,
                     lot_method=method_of(input.lot_method),
+                    benchmark=benchmark,
                 ),
                 user_id=context.user_id,
                 portfolio_id=key_of(input.portfolio_id, type_name="Portfolio") or 0,

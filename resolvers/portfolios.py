@@ -5,14 +5,15 @@ from datetime import date, datetime
 import strawberry
 from strawberry.types import Info
 
-from analytics.valuation import Valuation
 from models import portfolios
 from resolvers import figures
 from resolvers.access import portfolios_in_reach
+from resolvers.allocations import Allocation, allocation_field
 from resolvers.batching import batched
+from resolvers.benchmarks import Benchmark, benchmark_of
 from resolvers.context import Context
 from resolvers.exports import TransactionExport, exports_of_portfolios
-from resolvers.figures import Ask, facts_of, valuations_of
+from resolvers.figures import Ask, facts_of
 from resolvers.gains import (
     LotConnection,
     RealizedGainConnection,
@@ -21,15 +22,19 @@ from resolvers.gains import (
     realized_gains_of_scopes,
 )
 from resolvers.ids import encode_id
+from resolvers.income_calendars import IncomeCalendar, incomes_of_scopes
 from resolvers.loaders import PageKey
 from resolvers.lots import FeePolicy, LotMethod, method_of
+from resolvers.optimization import OptimizationProposal, optimization_field
+from resolvers.overviews import PortfolioOverview, overviews
 from resolvers.paging import cut_of
 from resolvers.performance import Performance, performances_of_scopes
-from resolvers.positions import Position, position_of
+from resolvers.positions import Position, positions_of
 from resolvers.proposals import MAX_PROPOSALS, LedgerProposal, proposals_of_portfolios
 from resolvers.quality import MAX_FINDINGS, DataQualityFinding, findings_of_scopes
+from resolvers.rebalancing import RebalancePlan, rebalance_field
 from resolvers.risk import Risk, risks_of_scopes
-from resolvers.scalars import CurrencyCode, Ratio
+from resolvers.scalars import CurrencyCode
 from resolvers.shares import (
     PortfolioRole,
     PortfolioShare,
@@ -38,6 +43,8 @@ from resolvers.shares import (
     shares_of_portfolios,
 )
 from resolvers.statements import PeriodStatement, statements_of_scopes
+from resolvers.targets import AllocationTargets, targets_field
+from resolvers.trade_statistics import TradeStatistics, trade_statistics_of_scopes
 from resolvers.transaction_pages import (
     TradeConnection,
     TransactionConnection,
@@ -49,112 +56,16 @@ from resolvers.transaction_pages import (
     transaction_connection,
 )
 from resolvers.values import (
-    FigureIssue,
     Money,
     Node,
     bad_input,
     check_day,
-    checked_currency,
-    fraction,
-    issue,
     money,
-    money_or_none,
 )
-
-
-@strawberry.type(
-    description="A portfolio's figures in one currency. `value = cash + marketValue`, never cash "
-    "plus cost. What rests on a missing price or rate is null, and `issues` says why. Sums of the "
-    "past (invested, realised gain, income, charges, net contributions) are kept in the "
-    "portfolio's base currency at the rates of their own days; in another report currency they "
-    "are converted at the latest rate."
-)
-class PortfolioOverview:
-    """A portfolio's figures in one currency."""
-
-    currency: CurrencyCode = strawberry.field(description="What the figures are in.")
-    value: Money | None = strawberry.field(description="Cash plus market value.")
-    cash: Money | None = strawberry.field(description="All cash, converted.")
-    market_value: Money | None = strawberry.field(
-        description="All units at current prices; shorts count negative."
-    )
-    invested: Money | None = strawberry.field(
-        description="Cost of all units held, fees included, at the rates of their purchase."
-    )
-    unrealized_gain: Money | None = strawberry.field(
-        description="Market value less invested; includes what exchange rates did."
-    )
-    realized_gain: Money | None = strawberry.field(
-        description="Proceeds of sales less cost, each at the rate of its own day. Null while an "
-        "acquisition is missing."
-    )
-    income: Money | None = strawberry.field(
-        description="Dividends and interest received, before tax withheld."
-    )
-    charges: Money | None = strawberry.field(
-        description="Fees and taxes outside trades, tax withheld from income included."
-    )
-    net_contributions: Money | None = strawberry.field(
-        description="Cash paid in less cash taken out; units that came in or went out without cash "
-        "count at their cost, or at the value stated."
-    )
-    total_gain: Money | None = strawberry.field(
-        description="Value less net contributions: all that was gained since the beginning."
-    )
-    total_return: Ratio | None = strawberry.field(
-        description="Total gain over the capital at work on average since the first booking "
-        "(Modified Dietz: each flow weighs by the share of the time it was there). Not "
-        "annualised."
-    )
-    day_change: Money | None = strawberry.field(
-        description="Value now less value at the previous close, less what was paid in or taken "
-        "out since."
-    )
-    day_change_ratio: Ratio | None = strawberry.field(
-        description="Day change over the value at the previous close plus what was paid in since."
-    )
-    issues: list[FigureIssue] = strawberry.field(
-        description="Why figures above are null; empty when none is."
-    )
-
-
-def _overview(valuation: Valuation) -> PortfolioOverview:
-    currency = valuation.currency
-    return PortfolioOverview(
-        currency=CurrencyCode(currency),
-        value=money_or_none(valuation.value, currency),
-        cash=money_or_none(valuation.cash, currency),
-        market_value=money_or_none(valuation.market_value, currency),
-        invested=money_or_none(valuation.invested, currency),
-        unrealized_gain=money_or_none(valuation.unrealized, currency),
-        realized_gain=money_or_none(valuation.realized, currency),
-        income=money_or_none(valuation.income, currency),
-        charges=money_or_none(valuation.charges, currency),
-        net_contributions=money_or_none(valuation.contributed, currency),
-        total_gain=money_or_none(valuation.total_gain, currency),
-        total_return=fraction(valuation.total_return),
-        day_change=money_or_none(valuation.day_change, currency),
-        day_change_ratio=fraction(valuation.day_change_ratio),
-        issues=[issue(missing) for missing in valuation.missing],
-    )
 
 
 def _check_day(context: Context, as_of: date | None) -> None:
     check_day(as_of, today=context.now().date(), argument="asOf")
-
-
-async def overviews(
-    parents: "list[Scope]",
-    info: Info[Context, None],
-    currency: CurrencyCode | None = None,
-    as_of: date | None = None,
-) -> list[PortfolioOverview]:
-    """Work out the overview of a level of portfolios."""
-    _check_day(info.context, as_of)
-    checked_currency(currency, argument="currency")
-    facts = await facts_of(info.context, [Ask(parent.row, as_of) for parent in parents])
-    found = await valuations_of(info.context, facts, currency=currency)
-    return [_overview(valuation) for valuation in found]
 
 
 async def positions_of_scopes(
@@ -170,10 +81,7 @@ async def positions_of_scopes(
     method, fees = method_of(lot_method), figures.FeePolicy(fee_policy.value)
     asks = [Ask(parent.row, as_of, method, fees) for parent in parents]
     facts = await facts_of(info.context, asks)
-    return [
-        [position_of(held, fact) for held in fact.holdings if held.quantity or include_closed]
-        for fact in facts
-    ]
+    return [positions_of(fact, closed=include_closed) for fact in facts]
 
 
 async def cash_of_scopes(
@@ -235,6 +143,10 @@ class Portfolio(Node):
     lot_method: LotMethod = strawberry.field(
         description="Which lots a sale takes first, unless a query asks for another method."
     )
+    benchmark: Benchmark | None = strawberry.field(
+        description="What its performance and risk compare with unless a query names another; null "
+        "without one."
+    )
     version: int = strawberry.field(description="Grows by one with every change of the ledger.")
     created_at: datetime = strawberry.field(description="When it was created.")
     archived_at: datetime | None = strawberry.field(
@@ -242,12 +154,15 @@ class Portfolio(Node):
     )
     owner_name: str = batched(owners_of_portfolios, description="The username of its owner.")
     viewer_role: PortfolioRole = batched(
-        roles_in_portfolios, description="What you are to it; by it you may do what you may do."
+        roles_in_portfolios,
+        description="What you are to it; by it you may do what you may do.",
+        personal=True,
     )
     shares: list[PortfolioShare] | None = batched(
         shares_of_portfolios,
         description="Whom it is shared with, and its links, oldest first. Null unless it is yours; "
         "an API token needs `ADMIN`.",
+        personal=True,
     )
     overview: PortfolioOverview = batched(
         overviews,
@@ -264,6 +179,10 @@ class Portfolio(Node):
         description="Its cash by currency, now or at the end of a past day; negative when "
         "overdrawn. Currencies with nothing are left out.",
     )
+    allocation: Allocation = allocation_field()
+    allocation_targets: list[AllocationTargets] = targets_field()
+    rebalance: RebalancePlan | None = rebalance_field()
+    optimization: OptimizationProposal = optimization_field()
     lots: LotConnection = batched(
         lots_of_scopes,
         description="Its open lots, newest first, now or at the end of a past day. Pages of 20 "
@@ -284,10 +203,21 @@ class Portfolio(Node):
         description="How it did over days, or over a `period` until today; since the first "
         "booking if neither is given. Several by aliases share the values of one reading.",
     )
+    income: IncomeCalendar = batched(
+        incomes_of_scopes,
+        description="Its dividends and interest by month, of the last twelve months unless `range` "
+        "says otherwise, and the dividends to expect of the next twelve; in the base currency or "
+        "another.",
+    )
     risk: Risk = batched(
         risks_of_scopes,
         description="How far its returns spread and fell over days, or over a `period` until "
         "today, and how they compare with a benchmark.",
+    )
+    trade_statistics: TradeStatistics = batched(
+        trade_statistics_of_scopes,
+        description="How often its closed trades won, how much, and how long they took: of days, "
+        "of a `period` until today, or since the first booking.",
     )
     data_quality: list[DataQualityFinding] = batched(
         findings_of_scopes,
@@ -325,6 +255,7 @@ def portfolio_of(row: portfolios.Portfolio) -> Portfolio:
         base_currency=CurrencyCode(row.base_currency),
         allow_short=row.allow_short,
         lot_method=LotMethod(row.lot_method),
+        benchmark=benchmark_of(row),
         version=row.version,
         created_at=row.created_at,
         archived_at=row.archived_at,

@@ -10,6 +10,8 @@ from analytics.gains import split_unrealized
 from analytics.measures import Reason
 from analytics.money import convert_known, exact, plain, ratio
 from analytics.valuation import Missing, market_value
+from models.base import row_key
+from models.portfolios import Portfolio
 from resolvers.access import portfolios_in_reach
 from resolvers.batching import batched
 from resolvers.companies import CompanyProfile, profile_of
@@ -27,8 +29,11 @@ from resolvers.figures import (
 from resolvers.ids import encode_id
 from resolvers.instruments import Instrument, instrument_of
 from resolvers.lots import GainSplit, Lot, gain_split_of, lot_of, lots_of_holdings
+from resolvers.performance import Performance, performances_of_scopes
 from resolvers.quotes import Quote, quote_of
+from resolvers.risk import Risk, risks_of_scopes
 from resolvers.scalars import CurrencyCode, Ratio, Symbol
+from resolvers.trade_statistics import TradeStatistics, trade_statistics_of_scopes
 from resolvers.values import (
     FigureIssue,
     Money,
@@ -237,10 +242,13 @@ async def issues_of_positions(
             missing.append(
                 Missing(figure="unrealizedReturn", reason=Reason.ZERO_COST, about=parent.symbol)
             )
-        if facts.missing:
-            units = f"{plain(facts.missing)} units of {parent.symbol}"
+        if parent.lacking is not None:
             missing.append(
-                Missing(figure="realizedGain", reason=Reason.MISSING_ACQUISITION, about=units)
+                Missing(
+                    figure="realizedGain",
+                    reason=Reason.MISSING_ACQUISITION,
+                    about=parent.lacking,
+                )
             )
         if facts.cost_base is None:
             missing.append(
@@ -333,9 +341,54 @@ class Position(Node):
         issues_of_positions, description="Why figures above are null; empty when none is."
     )
 
+    performance: Performance = batched(
+        performances_of_scopes,
+        description="How its units did over days, or over a `period` until today, in the "
+        "portfolio's base currency or another: purchases are money in, sales and dividends money "
+        "out. Whatever day it is of, and however lots are matched, it is the same. Null over a day "
+        "on which units left that were never acquired: see `issues`.",
+    )
+    risk: Risk = batched(
+        risks_of_scopes,
+        description="How far the returns of its units spread and fell over days, or over a "
+        "`period` until today, and how they compare with a benchmark.",
+    )
+
+    trade_statistics: TradeStatistics = batched(
+        trade_statistics_of_scopes,
+        description="How often its closed trades won, how much, and how long they took: by the "
+        "portfolio's lot method unless `lotMethod` asks for another.",
+    )
+
+    @property
+    def row(self) -> Portfolio:
+        """Return the portfolio it is in."""
+        return self.portfolio_facts.portfolio
+
+    @property
+    def instrument_key(self) -> int:
+        """Return the key of its instrument."""
+        return row_key(self.facts.instrument.id)
+
+    @property
+    def lacking(self) -> str | None:
+        """Return the units that no acquisition accounts for, in words."""
+        missing = self.facts.missing
+        return f"{plain(missing)} units of {self.symbol}" if missing else None
+
     def day(self, context: Context) -> date:
         """Return the day whose rates this position is converted at."""
         return self.portfolio_facts.as_of or context.now().date()
+
+
+def positions_of(facts: PortfolioFacts, *, closed: bool) -> list[Position]:
+    """Return the outward shapes of a portfolio's holdings, built once as long as its facts last."""
+    found = facts.shapes.get(closed)
+    if found is None:
+        found = facts.shapes[closed] = [
+            position_of(held, facts) for held in facts.holdings if held.quantity or closed
+        ]
+    return found
 
 
 def position_of(facts: HoldingFacts, owner: PortfolioFacts) -> Position:

@@ -20,7 +20,8 @@ from resolvers.loaders import Ledger, state_key
 from resolvers.scalars import CurrencyCode, write_datetime
 from services import proposals
 from services.aside import aside
-from services.entries import Terms, by_portfolio, in_order
+from services.entries import Terms, by_portfolio
+from services.order import in_order
 from services.proposals import proposals_of
 from services.quality import Holdings
 

@@ -1,4 +1,4 @@
-"""Risk of a portfolio over a period, and how it compares with a benchmark."""
+"""Risk over a period, and how it compares with a benchmark."""
 
 from dataclasses import dataclass, replace
 from datetime import date
@@ -8,27 +8,34 @@ import numpy as np
 import strawberry
 from strawberry.types import Info
 
-from analytics.drawdowns import drawdowns, worst
+from analytics import drawdowns
+from analytics.downsampling import downsample
+from analytics.drawdowns import deepest
+from analytics.measures import Note
 from analytics.risk import COMPARING, Statistic, measure, rolling
-from analytics.series import Returns, Series, links_of, returns_of, together
+from analytics.series import Returns, returns_of, together
 from analytics.statistics import Assumptions, Sample
-from analytics.valuations import Policy
+from resolvers.benchmarks import BlendInput, Index, ReturnBasis, chosen_blend, indices_of
 from resolvers.context import Context
+from resolvers.evidence import Compared, Evidence
 from resolvers.gains import Scope
 from resolvers.lots import FeePolicy
 from resolvers.measures import Measure, measure_of
-from resolvers.performance import (
+from resolvers.scalars import CurrencyCode, Ratio, Symbol
+from resolvers.scoping import (
+    MAX_POINTS,
     PerformancePeriod,
     Scoped,
     TaxPolicy,
-    checked_range,
+    check_points,
     scoped_of,
 )
-from resolvers.scalars import CurrencyCode, Ratio, Symbol
-from resolvers.values import DateRangeInput, bad_input, checked_currency
-from services.valuing import benchmark_of
+from resolvers.values import RATIO_PLACES, DateRangeInput, bad_input, ratio_of
+from services.aside import aside
+from services.benchmarks import own_blend
 
 MAX_WINDOW = 2520
+MAX_FALLS = 100
 
 
 @strawberry.enum(description="How a value at risk is found.")
@@ -53,24 +60,45 @@ class AlphaConvention(Enum):
 
 @strawberry.enum(description="A figure of risk that can be followed over time.")
 class RollingMeasure(Enum):
-    """A figure of risk that can be followed over time."""
+    """A figure of risk that can be followed over time, as `analytics.risk.Statistic` has it."""
 
+    ANNUAL_RETURN = strawberry.enum_value(
+        "ANNUAL_RETURN",
+        description="What the returns compound to a year; under a year only with `force`.",
+    )
     VOLATILITY = strawberry.enum_value("VOLATILITY", description="See `volatility`.")
     DOWNSIDE_RISK = strawberry.enum_value("DOWNSIDE_RISK", description="See `downsideRisk`.")
     SHARPE = strawberry.enum_value("SHARPE", description="See `sharpe`.")
     SORTINO = strawberry.enum_value("SORTINO", description="See `sortino`.")
+    CALMAR = strawberry.enum_value(
+        "CALMAR", description="See `calmar`, under a year only with `force`."
+    )
     MAX_DRAWDOWN = strawberry.enum_value("MAX_DRAWDOWN", description="See `maxDrawdown`.")
     BETA = strawberry.enum_value("BETA", description="See `beta`.")
     ALPHA = strawberry.enum_value("ALPHA", description="See `alpha`.")
+    ALPHA_COMPOUNDED = strawberry.enum_value(
+        "ALPHA_COMPOUNDED", description="See `alpha`, as if earned again on itself."
+    )
     TRACKING_ERROR = strawberry.enum_value("TRACKING_ERROR", description="See `trackingError`.")
     INFORMATION_RATIO = strawberry.enum_value(
         "INFORMATION_RATIO", description="See `informationRatio`."
     )
+    UP_CAPTURE = strawberry.enum_value("UP_CAPTURE", description="See `upCapture`.")
+    DOWN_CAPTURE = strawberry.enum_value("DOWN_CAPTURE", description="See `downCapture`.")
     VALUE_AT_RISK = strawberry.enum_value("VALUE_AT_RISK", description="See `valueAtRisk`.")
     CONDITIONAL_VALUE_AT_RISK = strawberry.enum_value(
         "CONDITIONAL_VALUE_AT_RISK", description="See `conditionalValueAtRisk`."
     )
+    PARAMETRIC_VALUE_AT_RISK = strawberry.enum_value(
+        "PARAMETRIC_VALUE_AT_RISK", description="See `valueAtRisk`, of the normal distribution."
+    )
+    PARAMETRIC_CONDITIONAL_VALUE_AT_RISK = strawberry.enum_value(
+        "PARAMETRIC_CONDITIONAL_VALUE_AT_RISK",
+        description="See `conditionalValueAtRisk`, of the normal distribution.",
+    )
     OMEGA = strawberry.enum_value("OMEGA", description="See `omega`.")
+    TAIL_RATIO = strawberry.enum_value("TAIL_RATIO", description="See `tailRatio`.")
+    STABILITY = strawberry.enum_value("STABILITY", description="See `stability`.")
     WIN_RATE = strawberry.enum_value("WIN_RATE", description="See `winRate`.")
 
 
@@ -82,9 +110,9 @@ class RollingPoint:
     value: float | None = strawberry.field(description="The figure; null where it is undefined.")
 
 
-@strawberry.type(description="The deepest fall from a peak.")
+@strawberry.type(description="A fall from a peak.")
 class Drawdown:
-    """The deepest fall from a peak."""
+    """A fall from a peak."""
 
     depth: Ratio = strawberry.field(description="How deep, as a negative fraction.")
     peak: date = strawberry.field(description="The day of the peak.")
@@ -97,41 +125,75 @@ class Drawdown:
     )
 
 
+def _drawdown(fall: drawdowns.Drawdown) -> Drawdown:
+    return Drawdown(
+        depth=Ratio(round(fall.depth, RATIO_PLACES)),
+        peak=fall.peak,
+        trough=fall.trough,
+        recovery=fall.recovery,
+        days=fall.days,
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class Sampled:
-    """The returns of a portfolio, alone and beside a benchmark's, and what is assumed."""
+    """The returns of a scope, alone and beside a benchmark's, and what is assumed."""
 
+    scoped: Scoped
     alone: Returns
     start: date
     mine: Returns | None
     theirs: Returns | None
     terms: Assumptions
+    compared: Compared | None
 
     def sample(self, statistic: Statistic, terms: Assumptions) -> Sample:
         """Return what a figure is worked out from."""
         if statistic in COMPARING and self.mine is not None and self.theirs is not None:
             return Sample(returns=self.mine.values, benchmark=self.theirs.values, terms=terms)
-        days = self.alone.days
-        length = float(days[-1] - self.start.toordinal()) if len(days) else 0.0
-        return Sample(returns=self.alone.values, length=np.array(length), terms=terms)
+        length = np.array(float(self.scoped.period.days))
+        return Sample(returns=self.alone.values, length=length, terms=terms)
+
+    def falls(self) -> list[drawdowns.Drawdown]:
+        """Return all falls from a peak; none if a return is not known."""
+        unknown = bool(np.isnan(self.alone.values).any())
+        return [] if unknown else drawdowns.drawdowns(self.alone, start=self.start)
+
+    def evidence(self, statistic: Statistic) -> Evidence:
+        """Return what a figure rests on."""
+        compared = statistic in COMPARING and self.mine is not None
+        return Evidence(
+            scoped=self.scoped,
+            returns=self.mine if compared else self.alone,
+            benchmark=self.theirs if compared else None,
+            compared=self.compared if compared else None,
+        )
 
 
 @strawberry.type(
     description="Risk of the returns from trading day to trading day, free of flows. Figures of a "
-    "year are scaled by `periodsPerYear`. Those that compare need a `benchmark`, and look at "
-    "days on which both were traded."
+    "year are scaled by `periodsPerYear`. Those that compare need a `benchmark` or a `blend`, or "
+    "the portfolio's own, and look at days on which both were traded."
 )
 class Risk:
-    """Risk of a portfolio over a period."""
+    """Risk of a portfolio or position over a period."""
 
     sampled: strawberry.Private[Sampled]
     from_: date = strawberry.field(name="from", description="The first day.")
     to: date = strawberry.field(description="The last day.")
     currency: CurrencyCode = strawberry.field(description="The currency of the returns.")
+    benchmark_basis: ReturnBasis | None = strawberry.field(
+        description="What the benchmark's returns are made of, as in `performance.benchmark`; null "
+        "without one."
+    )
 
     def _measure(self, statistic: Statistic, terms: Assumptions | None = None) -> Measure:
         sample = self.sampled.sample(statistic, terms or self.sampled.terms)
-        return measure_of(measure(statistic, sample))
+        evidence = self.sampled.evidence(statistic)
+        found = evidence.told(measure(statistic, sample))
+        if found.value is not None and self.sampled.scoped.period.links.gapped:
+            found = replace(found, notes=frozenset({Note.APPROXIMATED}))
+        return measure_of(replace(found, inputs=evidence.inputs() + found.inputs), evidence)
 
     @strawberry.field(description="How far returns spread around their mean, a year.")
     def volatility(self) -> Measure:
@@ -168,19 +230,18 @@ class Risk:
     @strawberry.field(description="The days of the deepest fall; null if it never fell.")
     def deepest_drawdown(self) -> Drawdown | None:
         """Return the deepest fall with its days."""
-        known = self.sampled.alone
-        if np.isnan(known.values).any():
-            return None
-        found = worst(drawdowns(known, start=self.sampled.start))
-        if found is None:
-            return None
-        return Drawdown(
-            depth=Ratio(round(found.depth, 12)),
-            peak=found.peak,
-            trough=found.trough,
-            recovery=found.recovery,
-            days=found.days,
-        )
+        found = deepest(self.sampled.falls())
+        return _drawdown(found[0]) if found else None
+
+    @strawberry.field(
+        description=f"The deepest falls and their days, the deepest first, at most {MAX_FALLS}; "
+        "empty if it never fell, or returns are not known."
+    )
+    def drawdowns(self, first: int = 5) -> list[Drawdown]:
+        """Return the deepest falls."""
+        if not 1 <= first <= MAX_FALLS:
+            raise bad_input(f"`first` must be from 1 to {MAX_FALLS}.")
+        return [_drawdown(fall) for fall in deepest(self.sampled.falls())[:first]]
 
     @strawberry.field(description="How far it moves when the benchmark moves.")
     def beta(self) -> Measure:
@@ -268,27 +329,44 @@ class Risk:
 
     @strawberry.field(
         description="A figure over each window of so many returns, oldest first; empty if there "
-        f"are fewer. `window` is from 2 to {MAX_WINDOW}."
+        f"are fewer. `window` is from 2 to {MAX_WINDOW}; in a window n returns are n / "
+        "`periodsPerYear` years. Of more windows than `points` those are given that keep the "
+        "shape, and those without a figure are left out then."
     )
-    def rolling(self, measure: RollingMeasure, window: int = 252) -> list[RollingPoint]:
+    async def rolling(
+        self,
+        measure: RollingMeasure,
+        window: int = 252,
+        confidence: float = 0.95,
+        horizon: int = 1,
+        force: bool = False,
+        points: int = MAX_POINTS,
+    ) -> list[RollingPoint]:
         """Return a figure over each window."""
         if not 2 <= window <= MAX_WINDOW:
             raise bad_input(f"`window` must be from 2 to {MAX_WINDOW}.")
+        check_points(points)
         statistic, known = Statistic[measure.name], self.sampled
         compares = statistic in COMPARING
-        found = rolling(
+        returns = known.mine if compares and known.mine is not None else known.alone
+        found = await aside(
+            returns.values,
+            rolling,
             statistic,
-            known.mine if compares and known.mine is not None else known.alone,
+            returns,
             window=window,
             benchmark=known.theirs if compares else None,
-            terms=known.terms,
+            terms=replace(_tail(known.terms, confidence, horizon), force=force),
         )
+        places = np.arange(len(found.values))
+        if len(places) > points:
+            places = downsample(found.values, points=points)
         return [
             RollingPoint(
-                day=date.fromordinal(int(day)),
-                value=None if np.isnan(value) else round(float(value), 12),
+                day=date.fromordinal(int(found.days[place])),
+                value=ratio_of(found.values[place]),
             )
-            for day, value in zip(found.days, found.values, strict=True)
+            for place in places
         ]
 
 
@@ -300,20 +378,36 @@ def _tail(terms: Assumptions, confidence: float, horizon: int) -> Assumptions:
     return replace(terms, confidence=confidence, horizon=horizon)
 
 
-def _sampled(scoped: Scoped, terms: Assumptions) -> Sampled:
-    links = links_of(scoped.period.series)
-    start = date.fromordinal(int(links.series.days[links.begin]))
-    return Sampled(alone=returns_of(links), start=start, mine=None, theirs=None, terms=terms)
-
-
-def _beside(sampled: Sampled, scoped: Scoped, benchmark: Series | None) -> Sampled:
+def _sampled(scoped: Scoped, index: Index | None, terms: Assumptions) -> Sampled:
     """Set returns beside those of a benchmark; of one without any price they are unknown."""
-    if benchmark is None or np.isnan(benchmark.value).all():
-        unknown = np.full(len(sampled.alone.values), np.nan)
-        theirs = Returns(days=sampled.alone.days, values=unknown)
-        return replace(sampled, mine=sampled.alone, theirs=theirs)
-    mine, theirs = together(scoped.period.series, benchmark)
-    return replace(sampled, mine=mine, theirs=theirs)
+    links, benchmark = scoped.period.links, None if index is None else index.series
+    alone, mine, theirs = returns_of(links), None, None
+    if benchmark is not None:
+        mine, theirs = together(scoped.period.series, benchmark)
+        if np.isnan(benchmark.value).all():
+            mine = alone
+            theirs = Returns(days=alone.days, values=np.full(len(alone.values), np.nan))
+    start = date.fromordinal(int(links.series.days[links.begin]))
+    return Sampled(
+        scoped=scoped,
+        alone=alone,
+        start=start,
+        mine=mine,
+        theirs=theirs,
+        terms=terms,
+        compared=None if index is None else index.compared,
+    )
+
+
+def risk_of(scoped: Scoped, benchmark: Index | None, terms: Assumptions) -> Risk:
+    """Build the risk of a scope."""
+    return Risk(
+        sampled=_sampled(scoped, benchmark, terms),
+        benchmark_basis=None if benchmark is None else benchmark.basis,
+        from_=scoped.span.first,
+        to=scoped.span.last,
+        currency=CurrencyCode(scoped.currency),
+    )
 
 
 def _terms(risk_free_rate: float, target: float, periods_per_year: int) -> Assumptions:
@@ -333,37 +427,26 @@ async def risks_of_scopes(
     fee_policy: FeePolicy = FeePolicy.CAPITALIZE,
     tax_policy: TaxPolicy = TaxPolicy.GROSS,
     benchmark: Symbol | None = None,
+    blend: BlendInput | None = None,
+    basis: ReturnBasis = ReturnBasis.TOTAL_RETURN,
     risk_free_rate: Ratio = Ratio(0.0),  # noqa: B008  # a number by another name
     target: Ratio = Ratio(0.0),  # noqa: B008
     periods_per_year: int = 252,
 ) -> list[Risk]:
-    """Work out the risk of a level of portfolios."""
+    """Work out the risk of a level of portfolios, or of positions."""
     context = info.context
-    wanted = checked_range(range, period, today=context.now().date())
-    checked_currency(currency, argument="currency")
+    chosen = chosen_blend(context, benchmark, blend, argument="benchmark")
     terms = _terms(float(risk_free_rate), float(target), periods_per_year)
-    policy = Policy(
-        net_of_tax=tax_policy is TaxPolicy.NET, expensed=fee_policy is FeePolicy.EXPENSE
+    found = await scoped_of(
+        parents,
+        context,
+        range=range,
+        period=period,
+        currency=currency,
+        fee_policy=fee_policy,
+        tax_policy=tax_policy,
     )
-    risks = []
-    for scoped in await scoped_of(
-        parents, context, wanted=wanted, currency=currency, policy=policy
-    ):
-        sampled = _sampled(scoped, terms)
-        if benchmark is not None:
-            other = await benchmark_of(
-                context.services.market,
-                benchmark,
-                currency=scoped.currency,
-                like=scoped.period.series,
-            )
-            sampled = _beside(sampled, scoped, other)
-        risks.append(
-            Risk(
-                sampled=sampled,
-                from_=scoped.span.first,
-                to=scoped.span.last,
-                currency=CurrencyCode(scoped.currency),
-            )
-        )
-    return risks
+    indices = await indices_of(
+        context, [(scoped, chosen or own_blend(scoped.portfolio)) for scoped in found], basis
+    )
+    return [risk_of(scoped, index, terms) for scoped, index in zip(found, indices, strict=True)]

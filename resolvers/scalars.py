@@ -43,6 +43,13 @@ def parse_decimal(value: object) -> Decimal:
     return Decimal(plain(number))
 
 
+def parse_ratio(value: object) -> float:
+    """Read a fraction from a JSON number."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not -1e9 < value < 1e9:
+        raise _refuse("Ratio", "write it as a number, such as 0.25 for 25 %.")
+    return float(value)
+
+
 def parse_date(value: object) -> date:
     """Read a calendar day such as 2022-12-28."""
     try:
@@ -116,7 +123,7 @@ SCALARS: dict[object, Any] = {
         name="Ratio",
         description="A fraction as a JSON number: 0.12 means 12 %.",
         serialize=float,
-        parse_value=float,
+        parse_value=parse_ratio,
         specified_by_url="https://datatracker.ietf.org/doc/html/rfc8259#section-6",
     ),
     CurrencyCode: strawberry.scalar(

@@ -1,5 +1,6 @@
 """Pages of ledgers: which entries to list, and the connections they come in."""
 
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -8,11 +9,12 @@ from strawberry.types import Info
 
 from datasources.symbols import InvalidSymbolError, canonical
 from models import transactions
-from models.transactions import TRADES, Kind
+from models.transactions import TRADES, Kind, PageCut
+from resolvers.access import portfolios_in_reach
 from resolvers.batching import batched
 from resolvers.context import Context
 from resolvers.loaders import Booked, PageKey
-from resolvers.paging import CURSOR, TOTAL_COUNT, PageInfo, encode_cursor
+from resolvers.paging import CURSOR, ORDERING, TOTAL_COUNT, PageInfo, encode_cursor, page_of_list
 from resolvers.scalars import Symbol
 from resolvers.transactions import Trade, Transaction, TransactionKind, transaction_of
 from resolvers.values import bad_input
@@ -73,15 +75,20 @@ def only_trades(chosen: transactions.TransactionFilter) -> transactions.Transact
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """One page of a portfolio's entries, newest first."""
+    """One page of the entries of a portfolio, or of several together, newest first.
 
-    key: PageKey
+    ``total`` is null where the database is to count.
+    """
+
+    keys: tuple[PageKey, ...]
+    cut: PageCut
     rows: list[Booked]
     more: bool
+    total: int | None = None
 
     def info(self) -> PageInfo:
         """Tell where the page stands."""
-        cut = self.key.cut
+        cut = self.cut
         cursors = [encode_cursor(row.occurred_at, row.id or 0) for row, _, _ in self.rows]
         return PageInfo(
             has_next_page=cut.before is not None if cut.backward else self.more,
@@ -94,20 +101,55 @@ class Page:
 async def pages_of(context: Context, keys: list[PageKey]) -> list[Page]:
     """Read pages of several portfolios in one statement."""
     found = await context.loaders.transaction_pages.load_many(keys)
-    pages = []
-    for key, rows in zip(keys, found, strict=True):
-        limit = key.cut.limit
-        kept = rows[-limit:] if key.cut.backward else rows[:limit]
-        pages.append(Page(key=key, rows=kept if limit else [], more=len(rows) > limit))
-    return pages
+    return [_page((key,), key.cut, rows) for key, rows in zip(keys, found, strict=True)]
+
+
+async def page_of_several(
+    context: Context, ids: Collection[int], chosen: transactions.TransactionFilter, cut: PageCut
+) -> Page:
+    """Read one page of the entries of several portfolios together."""
+    keys = tuple(PageKey(portfolio_id=key, chosen=chosen, cut=cut) for key in ids)
+    found = await context.loaders.transaction_pages.load_many(keys)
+    rows = sorted(
+        (row for rows in found for row in rows),
+        key=lambda row: (row[0].occurred_at, row[0].id or 0),
+        reverse=True,
+    )
+    return _page(keys, cut, rows)
+
+
+async def page_of_keys(
+    context: Context, entries: Iterable[tuple[datetime, int]], cut: PageCut
+) -> Page:
+    """Read one page of some entries, told by their times and keys, that the caller may see."""
+    listed = page_of_list(
+        sorted(entries, reverse=True), cut, place=lambda one: one, ordering=ORDERING
+    )
+    found = await context.loaders.transactions.load_many([key for _, key in listed.items])
+    rows = [row for row in found if row is not None]
+    reached = await portfolios_in_reach(context, [row[0].portfolio_id for row in rows])
+    seen = [row for row, portfolio in zip(rows, reached, strict=True) if portfolio is not None]
+    more = listed.info.has_previous_page if cut.backward else listed.info.has_next_page
+    return Page(keys=(), cut=cut, rows=seen, more=more, total=listed.total)
+
+
+def _page(keys: tuple[PageKey, ...], cut: PageCut, rows: list[Booked]) -> Page:
+    kept = rows[-cut.limit :] if cut.backward else rows[: cut.limit]
+    return Page(keys=keys, cut=cut, rows=kept if cut.limit else [], more=len(rows) > cut.limit)
 
 
 async def counts_of_pages(
     parents: "list[TransactionConnection] | list[TradeConnection]", info: Info[Context, None]
 ) -> list[int]:
     """Count the whole lists that a level of pages is from."""
-    keys = [(parent.page.key.portfolio_id, parent.page.key.chosen) for parent in parents]
-    return await info.context.loaders.transaction_counts.load_many(keys)
+    pages: list[Page] = [parent.page for parent in parents]
+    keys = [[(key.portfolio_id, key.chosen) for key in page.keys] for page in pages]
+    counts = info.context.loaders.transaction_counts
+    await counts.load_many([key for some in keys for key in some])
+    return [
+        sum(await counts.load_many(some)) if page.total is None else page.total
+        for page, some in zip(pages, keys, strict=True)
+    ]
 
 
 NODES = "The entries of this page, newest first."

@@ -1,6 +1,7 @@
 """Transactions: the ledger's entries as a client reads them."""
 
 import dataclasses
+from collections.abc import Collection
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
@@ -41,15 +42,19 @@ PortfolioReference = Annotated["Portfolio", strawberry.lazy("resolvers.portfolio
 """Portfolios list transactions, so the way back is told by name."""
 
 
+async def portfolios_of_keys(context: Context, keys: Collection[int]) -> list[PortfolioReference]:
+    """Return portfolios that the caller has come through, by their keys."""
+    from resolvers.portfolios import portfolio_of  # noqa: PLC0415  # the way back
+
+    rows = await context.loaders.portfolios.load_many(keys)
+    return [portfolio_of(row) for row in rows if row is not None]
+
+
 async def portfolios_of_transactions(
     parents: "list[Transaction]", info: Info[Context, None]
 ) -> list[PortfolioReference]:
     """Find the portfolios of a level of transactions."""
-    from resolvers.portfolios import portfolio_of  # noqa: PLC0415  # the way back
-
-    keys = [parent.row.portfolio_id for parent in parents]
-    rows = await info.context.loaders.portfolios.load_many(keys)
-    return [portfolio_of(row) for row in rows if row is not None]
+    return await portfolios_of_keys(info.context, [parent.row.portfolio_id for parent in parents])
 
 
 _KINDS = {

@@ -1,8 +1,10 @@
 """Shapes that every noun shares: money, nodes, user errors, and reasons for null."""
 
+from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
 from enum import Enum
+from math import isfinite, isnan
 
 import strawberry
 from graphql import GraphQLError
@@ -61,6 +63,43 @@ def fraction(value: Decimal | None) -> Ratio | None:
     return None if value is None else Ratio(float(round_to(value, RATIO_PLACES)))
 
 
+def amount_of(value: float, currency: str) -> Money | None:
+    """Build an amount of a statistic; null for one that is not known."""
+    return amounts_of([float(value)], currency)[0]
+
+
+def amounts_of(values: Iterable[float], currency: str) -> list[Money | None]:
+    """Build amounts of a statistic in one currency; null for those that are not known."""
+    code, places = CurrencyCode(currency), exponent(currency)
+    return [
+        None
+        if isnan(value)
+        else Money(amount=round_to(Decimal(repr(value)), places), currency=code)
+        for value in values
+    ]
+
+
+def ratio_of(value: float | None) -> Ratio | None:
+    """Build a ratio of a statistic; null for one that is not known, or that no float holds."""
+    if value is None or not isfinite(value):
+        return None
+    # A loss too small to show is no loss: minus zero is zero.
+    return Ratio(round(float(value), RATIO_PLACES) + 0.0)
+
+
+@strawberry.enum(description="Which way a list is ordered.")
+class OrderDirection(Enum):
+    """Which way a list is ordered."""
+
+    ASC = strawberry.enum_value("ASC", description="The least first.")
+    DESC = strawberry.enum_value("DESC", description="The greatest first.")
+
+
+def exactly(given: Ratio) -> Decimal:
+    """Read a ratio by the digits that it was written in."""
+    return Decimal(repr(float(given)))
+
+
 @strawberry.input(description="Days, both of them included.")
 class DateRangeInput:
     """Days, both included."""
@@ -102,7 +141,8 @@ class NullReason(Enum):
     )
     NO_ROOT = strawberry.enum_value(
         "NO_ROOT",
-        description="No yearly rate between -99.9999 % and 99,999,900 % explains the flows.",
+        description="No rate between -99.9999 % and 99,999,900 % explains the flows: a yearly one, "
+        "or under a year that of the period.",
     )
     LESS_THAN_A_YEAR = strawberry.enum_value(
         "LESS_THAN_A_YEAR",
@@ -110,6 +150,10 @@ class NullReason(Enum):
     )
     TOTAL_LOSS = strawberry.enum_value(
         "TOTAL_LOSS", description="All was lost: there is no rate that compounds to that."
+    )
+    OUT_OF_RANGE = strawberry.enum_value(
+        "OUT_OF_RANGE",
+        description="It is more than 10^15: what a day or a few come to, compounded over a year.",
     )
     SERIES_TOO_SHORT = strawberry.enum_value(
         "SERIES_TOO_SHORT", description="There are too few returns for the figure."
@@ -125,6 +169,11 @@ class NullReason(Enum):
     NO_TRADES = strawberry.enum_value("NO_TRADES", description="No trade was closed.")
     NO_BENCHMARK = strawberry.enum_value(
         "NO_BENCHMARK", description="It compares with a benchmark, and none is named."
+    )
+    SHORT_BENCHMARK = strawberry.enum_value(
+        "SHORT_BENCHMARK",
+        description="More was taken out than the benchmark would have given: with the same flows "
+        "it would have been sold short.",
     )
     ZERO_COST = strawberry.enum_value(
         "ZERO_COST", description="The units cost nothing, so there is no return on cost."
@@ -158,9 +207,10 @@ MESSAGES = {
     "NO_CAPITAL": "No money was at work in the portfolio, so there is no return on it.",
     "NEGATIVE_CAPITAL": "On a day debts were more than all else, so there is no return over it.",
     "NO_SIGN_CHANGE": "Money only came in or only went out, so no rate explains it.",
-    "NO_ROOT": "No yearly rate explains the flows.",
+    "NO_ROOT": "No rate explains the flows.",
     "LESS_THAN_A_YEAR": "365 days are not over, so there is no yearly figure.",
     "TOTAL_LOSS": "All was lost, and no rate compounds to that.",
+    "OUT_OF_RANGE": "It is too large to mean anything.",
     "SERIES_TOO_SHORT": "There are too few returns.",
     "NO_VARIATION": "All returns are the same.",
     "NO_DRAWDOWN": "It never fell.",
@@ -168,6 +218,7 @@ MESSAGES = {
     "NO_WINS": "Nothing was won.",
     "NO_TRADES": "No trade was closed.",
     "NO_BENCHMARK": "Name a benchmark to compare with.",
+    "SHORT_BENCHMARK": "More was taken out than the benchmark would have given.",
     "ZERO_COST": "{} cost nothing, so there is no return on its cost.",
     "ZERO_VALUE": "The portfolio is worth nothing, so there is no share of it.",
 }

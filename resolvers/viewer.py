@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import date, datetime
-from decimal import Decimal
 
 import strawberry
 from strawberry.types import Info
@@ -11,19 +10,36 @@ from strawberry.types import Info
 from models import users
 from models.currencies import is_currency
 from models.market import RateQuestion
+from resolvers.alerts import (
+    LISTED,
+    Alert,
+    alert_by_key,
+    alert_event_by_key,
+    alert_of_accounts,
+    alerts_of_accounts,
+)
 from resolvers.api_tokens import ApiToken, api_token_by_key, tokens_of_accounts
 from resolvers.batching import batched
-from resolvers.caching import MINUTE, CacheControl
+from resolvers.closing_prices import closing_price_by_key
 from resolvers.combined import Combined, combined_of
 from resolvers.context import Context, UnauthenticatedError
+from resolvers.exchange_rates import ExchangeRate, rate_of
 from resolvers.ids import decode_id, encode_id, key_of
 from resolvers.instruments import instrument_of
 from resolvers.portfolios import Portfolio, portfolio_by_key, portfolio_of
 from resolvers.positions import position_by_key
 from resolvers.scalars import CurrencyCode
 from resolvers.shares import share_by_key
+from resolvers.tags import Tag, tag_by_key, tags_of_viewers
 from resolvers.transactions import KINDS_BY_TYPE_NAME, transaction_by_key
 from resolvers.values import Node, bad_input, check_day
+from resolvers.watchlists import (
+    Watchlist,
+    watchlist_by_key,
+    watchlist_item_by_key,
+    watchlist_of_accounts,
+    watchlists_of_accounts,
+)
 
 MAX_NODES = 100
 
@@ -94,6 +110,19 @@ class Viewer(Node):
     combined: Combined = batched(
         combined_of_viewers, description="All portfolios of yours as one, in your base currency."
     )
+    watchlists: list[Watchlist] = batched(
+        watchlists_of_accounts, description="Your watchlists, oldest first."
+    )
+    watchlist: Watchlist | None = batched(
+        watchlist_of_accounts,
+        description="One watchlist by its id; null if there is none, or it is not yours.",
+    )
+    tags: list[Tag] = batched(tags_of_viewers, description="Your tags, by classification and name.")
+    alerts: list[Alert] = batched(alerts_of_accounts, description=LISTED)
+    alert: Alert | None = batched(
+        alert_of_accounts,
+        description="One alert by its id; null if there is none, or it is not yours.",
+    )
     api_tokens: list[ApiToken] | None = batched(
         tokens_of_accounts,
         description="Your API tokens, oldest first; of those that have ended the newest. An API "
@@ -132,8 +161,14 @@ NODES: dict[str, Callable[[Context, int], Awaitable[Node | None]]] = {
     "Portfolio": portfolio_by_key,
     "Position": position_by_key,
     "Instrument": _instrument_by_key,
+    "ClosingPrice": closing_price_by_key,
     "ApiToken": api_token_by_key,
     "PortfolioShare": share_by_key,
+    "Watchlist": watchlist_by_key,
+    "WatchlistItem": watchlist_item_by_key,
+    "Tag": tag_by_key,
+    "Alert": alert_by_key,
+    "AlertEvent": alert_event_by_key,
 } | {name: _transaction(name) for name in KINDS_BY_TYPE_NAME}
 
 
@@ -143,24 +178,6 @@ async def find_node(context: Context, text: str) -> Node | None:
     if found is None or found.type_name not in NODES:
         return None
     return await NODES[found.type_name](context, found.key)
-
-
-@strawberry.type(
-    description="How many units of one currency one unit of another is worth.",
-    directives=[CacheControl(max_age=5 * MINUTE)],
-)
-class ExchangeRate:
-    """How many units of one currency one unit of another is worth."""
-
-    base: CurrencyCode = strawberry.field(description="The currency that one unit is of.")
-    target: CurrencyCode = strawberry.field(description="The currency it is expressed in.")
-    rate: Decimal = strawberry.field(
-        description="Units of `target` for one unit of `base`, with up to 28 digits."
-    )
-    rate_date: date = strawberry.field(
-        description="The day the rate is of: the day asked for or the last one before."
-    )
-    source: str = strawberry.field(description="Who published it.")
 
 
 @strawberry.type
@@ -213,8 +230,4 @@ class ViewerQueries:
         rate = await info.context.loaders.rates.load(
             RateQuestion(base=base, target=target, day=day)
         )
-        if rate is None:
-            return None
-        return ExchangeRate(
-            base=base, target=target, rate=rate.value, rate_date=rate.day, source=rate.source
-        )
+        return None if rate is None else rate_of(rate)

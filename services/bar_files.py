@@ -14,7 +14,7 @@ from datasources.providers.files import Files
 from models.bars import PRICES, DailyBar, PriceSeries, bars_within
 from models.database import Database, upsert_many
 from models.market import Bar
-from services.stored_bars import ids_of, key_of
+from services.stored_bars import ids_of, key_of, new_version
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,5 +92,6 @@ async def _load(
             first_day=min(first, series.first_day or first),
             last_day=max(last, series.last_day or last),
             checked_at=now,
+            version=new_version(),
         )
     )

@@ -93,12 +93,16 @@ class RefusedPlacesError(Exception):
 async def oversold_mistake(session: AsyncSession, error: OversoldError, *, what: str) -> Mistake:
     """Say in plain words which entry lacks how many units."""
     lack = error.shortfall
-    message = (
-        f"{what}: the entry of {lack.at:%Y-%m-%d} takes {plain(lack.wanted)} and "
-        f"finds only {plain(lack.held)} held, {plain(lack.missing)} too few."
+    message = f"{what}: the entry of {lack.at:%Y-%m-%d} "
+    message += (
+        f"takes {plain(lack.wanted)} and finds only {plain(lack.held)} held, "
+        f"{plain(lack.missing)} too few."
+        if lack.wanted
+        else "pays cash for units, and none were ever there: book how they came in first."
     )
     message = await told(session, message, portfolio_id=error.portfolio_id)
-    return Mistake(MistakeCode.OVERSOLD, message, ("quantity",))
+    field = "quantity" if lack.wanted else "amount"
+    return Mistake(MistakeCode.OVERSOLD, message, (field,))
 
 
 async def instruments_for(

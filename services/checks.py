@@ -98,12 +98,12 @@ class Checks:
             )
         return code
 
-    def symbol(self, text: str, field: str) -> str:
+    def symbol(self, text: str, *field: str) -> str:
         """Check a symbol and bring it to canonical form."""
         try:
             return canonical(text)
         except InvalidSymbolError as error:
-            self.note(MistakeCode.INVALID, str(error), field)
+            self.note(MistakeCode.INVALID, str(error), *field)
             return ""
 
     def moment(self, value: datetime, field: str) -> datetime:

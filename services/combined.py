@@ -21,10 +21,10 @@ from services.entries import (
     LedgerState,
     Terms,
     events_of,
-    in_order,
     income_of,
     movements_of,
 )
+from services.order import in_order
 
 ALL = 0
 """Stands for all portfolios where a pool names one."""
@@ -66,11 +66,10 @@ class _Rebase:
 
     def amounts(self, amounts: Amounts) -> Amounts:
         if self.own:
-            return replace(amounts, base=amounts.own, fees_base=amounts.fees)
+            return amounts._replace(base=amounts.own, fees_base=amounts.fees)
         if self.factor == ONE:
             return amounts
-        return replace(
-            amounts,
+        return amounts._replace(
             base=convert_known(amounts.base, self.factor),
             fees_base=convert_known(amounts.fees_base, self.factor),
         )
@@ -94,16 +93,14 @@ def joined(event: Event, entry: Transaction, report: Report) -> Event:
     rebase = _Rebase(own=own, factor=report.factor(entry))
     match event:
         case Fill():
-            return replace(
-                event,
+            return event._replace(
                 pool=(ALL, event.pool[1]),
                 book=event.pool[0],
                 outlay=rebase.amounts(event.outlay),
                 rate=rebase.rate(event.rate),
             )
         case Move():
-            return replace(
-                event,
+            return event._replace(
                 source=(ALL, event.source[1]),
                 book=event.source[0],
                 target=None if event.target is None else (ALL, event.target[1]),
@@ -111,8 +108,7 @@ def joined(event: Event, entry: Transaction, report: Report) -> Event:
                 base_rates=None,
             )
         case Conversion():
-            return replace(
-                event,
+            return event._replace(
                 source=(ALL, event.source[1]),
                 book=event.source[0],
                 target=None if event.target is None else (ALL, event.target[1]),
@@ -121,8 +117,7 @@ def joined(event: Event, entry: Transaction, report: Report) -> Event:
                 rate=rebase.rate(event.rate),
             )
         case Repayment():
-            return replace(
-                event,
+            return event._replace(
                 pool=(ALL, event.pool[1]),
                 book=event.pool[0],
                 paid=rebase.amounts(event.paid),
@@ -134,18 +129,20 @@ def movements_in(
     entries: Iterable[Transaction], report: Report, inside: set[int | None]
 ) -> list[Movement]:
     """Read entries as movements in the common currency; flows of ``inside`` entries are none."""
-    return [
-        replace(
-            movement,
-            amount_base=movement.amount
-            if movement.currency == report.currency
-            and (movement.nature is not Nature.TRADE or _is_in(entry, report.currency))
-            else convert_known(movement.amount_base, report.factor(entry)),
-        )
-        for entry in entries
-        for movement in movements_of(entry)
-        if not (entry.id in inside and movement.nature is Nature.FLOW)
-    ]
+    found = []
+    for entry in entries:
+        factor, own = report.factor(entry), _is_in(entry, report.currency)
+        for movement in movements_of(entry):
+            nature, amount = movement.nature, movement.amount_base
+            if nature is Nature.FLOW and entry.id in inside:
+                continue
+            if movement.currency == report.currency and (own or nature is not Nature.TRADE):
+                amount = movement.amount
+            elif factor != ONE:
+                amount = convert_known(amount, factor)
+            same = amount == movement.amount_base
+            found.append(movement if same else movement._replace(amount_base=amount))
+    return found
 
 
 def _income(
@@ -169,9 +166,7 @@ def _whole_lots(holding: Holding) -> Holding:
             whole[lot.fill_id] = (
                 lot
                 if known is None
-                else replace(
-                    known, quantity=known.quantity + lot.quantity, paid=known.paid.plus(lot.paid)
-                )
+                else known.holding(known.quantity + lot.quantity, known.paid.plus(lot.paid))
             )
     return replace(holding, lots=tuple(whole.values()))
 

@@ -1,8 +1,8 @@
 """Reads stored transactions as what the pure functions understand: events, movements, states."""
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import date, time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
 from decimal import Decimal
 
 from analytics.events import Amounts, Conversion, Event, Fill, Method, Move, Pool, Repayment
@@ -13,16 +13,9 @@ from analytics.money import EXACT, ONE, ZERO, convert_known, exact, settle, tota
 from models.base import row_key
 from models.portfolios import Portfolio
 from models.transactions import CHARGES, EXCHANGES, FLOWS, INCOME, TRADES, Kind, Transaction
+from services.order import in_order
 
-_RANK = {kind.value: rank for rank, kind in enumerate(Kind)}
-_LATE = _RANK[Kind.SELL.value]
-"""Entries of this rank and on take out: without a time of their own they count at day's end."""
-
-_CONTENT = (
-    *("price", "quantity", "amount", "fee", "tax", "rate", "instrument_rate", "fee_rate"),
-    *("tax_rate", "ratio_new", "ratio_old", "cost_share"),
-)
-"""What of two entries of one moment and kind decides which counts first."""
+_KINDS = {kind.value: kind for kind in Kind}
 
 _SIGN = (
     dict.fromkeys((Kind.BUY, Kind.COVER, Kind.INTEREST_PAID, Kind.FEE, Kind.TAX), -1)
@@ -46,6 +39,9 @@ class Terms:
 
     allow_short: bool = False
     method: Method = Method.FIFO
+
+
+_USUAL = Terms()
 
 
 def terms_of(portfolios: Iterable[Portfolio], *, method: Method | None = None) -> dict[int, Terms]:
@@ -78,36 +74,9 @@ class LedgerState:
     first_day: date | None = None
 
 
-def order_key(entry: Transaction) -> tuple[object, ...]:
-    """Return the place of an entry in the ledger.
-
-    By day; entries without a time of their own (midnight UTC) that bring in count first, those
-    that take out last; then by time, kind and content, so that the order of entry decides only
-    between entries that are equal anyway. Lots that came from another portfolio count in the order
-    of entry, for there they were taken in an order that their content does not tell.
-    """
-    clock = entry.occurred_at.time()
-    rank = _RANK[entry.kind]
-    phase = 1 if clock != time() else (2 if rank >= _LATE else 0)
-    moment = (entry.occurred_at.date(), phase, clock, rank)
-    if entry.kind == Kind.TRANSFER_IN.value and entry.origin_id is None:
-        return (*moment, -ONE, entry.id or 0)
-    return (
-        *moment,
-        *(getattr(entry, name) or ZERO for name in _CONTENT),
-        entry.acquired_at or entry.occurred_at,
-        entry.id or 0,
-    )
-
-
-def in_order(transactions: Iterable[Transaction]) -> list[Transaction]:
-    """Sort as the ledger counts."""
-    return sorted(transactions, key=order_key)
-
-
 def is_kind(transaction: Transaction, kinds: frozenset[Kind]) -> bool:
     """Tell whether a transaction is of one of some kinds."""
-    return Kind(transaction.kind) in kinds
+    return _KINDS[transaction.kind] in kinds
 
 
 def pool_of(entry: Transaction) -> Pool:
@@ -120,7 +89,6 @@ def _rate_of(entry: Transaction, currency: str | None, rate: Decimal | None) -> 
     return entry.rate if rate is None and currency in (None, entry.currency) else rate
 
 
-@exact
 def _own(
     entry: Transaction,
     amount: Decimal,
@@ -140,25 +108,29 @@ def _own(
     target_rate = entry.rate if target == entry.currency else entry.instrument_rate
     if to_base is None or target_rate is None:
         return None
-    return settle(amount * to_base / target_rate)
+    return settle(EXACT.divide(EXACT.multiply(amount, to_base), target_rate))
+
+
+_FREE = Amounts()
+
+
+def _levied(
+    entry: Transaction, amount: Decimal, *, currency: str | None, rate: Decimal | None
+) -> Amounts:
+    own = _known(_own(entry, amount, currency=currency, rate=rate))
+    base = convert_known(amount, _rate_of(entry, currency, rate))
+    return Amounts(own, base, own, base)
 
 
 def _fees(entry: Transaction, *, with_tax: bool = True) -> Amounts:
     """Return the fee, and the transaction tax unless it is one on income."""
-    tax = entry.tax if with_tax else ZERO
-    own = total_known(
-        [
-            _own(entry, entry.fee, currency=entry.fee_currency, rate=entry.fee_rate),
-            _own(entry, tax, currency=entry.tax_currency, rate=entry.tax_rate),
-        ]
-    )
-    base = total_known(
-        [
-            convert_known(entry.fee, _rate_of(entry, entry.fee_currency, entry.fee_rate)),
-            convert_known(tax, _rate_of(entry, entry.tax_currency, entry.tax_rate)),
-        ]
-    )
-    return Amounts(own=_known(own), base=base, fees=_known(own), fees_base=base)
+    paid = _FREE
+    if entry.fee:
+        paid = _levied(entry, entry.fee, currency=entry.fee_currency, rate=entry.fee_rate)
+    if with_tax and entry.tax:
+        tax = _levied(entry, entry.tax, currency=entry.tax_currency, rate=entry.tax_rate)
+        paid = paid.plus(tax)
+    return paid
 
 
 def _known(amount: Decimal | None) -> Decimal:
@@ -167,17 +139,16 @@ def _known(amount: Decimal | None) -> Decimal:
     return amount
 
 
-@exact
 def _gross_outlay(entry: Transaction, gross: Decimal, *, sign: int = 1) -> Amounts:
     """Return what left (``sign`` 1) or came in (-1) for units, before fees."""
-    own, base = _known(_own(entry, gross)), convert_known(gross, entry.rate)
-    return Amounts(own=sign * own, base=None if base is None else sign * base)
+    outlay = Amounts(_known(_own(entry, gross)), convert_known(gross, entry.rate))
+    return outlay if sign > 0 else outlay.received()
 
 
-@exact
 def _outlay(entry: Transaction, gross: Decimal, *, sign: int = 1) -> Amounts:
     """Return what left (``sign`` 1) or came in (-1) for units, fees and taxes included."""
-    return _gross_outlay(entry, gross, sign=sign).plus(_fees(entry))
+    paid, fees = _gross_outlay(entry, gross, sign=sign), _fees(entry)
+    return paid if fees is _FREE else paid.plus(fees)
 
 
 def gross_of(entry: Transaction) -> Decimal:
@@ -187,7 +158,6 @@ def gross_of(entry: Transaction) -> Decimal:
     return EXACT.multiply(entry.quantity or ZERO, entry.price or ZERO)
 
 
-@exact
 def _reinvested(entry: Transaction) -> Decimal:
     """Return what a reinvested dividend bought units for, before the fee within it."""
     if entry.price is not None:
@@ -196,43 +166,43 @@ def _reinvested(entry: Transaction) -> Decimal:
 
 
 def _chosen(entry: Transaction) -> tuple[tuple[int, Decimal], ...]:
-    return tuple((int(key), Decimal(units)) for key, units in entry.lots or ())
+    return tuple((int(key), Decimal(units)) for key, units in entry.lots) if entry.lots else ()
 
 
 def _fill(
     entry: Transaction, *, sign: int, outlay: Amounts, may_open: bool = True, passing: bool = False
 ) -> Fill:
+    quantity = entry.quantity or ZERO
     return Fill(
-        id=row_key(entry.id),
-        at=entry.occurred_at,
-        pool=pool_of(entry),
-        quantity=EXACT.multiply(Decimal(sign), entry.quantity or ZERO),
-        outlay=outlay,
-        rate=entry.instrument_rate if entry.instrument_rate is not None else entry.rate,
-        may_open=may_open,
-        chosen=_chosen(entry),
-        opened_at=entry.acquired_at,
-        passing=passing,
+        row_key(entry.id),
+        entry.occurred_at,
+        pool_of(entry),
+        quantity if sign > 0 else quantity.copy_negate(),
+        outlay,
+        entry.instrument_rate if entry.instrument_rate is not None else entry.rate,
+        may_open,
+        _chosen(entry),
+        entry.acquired_at,
+        passing,
     )
 
 
 def _trade(entry: Transaction, terms: Terms) -> Event:
-    kind = Kind(entry.kind)
-    sign = 1 if kind in {Kind.BUY, Kind.COVER} else -1
-    may_open = {Kind.SELL: terms.allow_short, Kind.COVER: False}.get(kind, True)
+    kind = _KINDS[entry.kind]
+    sign = 1 if kind is Kind.BUY or kind is Kind.COVER else -1
+    may_open = terms.allow_short if kind is Kind.SELL else kind is not Kind.COVER
     return _fill(
         entry, sign=sign, outlay=_outlay(entry, gross_of(entry), sign=sign), may_open=may_open
     )
 
 
 def _arrival(entry: Transaction, _terms: Terms) -> Event:
-    if Kind(entry.kind) is Kind.TRANSFER_IN:
+    if _KINDS[entry.kind] is Kind.TRANSFER_IN:
         # What the units cost has their fees within, and these were paid elsewhere.
         within = _fees(entry)
-        outlay = replace(
-            _gross_outlay(entry, gross_of(entry)), fees=within.fees, fees_base=within.fees_base
-        )
-        return replace(_fill(entry, sign=1, outlay=outlay, passing=True), fees_paid=True)
+        paid = _gross_outlay(entry, gross_of(entry))
+        outlay = paid._replace(fees=within.fees, fees_base=within.fees_base)
+        return _fill(entry, sign=1, outlay=outlay, passing=True)._replace(fees_paid=True)
     return _fill(entry, sign=1, outlay=_outlay(entry, gross_of(entry)), passing=True)
 
 
@@ -250,7 +220,6 @@ def _departure(entry: Transaction, _terms: Terms) -> Event:
     )
 
 
-@exact
 def _reinvestment(entry: Transaction, _terms: Terms) -> Event:
     outlay = _gross_outlay(entry, _reinvested(entry)).plus(_fees(entry, with_tax=False))
     return _fill(entry, sign=1, outlay=outlay)
@@ -262,7 +231,7 @@ def _in_kind(entry: Transaction, _terms: Terms) -> Event:
 
 
 def _conversion(entry: Transaction, _terms: Terms) -> Event:
-    kind = Kind(entry.kind)
+    kind = _KINDS[entry.kind]
     source = pool_of(entry)
     related = entry.related_instrument_id
     target = source if kind is Kind.SPLIT else None
@@ -329,95 +298,92 @@ def _transfer(entry: Transaction, origin: Transaction) -> Event:
     )
 
 
+@exact
 def events_of(entries: Iterable[Transaction], *, terms: Mapping[int, Terms]) -> list[Event]:
     """Read entries, given in the order they count, as what they do to lots.
 
     Of a transfer between portfolios both halves must be there, or only the leaving one.
     """
-    ordered = list(entries)
+    return list(events_in_turn(list(entries), terms=terms))
+
+
+def events_in_turn(
+    ordered: Sequence[Transaction], *, terms: Mapping[int, Terms]
+) -> Iterator[Event]:
+    """Read entries one by one as ``events_of`` does; whoever takes them works exactly."""
     by_id = {entry.id: entry for entry in ordered}
     moved = {entry.origin_id for entry in ordered if entry.origin_id is not None}
-    events: list[Event] = []
     for entry in ordered:
         if entry.instrument_id is None or entry.id in moved:
             continue
-        make = _EVENTS.get(Kind(entry.kind))
+        make = _EVENTS.get(_KINDS[entry.kind])
         if entry.origin_id is not None:
-            events.append(_transfer(entry, by_id[entry.origin_id]))
+            yield _transfer(entry, by_id[entry.origin_id])
         elif make is not None:
-            events.append(make(entry, terms.get(entry.portfolio_id, Terms())))
-    return events
+            yield make(entry, terms.get(entry.portfolio_id, _USUAL))
 
 
-def _nature(entry: Transaction) -> Nature:
-    kind = Kind(entry.kind)
-    for kinds, nature in (
-        (INCOME, Nature.INCOME),
-        (FLOWS, Nature.FLOW),
-        (CHARGES, Nature.CHARGE),
-        (EXCHANGES, Nature.EXCHANGE),
-    ):
-        if kind in kinds:
-            return nature
-    return Nature.FLOW if entry.instrument_id is None else Nature.TRADE
+_NATURES: Mapping[Kind, Nature] = (
+    dict.fromkeys(INCOME, Nature.INCOME)
+    | dict.fromkeys(FLOWS, Nature.FLOW)
+    | dict.fromkeys(CHARGES, Nature.CHARGE)
+    | dict.fromkeys(EXCHANGES, Nature.EXCHANGE)
+)
+"""What the cash of a kind means; of others it is a trade's, or a flow without an instrument."""
 
 
-def _costs_follow_units(entry: Transaction) -> bool:
+def _costs_follow_units(entry: Transaction, kind: Kind) -> bool:
     """Tell whether fee and tax are part of a cost or of proceeds, and no charges of their own."""
-    kind = Kind(entry.kind)
     if entry.origin_id is not None or kind not in _EVENTS or entry.instrument_id is None:
         return False
     return kind in TRADES or entry.amount is not None or entry.price is not None
 
 
 @exact
-def movements_of(entry: Transaction) -> list[Movement]:
-    """Read any entry as movements of cash, which may cancel out."""
-    kind, nature, gross = Kind(entry.kind), _nature(entry), gross_of(entry)
-    costs = Nature.TRADE if _costs_follow_units(entry) else Nature.CHARGE
-    parts: list[tuple[Nature, Levy | None, Decimal, str | None, Decimal | None]] = []
-    passes = nature is Nature.TRADE and kind in {
-        Kind.DELIVERY_IN,
-        Kind.TRANSFER_IN,
-        Kind.OPENING_BALANCE,
-    }
-    if kind in _SIGN and not passes:
-        parts.append((nature, _LEVIES.get(kind), gross * _SIGN[kind], None, None))
-    if kind is Kind.DIVIDEND_REINVESTED:
-        parts.append((Nature.TRADE, None, _reinvested(entry).copy_negate(), None, None))
-    if kind is Kind.DIVIDEND_IN_KIND:
-        parts.append((Nature.TRADE, None, gross.copy_negate(), None, None))
-    withheld = Nature.CHARGE if kind in INCOME else costs
-    fee, tax = entry.fee.copy_negate(), entry.tax.copy_negate()
-    if kind is not Kind.TRANSFER_IN:
-        parts.append((costs, Levy.FEE, fee, entry.fee_currency, entry.fee_rate))
-    parts.append((withheld, Levy.TAX, tax, entry.tax_currency, entry.tax_rate))
-    return [
-        replace(_movement(entry, part, amount=amount, currency=currency, rate=rate), levy=levy)
-        for part, levy, amount, currency, rate in parts
-        if amount
-    ]
+def movements_of(entry: Transaction, *, rated: bool = True) -> list[Movement]:
+    """Read any entry as movements of cash, which may cancel out.
+
+    Unless they are ``rated``, what they come to in base currency is left out.
+    """
+    kind = _KINDS[entry.kind]
+    nature = _NATURES.get(kind) or (Nature.FLOW if entry.instrument_id is None else Nature.TRADE)
+    parts: list[_MovementPart] = []
+    if kind in _SIGN and not (nature is Nature.TRADE and kind in _ARRIVALS):
+        gross = gross_of(entry)
+        amount = gross if _SIGN[kind] > 0 else gross.copy_negate()
+        parts.append((nature, _LEVIES.get(kind), amount, None, None))
+        if kind is Kind.DIVIDEND_REINVESTED:
+            parts.append((Nature.TRADE, None, _reinvested(entry).copy_negate(), None, None))
+        if kind is Kind.DIVIDEND_IN_KIND:
+            parts.append((Nature.TRADE, None, gross.copy_negate(), None, None))
+    if entry.fee or entry.tax:
+        costs = Nature.TRADE if _costs_follow_units(entry, kind) else Nature.CHARGE
+        withheld = Nature.CHARGE if kind in INCOME else costs
+        fee, tax = entry.fee.copy_negate(), entry.tax.copy_negate()
+        if kind is not Kind.TRANSFER_IN:
+            parts.append((costs, Levy.FEE, fee, entry.fee_currency, entry.fee_rate))
+        parts.append((withheld, Levy.TAX, tax, entry.tax_currency, entry.tax_rate))
+    return [_movement(entry, part, rated=rated) for part in parts if part[2]]
 
 
-def _movement(
-    entry: Transaction,
-    nature: Nature,
-    *,
-    amount: Decimal,
-    currency: str | None,
-    rate: Decimal | None,
-) -> Movement:
-    own = currency in (None, entry.currency)
-    base = convert_known(amount, _rate_of(entry, currency, rate))
-    if own and entry.settlement_currency != entry.currency:
+_ARRIVALS = frozenset({Kind.DELIVERY_IN, Kind.TRANSFER_IN, Kind.OPENING_BALANCE})
+"""Kinds of units that come without cash, but for their fees."""
+
+_MovementPart = tuple[Nature, Levy | None, Decimal, str | None, Decimal | None]
+"""What of an entry is one movement: an amount in its currency, null for the entry's, at a rate."""
+
+
+def _movement(entry: Transaction, part: _MovementPart, *, rated: bool) -> Movement:
+    nature, levy, amount, currency, rate = part
+    own = currency is None or currency == entry.currency
+    settled = own and entry.settlement_currency != entry.currency
+    base = None
+    if rated or settled:
+        base = convert_known(amount, entry.rate if rate is None and own else rate)
+    if settled:
         amount, currency = _known(base), entry.settlement_currency
-    return Movement(
-        day=entry.occurred_at.date(),
-        nature=nature,
-        currency=currency or entry.currency,
-        amount=amount,
-        amount_base=base,
-    )
+    day = entry.occurred_at.date()
+    return Movement(day, nature, currency or entry.currency, amount, base, levy)
 
 
 def cash_effects(entry: Transaction) -> dict[str, Decimal]:
@@ -433,7 +399,7 @@ def cash_effect(entry: Transaction) -> Decimal:
 def income_of(entries: Iterable[Transaction]) -> tuple[Decimal | None, Decimal | None]:
     """Return what entries earned before tax, in the instrument's and in base currency."""
     amounts = [
-        (entry, EXACT.multiply(gross_of(entry), Decimal(_SIGN[Kind(entry.kind)])))
+        (entry, EXACT.multiply(gross_of(entry), Decimal(_SIGN[_KINDS[entry.kind]])))
         for entry in entries
         if is_kind(entry, INCOME)
     ]
@@ -453,7 +419,7 @@ def instrument_states(
     ordered = in_order(entries)
     holdings = fold(
         events_of(ordered, terms=terms),
-        method=lambda pool: terms.get(pool[0], Terms()).method,
+        method=lambda pool: terms.get(pool[0], _USUAL).method,
     )
     groups: dict[Pool, list[Transaction]] = {}
     for entry in ordered:

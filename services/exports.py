@@ -29,9 +29,10 @@ from models.users import user_by_name
 from services.aside import aside
 from services.checks import RATE_PLACES
 from services.drafts import draft_of
-from services.entries import Terms, events_of, in_order, pool_of, terms_of
+from services.entries import Terms, events_of, pool_of, terms_of
 from services.entry_ids import own_id
 from services.errors import MistakeCode, refuse
+from services.order import in_order
 from services.projection import ledger_entries
 
 
@@ -127,13 +128,13 @@ def _choosing(
                 choices[choice] = (number, key)
                 chosen = tuple((lot, units) for lot in lots.get(key, ()))
                 quantity = units.copy_sign(event.quantity)
-                events.append(replace(event, id=choice, quantity=quantity, chosen=chosen))
+                events.append(event._replace(id=choice, quantity=quantity, chosen=chosen))
             rest = [abs(event.quantity), *(units.copy_negate() for _, units in row.draft.lots)]
-            event = replace(event, quantity=total(rest).copy_sign(event.quantity), chosen=())
+            event = event._replace(quantity=total(rest).copy_sign(event.quantity), chosen=())
             if not event.quantity:
                 continue
         if event is not None:
-            events.append(replace(event, id=number))
+            events.append(event._replace(id=number))
     return events, choices
 
 

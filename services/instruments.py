@@ -1,7 +1,7 @@
 """Instruments: found among ours, or through the market's search and then created."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -9,8 +9,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from datasources.loaded import Loaded
 from datasources.market import Market
 from datasources.symbols import venue_of
+from models.database import Database
 from models.instruments import Instrument, instruments_by_symbol, symbols_by_isin
 from models.market import InstrumentMatch
+from services.errors import Mistake, MistakeCode, RefusedError
+
+Path = tuple[str, ...]
+"""Where in an input a thing is named."""
 
 
 async def known_instruments(
@@ -62,6 +67,47 @@ async def find_missing(
     """Ask the market for the symbols we do not have, all in one go."""
     missing = sorted(set(symbols) - set(known))
     return await market.find(missing) if missing else Loaded({})
+
+
+def unknown_instrument(symbol: str, *, untold: Collection[str], field: Path) -> Mistake:
+    """Tell of a symbol that no instrument was found for; ``untold`` are those nobody could tell."""
+    message = f"No instrument with the symbol {symbol} was found."
+    if symbol in untold:
+        message = f"No provider could tell just now what {symbol} is: try again later."
+    return Mistake(MistakeCode.UNKNOWN_INSTRUMENT, message, field)
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """Instruments by the symbols that somebody named, in that order, ours or not yet ours."""
+
+    symbols: tuple[str, ...]
+    matches: Mapping[str, InstrumentMatch]
+
+    async def rows(self, session: AsyncSession, *, now: datetime) -> list[Instrument]:
+        """Return the instruments in their order; those that are not ours yet are created."""
+        found = await known_instruments(session, self.symbols)
+        missing = [self.matches[symbol] for symbol in self.symbols if symbol not in found]
+        found |= await create_missing(session, missing, now=now) if missing else {}
+        return [found[symbol] for symbol in self.symbols]
+
+
+async def find_named(database: Database, market: Market, symbols: Mapping[str, Path]) -> Named:
+    """Find the instruments of canonical symbols, each with the field that named it.
+
+    The market is asked, so this comes before any transaction. Raises RefusedError for the unknown.
+    """
+    async with database.reading() as session:
+        known = await known_instruments(session, symbols)
+    matches = await find_missing(market, symbols, known=known)
+    unknown = [
+        unknown_instrument(symbol, untold=matches.failed, field=field)
+        for symbol, field in symbols.items()
+        if symbol not in known and symbol not in matches
+    ]
+    if unknown:
+        raise RefusedError(unknown)
+    return Named(tuple(symbols), matches)
 
 
 async def create_missing(

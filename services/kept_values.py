@@ -1,93 +1,148 @@
-"""Keeps prices, rates and values within a process, so that what did not change is not made again.
+"""Keeps ledgers, prices, rates and values within a process, so that nothing is made twice.
 
-Prices and rates of past days are read anew after a while, and the values that rest on them with
-them; a ledger that changed has another version. At most so many bytes of values are kept.
+Each is kept by the version of what it was made from: a ledger's, and that of the stored bars and
+actions of a symbol, or of the rates of a currency. Whether there is anything newer is looked at
+after a while. At most so many bytes are kept.
 """
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Hashable, Mapping
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from decimal import Decimal
-from typing import Generic, TypeVar
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
 
-from analytics.book import Book
-from analytics.tracks import Track, track_of
-from analytics.valuations import Prices, Valuation
+import numpy as np
+
+from analytics.parts import Whole
+from analytics.series import Flags
+from analytics.shelves import Shelf
+from analytics.tracks import Course, Track, track_of
+from analytics.valuations import NEVER, Latest, Priced, Prices, Valuation
 from datasources.market import Market
-from models.market import Actions, Bar, HistoryQuestion, RateQuestion
-
-V = TypeVar("V")
-
-GOOD_FOR = timedelta(minutes=10)
-"""How long prices and rates of past days are taken for what the database would say."""
-
-SOON = timedelta(seconds=30)
-"""How long what was not found is not looked for again."""
+from models.market import Actions, Closes, HistoryQuestion
+from services.kept_rates import KeptRates
+from services.ledgers import Ledgers, Stamps
+from services.stretches import Stretch, alike, covers, good_until, trim
 
 MOST_BYTES = 256 * 1024 * 1024
-MOST_TRACKS = 5_000
+"""So much is kept of ledgers and of values; a track of twelve years is another 100 KB at most."""
+
+MOST_CURRENCIES = 8
 AT_ONCE = 2
 """So many valuations at a time: each keeps a thread busy, and there is one interpreter."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)
 class KeptValuation:
-    """Values of a ledger of some version, until when they are good, and today's prices in them.
+    """Portfolios of some versions as a whole, priced, and their values in report currencies.
 
-    ``symbols`` has the symbol and currency of each instrument.
+    ``symbols`` has the symbol and currency of each instrument. What has prices of today for its
+    last day is apart from what has closes alone. What is worked out is kept on the ``shelf``.
     """
 
-    versions: Hashable
-    until: datetime
-    book: Book
-    valuation: Valuation
+    stamps: Stamps
+    whole: Whole
     symbols: Mapping[int, tuple[str, str]]
-    latest: Mapping[str, Decimal]
+    shelf: Shelf = field(default_factory=Shelf)
+    scope: Flags = field(init=False)
+    currencies: frozenset[str] = field(init=False)
+    closed: Priced | None = None
+    latest: Priced | None = None
+    values: dict[tuple[str, Priced], Valuation] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.scope = self.whole.portfolios(self.whole.bases)
+        self.currencies = frozenset(
+            {line.currency for line in self.whole.lines if line.is_cash}
+            | set(self.whole.bases.values())
+            | {currency for _, currency in self.symbols.values()}
+        )
+
+    def priced(
+        self, prices: Mapping[int, Prices], days: range, latest: Mapping[int, Latest] | None
+    ) -> Priced:
+        """Return the lines priced: those there are unless a price or the days have changed."""
+        closed = self.closed
+        if (
+            closed is None
+            or (int(closed.days[0]), int(closed.days[-1])) != (days[0], days[-1])
+            or any(closed.prices[key] is not one for key, one in prices.items())
+        ):
+            self.let_go()
+            axis = np.arange(days[0], days[-1] + 1, dtype=np.int64)
+            closed = self.closed = Priced(
+                whole=self.whole, prices=prices, days=axis, shelf=self.shelf
+            )
+        if latest is None:
+            return closed
+        if self.latest is None or self.latest.latest != latest:
+            self._let_go_but(closed)
+            self.latest = closed.with_latest(latest)
+        return self.latest
+
+    def valued(self, priced: Priced, target: str, courses: Mapping[str, Course]) -> Valuation:
+        """Return the values in a report currency: those there are unless a rate has changed."""
+        key = target, priced
+        known = self.values.pop(key, None)
+        if known is None or any(known.courses[name] is not one for name, one in courses.items()):
+            if known is not None:
+                known.let_go()
+            known = Valuation(priced=priced, target=target, courses=courses)
+        self.values[key] = known  # what was asked for last is last
+        while len(self.values) > MOST_CURRENCIES:
+            self.values.pop(next(iter(self.values))).let_go()
+        return known
+
+    def let_go(self) -> None:
+        """Let go of all that was worked out."""
+        self._let_go_but(None)
+        if self.closed is not None:
+            self.closed.let_go()
+            self.shelf.drop(self.closed.past)
+
+    def _let_go_but(self, closed: Priced | None) -> None:
+        """Let go of what was worked out with other prices."""
+        for key in [key for key in self.values if key[1] is not closed]:
+            self.values.pop(key).let_go()
+        if self.latest is not None:
+            self.latest.let_go()
+            self.latest = None
 
     @property
-    def size(self) -> int:
-        """Return about how many bytes it takes."""
-        found = self.valuation
-        arrays = (found.units, found.local, found.rates, found.value, found.cost, found.quoted)
-        return sum(array.nbytes for array in arrays) + 500 * len(self.book.payments)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Stretch(Generic[V]):
-    """Something known from a first to a last day, and until when it is good."""
-
-    first: date
-    last: date
-    until: datetime
-    value: V
+    def nbytes(self) -> int:
+        """Return about how many bytes it takes, besides what is worked out of it."""
+        return self.whole.size
 
 
 class KeptValues:
-    """What a process keeps of prices, rates and values."""
+    """What a process keeps of ledgers, prices, rates and values."""
 
-    def __init__(self, clock: Callable[[], datetime]) -> None:
+    def __init__(self, clock: Callable[[], datetime], *, most: int = MOST_BYTES) -> None:
         self._clock = clock
-        self._values: OrderedDict[Hashable, KeptValuation] = OrderedDict()
-        self._prices: OrderedDict[tuple[str, str], _Stretch[Prices]] = OrderedDict()
-        self._rates: OrderedDict[tuple[str, str], _Stretch[Track]] = OrderedDict()
+        self.shelf = Shelf(most)
+        self._prices: OrderedDict[tuple[str, str], Stretch[Prices, int]] = OrderedDict()
+        self.rates = KeptRates(clock)
         self.places = asyncio.Semaphore(AT_ONCE)
 
-    def find(self, key: Hashable, versions: Hashable) -> KeptValuation | None:
-        """Return values that are still good for a ledger of these versions."""
-        kept = self._values.get(key)
-        if kept is None or kept.versions != versions or kept.until <= self._clock():
-            return None
-        self._values.move_to_end(key)
-        return kept
+    def ledgers(self, owner_id: int) -> Ledgers:
+        """Return what is known of an owner's ledgers."""
+        return self.shelf.made("ledgers", owner_id, lambda: Ledgers(owner_id))
+
+    def hold(self, ledgers: Ledgers) -> None:
+        """Keep what was read of ledgers, as much as it is now."""
+        self.shelf.put("ledgers", ledgers.owner_id, ledgers)
+
+    def find(self, key: Hashable, stamps: Stamps) -> KeptValuation | None:
+        """Return what is kept of ledgers of some versions."""
+        kept: KeptValuation | None = self.shelf.get("values", key)
+        return kept if kept is not None and kept.stamps == stamps else None
 
     def keep(self, key: Hashable, kept: KeptValuation) -> None:
-        """Keep values, and let go of those that were not asked for the longest."""
-        self._values[key] = kept
-        self._values.move_to_end(key)
-        while len(self._values) > 1 and sum(one.size for one in self._values.values()) > MOST_BYTES:
-            self._values.popitem(last=False)
+        """Keep values in the place of those of another version."""
+        before: KeptValuation | None = self.shelf.get("values", key)
+        if before is not None:
+            before.let_go()
+        self.shelf.put("values", key, kept)
 
     async def prices(
         self,
@@ -97,104 +152,82 @@ class KeptValues:
         first: date,
         last: date,
     ) -> dict[tuple[str, str], Prices]:
-        """Return closes as traded, with splits, of pairs of symbol and currency."""
-        missing = [pair for pair in wanted if not self._covers(self._prices.get(pair), first, last)]
+        """Return closes as traded, with splits, of pairs of symbol and currency.
+
+        Those that have not changed are the very same as before.
+        """
+        missing = await self._outdated(market, wanted, first=first, last=last)
+        # While others are waited for, what is kept may have to make room.
+        found = {pair: self._prices[pair].value for pair in wanted if pair not in missing}
+        questions = {pair: self._question(pair, first=first, last=last) for pair in missing}
         if missing:
-            questions = {
-                symbol: HistoryQuestion(symbol=symbol, first=first, last=last)
-                for symbol, _ in missing
-            }
-            bars, actions = await asyncio.gather(
-                market.bars(set(questions.values())), market.actions(set(questions.values()))
+            asked = set(questions.values())
+            closes, actions = await asyncio.gather(
+                market.close_arrays(asked), market.actions(asked)
             )
-            for symbol, currency in missing:
-                question = questions[symbol]
-                read = _prices(currency, bars.get(question, []), actions.get(question))
-                self._prices[symbol, currency] = _Stretch(
-                    first=first,
+            for pair, version in missing.items():
+                question, known = questions[pair], self._prices.get(pair)
+                read = _prices(pair[1], closes.get(question, ()), actions.get(question))
+                if known is not None and _same(known.value, read):
+                    read = known.value
+                found[pair] = read
+                self._prices[pair] = Stretch(
+                    first=question.first,
                     last=last,
-                    until=self.good_until(whole=len(read.closes.days) > 0),
+                    until=good_until(self._clock(), whole=len(read.closes.days) > 0),
                     value=read,
+                    version=version,
                 )
-        found = {pair: self._prices[pair].value for pair in wanted}
-        _trim(self._prices)
+        trim(self._prices, found)
         return found
 
-    async def rates(
-        self,
-        market: Market,
-        currencies: Collection[str],
-        target: str,
-        *,
-        first: date,
-        last: date,
-    ) -> dict[str, Track]:
-        """Return the rates of currencies to another; those of weekends are carried."""
-        missing = [
-            currency
-            for currency in currencies
-            if not self._covers(self._rates.get((currency, target)), first, last)
-        ]
-        if missing:
-            found = await rates_between(market, missing, target, first=first, last=last)
-            for currency in missing:
-                self._rates[currency, target] = _Stretch(
-                    first=first,
-                    last=last,
-                    until=self.good_until(whole=currency in found),
-                    value=found.get(currency, track_of([])),
-                )
-        kept = {currency: self._rates[currency, target].value for currency in currencies}
-        _trim(self._rates)
-        return kept
+    async def _outdated(
+        self, market: Market, wanted: Collection[tuple[str, str]], *, first: date, last: date
+    ) -> dict[tuple[str, str], int]:
+        """Return what of prices has to be read, with the versions that are there to read.
 
-    def good_until(self, *, whole: bool) -> datetime:
-        """Return until when something read now is good: what lacks something, not for long."""
-        return self._clock() + (GOOD_FOR if whole else SOON)
+        After a while providers are asked for more; what is stored is only read if it changed.
+        """
+        if not wanted:
+            return {}
+        symbols, now = {symbol for symbol, _ in wanted}, self._clock()
+        spanned = {pair for pair in wanted if covers(self._prices.get(pair), first, last)}
+        old = {
+            pair: self._question(pair, first=first, last=last)
+            for pair in spanned
+            if self._prices[pair].until <= now
+        }
+        stored = await market.look(set(old.values())) if old else set()
+        versions = await market.versions(symbols)
+        missing = {}
+        for pair in wanted:
+            version, known = versions.get(pair[0], 0), self._prices.get(pair)
+            if known is None or pair not in spanned or known.version != version:
+                missing[pair] = version
+            elif pair in old and old[pair] in stored:
+                until = good_until(self._clock(), whole=len(known.value.closes.days) > 0)
+                self._prices[pair] = replace(known, until=until)
+            elif pair in old:
+                missing[pair] = version
+        return missing
 
-    def _covers(
-        self, kept: "_Stretch[Prices] | _Stretch[Track] | None", first: date, last: date
-    ) -> bool:
-        return (
-            kept is not None
-            and kept.first <= first
-            and kept.last >= last
-            and kept.until > self._clock()
-        )
+    def _question(self, pair: tuple[str, str], *, first: date, last: date) -> HistoryQuestion:
+        """Return the question for prices with those that are known, so that these stay."""
+        known = self._prices.get(pair)
+        begin = first if known is None else min(first, known.first)
+        return HistoryQuestion(symbol=pair[0], first=begin, last=last)
 
 
-def _trim(kept: OrderedDict[tuple[str, str], _Stretch[V]]) -> None:
-    while len(kept) > MOST_TRACKS:
-        kept.popitem(last=False)
-
-
-def _prices(currency: str, bars: Collection[Bar], actions: Actions | None) -> Prices:
+def _prices(currency: str, closes: Sequence[Closes], actions: Actions | None) -> Prices:
     """Take the closes in the instrument's currency: a price in another is of no use."""
     splits = () if actions is None else actions.splits
+    known = next((one for one in closes if one.currency == currency), None)
     return Prices(
         currency=currency,
-        closes=track_of((bar.day, bar.close) for bar in bars if bar.currency == currency),
+        closes=NEVER if known is None else Track(days=known.days, values=known.values),
         splits=track_of((split.day, split.new / split.old) for split in splits),
     )
 
 
-async def rates_between(
-    market: Market, currencies: Collection[str], target: str, *, first: date, last: date
-) -> dict[str, Track]:
-    """Return the rates of currencies to another on the weekdays of a stretch."""
-    days = [first + timedelta(days=count) for count in range((last - first).days + 1)]
-    found = await market.rates(
-        {
-            RateQuestion(base=currency, target=target, day=day)
-            for currency in currencies
-            for day in days
-            if day.weekday() < 5
-        }
-    )
-    by_currency: dict[str, list[RateQuestion]] = {}
-    for question in sorted(found, key=lambda one: one.day):
-        by_currency.setdefault(question.base, []).append(question)
-    return {
-        currency: track_of((question.day, found[question].value) for question in questions)
-        for currency, questions in by_currency.items()
-    }
+def _same(one: Prices, other: Prices) -> bool:
+    return alike(one.closes, other.closes) and alike(one.splits, other.splits)

@@ -1,20 +1,25 @@
 """The database's memory of market data: what a restart or an outage still has to say."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import date
 from typing import Any
 
+from sqlalchemy import update
+from sqlmodel import col
+
 from datasources.rates import CARRY, cross, days_back
-from models.bars import DailyBar, series_by_symbol
+from models.bars import DailyBar, PriceSeries, series_by_symbol
 from models.base import Base
 from models.database import Database, chunks, upsert, upsert_many
 from models.last_known import (
     ExchangeRate,
     LastQuote,
+    RateVersion,
     StoredProfile,
     profiles_by_symbol,
     quotes_by_symbol,
     rates_between,
+    versions_of_rates,
 )
 from models.market import (
     Bar,
@@ -27,7 +32,11 @@ from models.market import (
     RateQuestion,
     SeriesKey,
 )
-from services.stored_bars import StoredHistory, bar_rows, ids_of, key_of
+from models.reading import Prepared
+from services.stored_bars import StoredHistory, bar_rows, ids_of, key_of, new_version
+
+RATES: Prepared[Any] = Prepared(rates_between())
+VERSIONS: Prepared[Any] = Prepared(versions_of_rates())
 
 
 class StoredMarket:
@@ -85,11 +94,8 @@ class StoredMarket:
         currencies = {q.base for q in questions} | {q.target for q in questions}
         first = min(q.day for q in questions) - CARRY
         last = max(q.day for q in questions)
-        legs: dict[tuple[str, date], EuroRate] = {}
-        async with self._database.reading() as session:
-            rows = await session.scalars(rates_between(sorted(currencies), first, last))
-            for row in rows:
-                legs[row.currency, row.day] = EuroRate(**row.model_dump())
+        known = await self.euro_rates(currencies, first=first, last=last)
+        legs = {(leg.currency, leg.day): leg for some in known.values() for leg in some}
         found: dict[RateQuestion, Rate] = {}
         for question in questions:
             rate = cross(
@@ -100,6 +106,37 @@ class StoredMarket:
             if rate is not None:
                 found[question] = rate
         return found
+
+    async def euro_rates(
+        self, currencies: Collection[str], *, first: date, last: date
+    ) -> dict[str, list[EuroRate]]:
+        """Return the stored rates of currencies between two days, oldest first."""
+        found: dict[str, list[EuroRate]] = {}
+        rows = await self._database.rows(RATES, keys=sorted(currencies), first=first, last=last)
+        for currency, day, value, source in rows:
+            rate = EuroRate(currency=currency, day=day, value=value, source=source)
+            found.setdefault(currency, []).append(rate)
+        return found
+
+    async def rate_versions(self, currencies: Collection[str]) -> dict[str, int]:
+        """Return what changes whenever a rate of a currency is written; zero for none."""
+        found = dict.fromkeys(currencies, 0)
+        for rows in await self._database.read(VERSIONS, keys=sorted(found)):
+            found.update(rows)
+        return found
+
+    async def _unlike(self, rates: Iterable[EuroRate]) -> list[EuroRate]:
+        """Return of rates those that are not stored, or with another value: so versions tell.
+
+        Who told a value makes no difference.
+        """
+        newest = {(rate.currency, rate.day): rate for rate in rates}
+        if not newest:
+            return []
+        currencies, days = sorted({currency for currency, _ in newest}), [day for _, day in newest]
+        rows = await self._database.rows(RATES, keys=currencies, first=min(days), last=max(days))
+        stored = {(currency, day): value for currency, day, value, _ in rows}
+        return [rate for key, rate in newest.items() if stored.get(key) != rate.value]
 
     async def remember(
         self,
@@ -115,7 +152,7 @@ class StoredMarket:
             for quote in quotes
         }
         profile_rows = {profile.symbol: _row(StoredProfile, profile) for profile in profiles}
-        rate_rows = {(rate.currency, rate.day): _row(ExchangeRate, rate) for rate in rates}
+        news = await self._unlike(rates)
         async with self._database.writing() as session:
             await upsert(session, LastQuote, list(quote_rows.values()))
             await upsert(session, StoredProfile, list(profile_rows.values()))
@@ -125,7 +162,21 @@ class StoredMarket:
             numbers = await ids_of(session, by_series) if by_series else {}
             for key, some in by_series.items():
                 await upsert_many(session, DailyBar, bar_rows(numbers[key], some))
-            await upsert(session, ExchangeRate, list(rate_rows.values()))
+                await session.execute(
+                    update(PriceSeries)
+                    .where(
+                        col(PriceSeries.id) == numbers[key],
+                        # Of what only single days are known, nothing is made that lasts.
+                        col(PriceSeries.first_day).is_not(None),
+                    )
+                    .values(version=new_version())
+                )
+            await upsert_many(session, ExchangeRate, [_row(ExchangeRate, rate) for rate in news])
+            versions = [
+                {"currency": currency, "version": new_version()}
+                for currency in sorted({rate.currency for rate in news})
+            ]
+            await upsert_many(session, RateVersion, versions)
 
 
 def _row(table: type[Base], value: object) -> dict[str, Any]:

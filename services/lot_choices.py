@@ -10,8 +10,9 @@ from analytics.money import ZERO, plain, total
 from models.base import row_key
 from models.portfolios import Portfolio
 from models.transactions import Transaction
-from services.entries import events_of, in_order, terms_of
+from services.entries import events_of, terms_of
 from services.errors import Mistake, MistakeCode, RefusedEntriesError
+from services.order import in_order
 
 
 def check_lots(

@@ -7,12 +7,15 @@ from sqlalchemy import exists, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from analytics.benchmarks import Blend
 from analytics.events import Method
 from models.access import Role
 from models.base import row_key
+from models.changes import LEDGER, note
 from models.portfolios import Portfolio, portfolio_by_name
 from models.transactions import Transaction
 from services.access import hold_as
+from services.benchmarks import kept_blend
 from services.checks import Checks
 from services.entries import Terms, instrument_states, terms_of
 from services.errors import MistakeCode, refuse
@@ -21,12 +24,16 @@ from services.projection import ledger_entries, rebuild
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PortfolioChange:
-    """What to change of a portfolio; null leaves a thing as it is."""
+    """What to change of a portfolio; null leaves a thing as it is.
+
+    A benchmark of nothing takes away the one there is.
+    """
 
     name: str | None = None
     base_currency: str | None = None
     allow_short: bool | None = None
     lot_method: Method | None = None
+    benchmark: Blend | None = None
 
 
 async def _refuse_taken_name(session: AsyncSession, *, owner_id: int, name: str) -> None:
@@ -117,11 +124,14 @@ async def update_portfolio(
         await _check_shorts(session, portfolio, allowed=change.allow_short, checks=checks)
         portfolio.allow_short = change.allow_short
     checks.finish()
+    if change.benchmark is not None:
+        portfolio.benchmark = kept_blend(change.benchmark) if change.benchmark.weights else None
     if change.lot_method is not None:
         portfolio.lot_method = change.lot_method.value
     if terms_of([portfolio]) != terms:
         await session.flush()
         await rebuild(session, portfolio)
+    note(session, (LEDGER, row_key(portfolio.id)))
     await session.flush()
     return portfolio
 
@@ -132,5 +142,6 @@ async def archive_portfolio(
     """Put a portfolio away: it stays readable and takes no bookings. Twice is no error."""
     portfolio = await hold_as(session, Role.OWNER, user_id=user_id, portfolio_id=portfolio_id)
     portfolio.archived_at = portfolio.archived_at or now
+    note(session, (LEDGER, row_key(portfolio.id)))
     await session.flush()
     return portfolio

@@ -17,7 +17,13 @@ from models.instruments import Instrument
 from models.market import InstrumentMatch, Rate, RateQuestion
 from models.transactions import Kind, RateSource
 from services.errors import Mistake, MistakeCode
-from services.instruments import find_isins, find_missing, known_instruments, symbols_of_isins
+from services.instruments import (
+    find_isins,
+    find_missing,
+    known_instruments,
+    symbols_of_isins,
+    unknown_instrument,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,10 +216,7 @@ def _unknown(
     found = []
     for name, symbol in (("symbol", draft.symbol), ("relatedSymbol", draft.related_symbol)):
         if symbol is not None and symbol not in currencies:
-            message = f"No instrument with the symbol {symbol} was found."
-            if symbol in untold:
-                message = f"No provider could tell just now what {symbol} is: try again later."
-            found.append(Mistake(MistakeCode.UNKNOWN_INSTRUMENT, message, (name,)))
+            found.append(unknown_instrument(symbol, untold=untold, field=(name,)))
     if draft.symbol is None and draft.isin is not None:
         message = f"No instrument with the ISIN {draft.isin} is known: name its symbol."
         found.append(Mistake(MistakeCode.UNKNOWN_INSTRUMENT, message, ("symbol",)))

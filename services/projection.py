@@ -85,8 +85,9 @@ async def apply_change(
 
     Raises RefusedError when an entry names lots that are not there or pays cash for units sold
     short, or an archived portfolio would change. Raises OversoldError when a sale finds fewer
-    units than it needs, or fewer than before the change, or no longer the lots it names; a
-    ``lenient`` change keeps a sale of too many units, and its gain is then unknown.
+    units than it needs, or fewer than before the change, or no longer the lots it names, and when
+    a merger pays for units that were never there, unless it did before the change; a ``lenient``
+    change keeps a sale of too many units, and its gain is then unknown.
     """
     portfolios = await portfolios_owned_by(session, owner_id)
     touched = pools_of([*added, *removed])
@@ -104,6 +105,10 @@ async def apply_change(
         (taker,) = {entry.portfolio_id for entry in entries if entry.id == lack.event_id}
         raise OversoldError(lack, portfolio_id=taker)
     states = await aside(entries, instrument_states, entries, terms=terms)
+    if any(state.holding.unheld for state in states.values()):
+        new = {entry.id for entry in added}
+        before = [entry for entry in entries if entry.id not in new] + [*removed]
+        _check_held(states, await aside(before, instrument_states, before, terms=terms))
     await _check_paid(session, states, entries, added=added)
     rewritten = await _rewrite_positions(session, states, pools=pools, lenient=lenient)
     arrived, left = by_portfolio(added), by_portfolio(removed)
@@ -222,6 +227,16 @@ def _check_covered(states: Mapping[Pool, InstrumentState], rows: Mapping[Pool, P
         if state.holding.missing > known:
             shortfall = state.holding.shortfalls[-1 if known else 0]
             raise OversoldError(shortfall, portfolio_id=pool[0])
+
+
+def _check_held(
+    states: Mapping[Pool, InstrumentState], before: Mapping[Pool, InstrumentState]
+) -> None:
+    known = {lack.event_id for state in before.values() for lack in state.holding.unheld}
+    for pool, state in states.items():
+        for lack in state.holding.unheld:
+            if lack.event_id not in known:
+                raise OversoldError(lack, portfolio_id=pool[0])
 
 
 async def _check_paid(

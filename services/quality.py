@@ -30,7 +30,8 @@ from models.instruments import Instrument
 from models.market import Bar
 from models.transactions import TRADES, Kind, Transaction
 from services.checks import CLOCK_SKEW
-from services.entries import LedgerState, Terms, gross_of, in_order, is_kind
+from services.entries import LedgerState, Terms, gross_of, is_kind
+from services.order import in_order
 
 _UNITS = (
     dict.fromkeys((Kind.BUY, Kind.COVER, Kind.DELIVERY_IN, Kind.TRANSFER_IN), 1)

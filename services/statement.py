@@ -1,7 +1,7 @@
 """Reads ledgers as what a statement of a period is worked out from."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -18,9 +18,9 @@ from services.entries import (
     Terms,
     by_portfolio,
     events_of,
-    in_order,
     ledger_states,
 )
+from services.order import in_order
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,7 +160,7 @@ def period_of(
     for event in activity.events:
         if not _needs_mark(event):
             shared = joined(_before_fees(event), entries[event.id], report)
-            events.append(replace(shared, book=ALL))
+            events.append(shared._replace(book=ALL))
             continue
         for instrument_id, passage in activity.passages.get(event.id, ()):
             mark, asset = mark_at(instrument_id, event.at.date()), assets[instrument_id]
@@ -201,15 +201,15 @@ def _before_fees(event: Event) -> Event:
     """Leave fees and taxes out: they are lines of their own."""
     match event:
         case Fill():
-            return replace(event, outlay=event.outlay.before_fees())
+            return event._replace(outlay=event.outlay.before_fees())
         case Conversion():
             cash, in_lieu = (
                 paid and paid.received().before_fees().received()
                 for paid in (event.cash, event.in_lieu)
             )
-            return replace(event, cash=cash, in_lieu=in_lieu)
+            return event._replace(cash=cash, in_lieu=in_lieu)
         case Repayment():
-            return replace(event, paid=event.paid.received().before_fees().received())
+            return event._replace(paid=event.paid.received().before_fees().received())
         case _:
             raise TypeError("a move is at market value, and has no fees")
 

@@ -1,11 +1,17 @@
 """The database's store of price history: bars by series, what is known of each, and actions."""
 
+import asyncio
+import secrets
+from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from typing import Any, TypeVar
 
+import numpy as np
+import orjson
+from numpy.typing import NDArray
 from sqlalchemy import delete, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
@@ -17,8 +23,10 @@ from models.bars import (
     PriceSeries,
     bars_on_or_before,
     bars_within,
+    close_texts,
     open_gaps,
     series_by_symbol,
+    versions_of_series,
 )
 from models.base import row_key
 from models.corporate_actions import (
@@ -28,20 +36,31 @@ from models.corporate_actions import (
     actions_by_symbol,
     coverage_by_symbol,
     delete_actions,
+    versions_of_actions,
 )
 from models.database import Database, chunks, insert_all, insert_missing, upsert, upsert_many
 from models.market import (
     Actions,
     Bar,
     BarRange,
+    Closes,
     DividendEvent,
     KnownActions,
     Series,
     SeriesKey,
     SplitEvent,
 )
+from models.reading import Prepared, Row
 
 T = TypeVar("T")
+
+CLOSE_TEXTS: Prepared[Any] = Prepared(close_texts())
+VERSIONS: Prepared[Any] = Prepared(versions_of_series(), versions_of_actions())
+AT_ONCE = 150
+"""So many series are read by one statement: several at once need more than one processor, of which
+one is wanted to read the ledger meanwhile."""
+
+EPOCH = date(1970, 1, 1).toordinal()
 
 
 class StoredHistory:
@@ -111,6 +130,29 @@ class StoredHistory:
                     known.setdefault(key, []).append(_bar(key, values))
         return newest(known, questions)
 
+    async def close_arrays(
+        self, keys: Collection[SeriesKey], *, first: date, last: date
+    ) -> dict[SeriesKey, list[Closes]]:
+        """Return the closes of series between two days, apart by currency."""
+        async with self._database.reading() as session:
+            ids = await self._known_ids(session, keys)
+        by_id = {number: key for key, number in ids.items()}
+
+        async def read(some: Sequence[int]) -> dict[int, list[Closes]]:
+            rows = await self._database.rows(CLOSE_TEXTS, keys=some, first=first, last=last)
+            return await asyncio.to_thread(closes_of_rows, rows)
+
+        parts = await asyncio.gather(*map(read, chunks(sorted(by_id), AT_ONCE)))
+        return {by_id[number]: closes for part in parts for number, closes in part.items()}
+
+    async def versions(self, symbols: Collection[str]) -> dict[str, int]:
+        """Return what changes whenever bars or actions of a symbol are written; zero for none."""
+        found = dict.fromkeys(symbols, 0)
+        for rows in await self._database.read(VERSIONS, keys=sorted(found)):
+            for symbol, version in rows:
+                found[symbol] += version
+        return found
+
     async def keep(
         self,
         series: Series,
@@ -147,7 +189,12 @@ class StoredHistory:
             await session.execute(
                 update(PriceSeries)
                 .where(col(PriceSeries.id) == number)
-                .values(first_day=series.first, last_day=series.last, checked_at=series.checked_at)
+                .values(
+                    first_day=series.first,
+                    last_day=series.last,
+                    checked_at=series.checked_at,
+                    version=new_version(),
+                )
             )
 
     async def actions(self, symbols: Collection[str]) -> dict[str, list[KnownActions]]:
@@ -161,7 +208,7 @@ class StoredHistory:
                 covered += await session.scalars(coverage_by_symbol(some))
                 if not covered:
                     continue
-                for row in await session.scalars(actions_by_symbol(some)):
+                for row in await session.execute(actions_by_symbol(some)):
                     place = row.symbol, row.source
                     if row.kind == ActionKind.SPLIT.value:
                         splits.setdefault(place, []).append(_split(row))
@@ -192,6 +239,7 @@ class StoredHistory:
             "first_day": known.first,
             "last_day": known.last,
             "checked_at": known.checked_at,
+            "version": new_version(),
         }
         async with self._database.writing() as session:
             await upsert(session, ActionCoverage, [coverage])  # holds it against another writer
@@ -208,6 +256,36 @@ class StoredHistory:
             for row in await session.scalars(series_by_symbol(some)):
                 self._ids[_key_of(row)] = row_key(row.id)
         return {key: self._ids[key] for key in keys if key in self._ids}
+
+
+def new_version() -> int:
+    """Draw a version: unlike a counter it never comes back, whatever is deleted meanwhile."""
+    return secrets.randbits(62)
+
+
+def closes_of_rows(rows: Iterable[Row]) -> dict[int, list[Closes]]:
+    """Read texts of days, closes and currencies; series of one market mostly share their days."""
+    known: dict[str, NDArray[np.int64]] = {}
+    found = {}
+    for number, days, closes, currencies in rows:
+        if days not in known:
+            known[days] = np.array(days.split(","), dtype="datetime64[D]").astype(np.int64) + EPOCH
+        ordinals = known[days]
+        values = np.frombuffer(array("d", orjson.loads(f"[{closes}]")))
+        if np.any(np.diff(ordinals) < 0):
+            order = np.argsort(ordinals)
+            ordinals, values = ordinals[order], values[order]
+            currencies = ",".join(np.array(currencies.split(","))[order])
+        one = currencies.partition(",")[0]
+        if currencies == f"{one}," * (len(values) - 1) + one:
+            found[number] = [Closes(currency=one, days=ordinals, values=values)]
+            continue
+        names = np.array(currencies.split(","))
+        found[number] = [
+            Closes(currency=str(name), days=ordinals[names == name], values=values[names == name])
+            for name in np.unique(names)
+        ]
+    return found
 
 
 def _key_of(row: PriceSeries) -> SeriesKey:
@@ -286,12 +364,12 @@ def _kept(value: T | None) -> T:
     return value
 
 
-def _split(row: CorporateAction) -> SplitEvent:
+def _split(row: Any) -> SplitEvent:
     assert row.new is not None and row.old is not None  # noqa: PT018, S101  # as it was kept
     return SplitEvent(symbol=row.symbol, day=row.day, new=row.new, old=row.old, source=row.source)
 
 
-def _dividend(row: CorporateAction) -> DividendEvent:
+def _dividend(row: Any) -> DividendEvent:
     return DividendEvent(
         symbol=row.symbol,
         ex_day=row.day,

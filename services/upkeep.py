@@ -6,7 +6,6 @@ each close: what is fresh costs nothing.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping
-from contextlib import suppress
 from datetime import timedelta
 from types import TracebackType
 from typing import Self
@@ -17,8 +16,10 @@ from datasources.lease import Lease
 from datasources.market import Market
 from datasources.pacing import background
 from datasources.symbols import Names
+from datasources.tasks import end
 from models.database import Database, chunks
 from models.positions import held_symbols
+from services.failing import say_failed
 from services.vendor_symbols import vendor_symbols_by_provider
 
 log = structlog.get_logger(__name__)
@@ -92,15 +93,15 @@ class Upkeep:
             await self._sleep(self._interval.total_seconds())
             try:
                 await self.round()
-            except Exception:
-                log.exception("upkeep_failed")
+            except Exception as error:  # noqa: BLE001  # logged
+                say_failed(log, "upkeep_failed", error)
 
     async def __aenter__(self) -> Self:
         """Learn symbols, so that no price of another instrument is asked for, and start."""
         try:
             await self.learn_symbols()
-        except Exception:
-            log.exception("symbols_not_learnt")
+        except Exception as error:  # noqa: BLE001  # logged
+            say_failed(log, "symbols_not_learnt", error)
         self._worker = asyncio.create_task(self._work())
         return self
 
@@ -111,9 +112,6 @@ class Upkeep:
         traceback: TracebackType | None,
     ) -> None:
         """Stop, and let another replica go on."""
-        if self._worker is not None:
-            self._worker.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._worker
+        await end(self._worker)
         if self._lease is not None:
             await self._lease.give_back()

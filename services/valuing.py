@@ -1,50 +1,66 @@
-"""Values ledgers day by day: reads them as lines and payments, and puts prices and rates to."""
+"""Values ledgers day by day: what is booked, with prices and rates, up to today.
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+What is kept of each of these holds until a version tells otherwise, so that a question is answered
+by what changed since the last one: nothing, today's prices, a few instruments' ledgers, or rates.
+"""
+
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from decimal import Decimal
+from typing import Any
 
-import numpy as np
-
-from analytics.book import Book, Entry, book_of
-from analytics.series import Flags, Series, of_prices
-from analytics.tracks import Track, carry, track_of
-from analytics.valuations import OLDEST, Quotes, Valuation, revalue, value
+from analytics.series import Flags
+from analytics.tracks import OLDEST
+from analytics.valuations import Latest, Prices, Valuation
 from datasources.market import Market
 from models.base import row_key
-from models.instruments import Instrument
-from models.market import HistoryQuestion
+from models.database import Database
+from models.market import Quote
 from models.portfolios import Portfolio
-from models.transactions import Transaction
+from models.positions import symbols_since
+from models.reading import Prepared
 from services.aside import aside
-from services.entries import Terms, events_of, in_order, movements_of
-from services.kept_values import KeptValuation, KeptValues, rates_between
+from services.kept_values import KeptValuation, KeptValues
+from services.ledgers import Stamps, stamp_of
 
+SYMBOLS: Prepared[Any] = Prepared(symbols_since())
 DAY = timedelta(days=1)
+REACH = OLDEST * DAY
+"""How long before the first day prices and rates may still count on it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Valued:
-    """The values of a ledger, and which of its lines are the scope's."""
+    """The values of a ledger, and which of its lines are the scope's.
+
+    ``begin`` is the place of the day of the scope's first booking. ``symbols`` has the symbol and
+    currency of each instrument.
+    """
 
     valuation: Valuation
     scope: Flags
+    symbols: Mapping[int, tuple[str, str]]
+    begin: int = 1
 
     @property
     def first_day(self) -> date:
         """Return the day of the first booking."""
-        return date.fromordinal(int(self.valuation.days[0]) + 1)
+        return date.fromordinal(int(self.valuation.days[0]) + self.begin)
+
+    def of(self, instrument: int) -> "Valued":
+        """Return the units of one instrument alone."""
+        scope = self.scope & self.valuation.within(lambda line: line.instrument == instrument)
+        return replace(self, scope=scope, begin=self.valuation.begin_of(scope))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """Some portfolios as one scope, valued up to a day in a currency; ``now`` is the time."""
+    """An owner's portfolios as one scope in a currency; ``live`` with today's prices for today."""
 
     portfolios: tuple[Portfolio, ...]
     currency: str
-    last: date
-    now: datetime
+    live: bool
 
     @property
     def ids(self) -> tuple[int, ...]:
@@ -52,204 +68,143 @@ class Wanted:
         return tuple(row_key(row.id) for row in self.portfolios)
 
     @property
-    def key(self) -> Hashable:
-        """Return what tells it from others, whatever its ledgers' versions."""
-        return self.ids, self.currency, self.last
-
-    @property
-    def versions(self) -> Hashable:
-        """Return what tells a changed ledger: a change of one bumps all it is tied to."""
-        return tuple((row.version, row.lot_method, row.allow_short) for row in self.portfolios)
+    def stamps(self) -> Stamps:
+        """Return what tells whether a ledger has changed."""
+        return {row_key(row.id): stamp_of(row) for row in self.portfolios}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
-    """Ledgers as they were read, and the instruments they are about."""
+class Valuer:
+    """Values portfolios by what is kept, and by what has changed since."""
 
-    entries: Sequence[Transaction]
-    book: Book
-    instruments: Mapping[int, Instrument]
+    kept: KeptValues
+    database: Database
+    market: Market
+    now: datetime
 
+    @property
+    def today(self) -> date:
+        """Return the last day of all values."""
+        return self.now.date()
 
-def read_book(
-    entries: Iterable[Transaction], *, terms: Mapping[int, Terms], bases: dict[int, str]
-) -> Book:
-    """Read ledgers, given in any order, as lines and the payments between them."""
-    ordered = in_order(entries)
-    portfolios = {entry.id: entry.portfolio_id for entry in ordered}
-    others: dict[int | None, int] = {}
-    for entry in ordered:
-        if entry.origin_id in portfolios:
-            others[entry.id] = portfolios[entry.origin_id]
-            others[entry.origin_id] = entry.portfolio_id
-    return book_of(
-        events_of(ordered, terms=terms),
-        [
-            Entry(
-                id=row_key(entry.id),
-                portfolio=entry.portfolio_id,
-                instrument=entry.instrument_id or 0,
-                movements=tuple(movements_of(entry)),
-                counterpart=others.get(entry.id),
+    async def values(self, wanted: Sequence[Wanted]) -> list[Valued | None]:
+        """Value portfolios from the day before their first booking; null without any."""
+        read = await self._read(wanted)
+        begun = {
+            place: first - DAY
+            for place, one in enumerate(read)
+            if one is not None and (first := one.whole.first_day) and first <= self.today
+        }
+        if not begun:
+            return [None] * len(read)
+        first = min(begun.values()) - REACH
+        known = {place: one for place, one in enumerate(read) if one and place in begun}
+        pairs = {pair for one in known.values() for pair in one.symbols.values()}
+        prices = await self.kept.prices(self.market, pairs, first=first, last=self.today)
+        live = {
+            pair
+            for place, one in enumerate(wanted)
+            if one.live and place in known
+            for pair in known[place].symbols.values()
+        }
+        latest = await self._latest(live)
+        found: list[Valued | None] = []
+        for place, one in enumerate(wanted):
+            kept = known.get(place)
+            found.append(
+                None
+                if kept is None
+                else await self._valued(one, kept, begun[place], prices=prices, latest=latest)
             )
-            for entry in ordered
-        ],
-        bases=bases,
-        method=lambda pool: terms.get(pool[0], Terms()).method,
-    )
+        return found
 
-
-async def kept_value(kept: KeptValues, market: Market, wanted: Wanted) -> Valued | None:
-    """Return values that are kept, with today's prices; null if they have to be worked out."""
-    known = kept.find(wanted.key, wanted.versions)
-    if known is None:
-        return None
-    latest = await _latest(market, known.symbols, wanted)
-    if latest != known.latest:
-        first = date.fromordinal(int(known.valuation.days[0]))
-        quotes = await _quotes(kept, market, wanted, known.symbols, known.book, first)
-        async with kept.places:
-            valuation = await aside(
-                known.book.payments,
-                revalue,
-                known.valuation,
-                known.book,
-                _with_latest(quotes, known.symbols, latest, wanted.last),
-                since=wanted.last,
-                last=wanted.last,
+    async def _read(self, wanted: Sequence[Wanted]) -> list[KeptValuation | None]:
+        """Return what is kept of portfolios, their ledgers read as far as they changed."""
+        outdated: dict[int, dict[tuple[int, ...], None]] = {}
+        # While ledgers are read, what is kept may make room, or be of another version.
+        found = {one.ids: self.kept.find(one.ids, one.stamps) for one in wanted}
+        for one in wanted:
+            if one.portfolios and found[one.ids] is None:
+                outdated.setdefault(one.portfolios[0].owner_id, {})[one.ids] = None
+        for owner_id, scopes in outdated.items():
+            ledgers = self.kept.ledgers(owner_id)
+            unread = {key for ids in scopes for key in ids if not ledgers.has(key)}
+            wholes, _ = await asyncio.gather(
+                ledgers.wholes(self.database, list(scopes)), self._load_ahead(unread)
             )
-        known = replace(known, valuation=valuation, latest=latest)
-        kept.keep(wanted.key, known)
-    scope = known.valuation.portfolios(wanted.ids)
-    return Valued(valuation=known.valuation, scope=scope)
+            self.kept.hold(ledgers)
+            for ids, (whole, stamps) in zip(scopes, wholes, strict=True):
+                held = sorted({line.instrument for line in whole.lines} - {0})
+                made = found[ids] = KeptValuation(
+                    stamps=stamps,
+                    whole=whole,
+                    symbols={key: ledgers.instruments[key] for key in held},
+                    shelf=self.kept.shelf,
+                )
+                self.kept.keep(ids, made)
+        return [found[one.ids] for one in wanted]
 
+    async def _load_ahead(self, ids: Collection[int]) -> None:
+        """Load the prices of portfolios while their ledgers are read: the one takes no processor.
 
-async def value_ledger(
-    kept: KeptValues, market: Market, reading: Reading, wanted: Wanted
-) -> Valued | None:
-    """Value portfolios from the day before their first booking; null without any until then."""
-    days = [
-        entry.occurred_at.date()
-        for entry in reading.entries
-        if entry.portfolio_id in set(wanted.ids)
-    ]
-    if not days or min(days) > wanted.last:
-        return None
-    first, book = min(days) - DAY, reading.book
-    symbols = {
-        line.instrument: (row.symbol, row.currency)
-        for line in book.balances
-        if line.portfolio in wanted.ids and (row := reading.instruments.get(line.instrument))
-    }
-    quotes = await _quotes(kept, market, wanted, symbols, book, first)
-    latest = await _latest(market, symbols, wanted)
-    async with kept.places:
-        valuation = await aside(
-            reading.entries,
-            value,
-            book,
-            _with_latest(quotes, symbols, latest, wanted.last),
-            first=first,
-            last=wanted.last,
+        What is missing then, because it was booked meanwhile, is loaded afterwards.
+        """
+        rows = await self.database.rows(SYMBOLS, keys=sorted(ids)) if ids else []
+        days = [day for _, _, day in rows if day is not None]
+        if days:
+            pairs = {(symbol, currency) for symbol, currency, _ in rows}
+            first = min(days) - DAY - REACH
+            await self.kept.prices(self.market, pairs, first=first, last=self.today)
+
+    async def _valued(
+        self,
+        wanted: Wanted,
+        kept: KeptValuation,
+        first: date,
+        *,
+        prices: Mapping[tuple[str, str], Prices],
+        latest: Mapping[tuple[str, str], Latest],
+    ) -> Valued:
+        courses = await self.kept.rates.between(
+            self.market,
+            sorted(kept.currencies - {wanted.currency}),
+            wanted.currency,
+            first=first - REACH,
+            last=self.today,
         )
-    tracks = [*(one.closes for one in quotes.prices.values()), *quotes.rates.values()]
-    whole = all(len(track.days) for track in tracks)
-    kept.keep(
-        wanted.key,
-        KeptValuation(
-            versions=wanted.versions,
-            until=kept.good_until(whole=whole),
-            book=book,
-            valuation=valuation,
-            symbols=symbols,
-            latest=latest,
-        ),
-    )
-    return Valued(valuation=valuation, scope=valuation.portfolios(wanted.ids))
+        # All at once, so that nobody puts other prices in between.
+        priced = kept.priced(
+            {key: prices[pair] for key, pair in kept.symbols.items()},
+            range(first.toordinal(), self.today.toordinal() + 1),
+            {key: latest[pair] for key, pair in kept.symbols.items() if pair in latest}
+            if wanted.live
+            else None,
+        )
+        valuation = kept.valued(priced, wanted.currency, courses)
+        if not valuation.knows(kept.scope):
+            async with self.kept.places:
+                # What all figures need, once and for all of them.
+                await aside(range(len(valuation.lines) * LINE), valuation.series, kept.scope)
+        return Valued(valuation=valuation, scope=kept.scope, symbols=kept.symbols)
+
+    async def _latest(self, pairs: Collection[tuple[str, str]]) -> dict[tuple[str, str], Latest]:
+        """Return the prices of today, in the currencies expected."""
+        if not pairs:
+            return {}
+        found = await self.market.quotes(sorted({symbol for symbol, _ in pairs}))
+        return {
+            (symbol, currency): Latest(
+                price=float(quote.price), fresh=self._age(quote) == timedelta(0)
+            )
+            for symbol, currency in pairs
+            if (quote := found.get(symbol)) is not None
+            and quote.currency == currency
+            and timedelta(0) <= self._age(quote) <= REACH
+        }
+
+    def _age(self, quote: Quote) -> timedelta:
+        return self.today - quote.as_of.date()
 
 
-async def _quotes(
-    kept: KeptValues,
-    market: Market,
-    wanted: Wanted,
-    symbols: Mapping[int, tuple[str, str]],
-    book: Book,
-    first: date,
-) -> Quotes:
-    """Load closes as traded with their splits, and rates."""
-    begin = first - OLDEST * DAY
-    cash = {line.currency for line in book.balances if line.is_cash}
-    bases = {row.base_currency for row in wanted.portfolios}
-    currencies = cash | bases | {currency for _, currency in symbols.values()}
-    prices = await kept.prices(market, set(symbols.values()), first=begin, last=wanted.last)
-    return Quotes(
-        currency=wanted.currency,
-        prices={key: prices[pair] for key, pair in symbols.items()},
-        rates=await kept.rates(
-            market, currencies - {wanted.currency}, wanted.currency, first=begin, last=wanted.last
-        ),
-    )
-
-
-async def _latest(
-    market: Market, symbols: Mapping[int, tuple[str, str]], wanted: Wanted
-) -> dict[str, Decimal]:
-    """Return the prices of today, if that is the last day, in the currencies expected."""
-    if wanted.last != wanted.now.date() or not symbols:
-        return {}
-    currencies = dict(symbols.values())
-    found = await market.quotes(list(currencies))
-    return {
-        symbol: quote.price
-        for symbol, quote in found.items()
-        if quote.currency == currencies[symbol]
-        and timedelta(0) <= wanted.last - quote.as_of.date() <= OLDEST * DAY
-    }
-
-
-def _with_latest(
-    quotes: Quotes,
-    symbols: Mapping[int, tuple[str, str]],
-    latest: Mapping[str, Decimal],
-    last: date,
-) -> Quotes:
-    """Let the prices of today be the last closes."""
-    if not latest:
-        return quotes
-    prices = dict(quotes.prices)
-    for key, (symbol, _) in symbols.items():
-        if symbol in latest:
-            known = prices[key]
-            prices[key] = replace(known, closes=_ended(known.closes, last, latest[symbol]))
-    return replace(quotes, prices=prices)
-
-
-def _ended(track: Track, last: date, price: Decimal) -> Track:
-    before = track.days < last.toordinal()
-    return Track(
-        days=np.append(track.days[before], last.toordinal()),
-        values=np.append(track.values[before], float(price)),
-    )
-
-
-async def benchmark_of(
-    market: Market, symbol: str, *, currency: str, like: Series
-) -> Series | None:
-    """Return what one unit of an instrument was worth in a currency on the days of a series.
-
-    Prices have splits applied, so that it is the same unit all the time; null without any.
-    """
-    first, last = (date.fromordinal(int(day)) for day in like.days[[0, -1]])
-    first -= OLDEST * DAY
-    question = HistoryQuestion(symbol=symbol, first=first, last=last, adjusted=True)
-    bars = (await market.bars([question])).get(question, [])
-    if not bars:
-        return None
-    own = bars[-1].currency
-    closes = track_of((bar.day, bar.close) for bar in bars if bar.currency == own)
-    level = carry(closes, like.days, oldest=OLDEST)
-    worth = level.values
-    if own != currency:
-        rates = await rates_between(market, [own], currency, first=first, last=last)
-        worth = worth * carry(rates.get(own, track_of([])), like.days, oldest=OLDEST).values
-    return of_prices(like.days, worth, fresh=level.fresh)
+LINE = 10
+"""How many entries it takes to work as long as on one line of a ledger."""

@@ -1,6 +1,7 @@
 """Fixtures that every tier shares: a clock that stands still, databases, and the application."""
 
 import asyncio
+import gc
 import json
 import os
 import shutil
@@ -8,39 +9,93 @@ import socket
 import subprocess
 import sys
 import time
-import uuid
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from threading import Event
+from zlib import crc32
 
 import httpx2
 import pytest
 import structlog
 from argon2 import PasswordHasher
 from hypothesis import settings
+from sqlalchemy import create_engine
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.util import LRUCache
 
+from datasources import shared
 from gateway.app import create_app
+from gateway.documents import Documents
+from gateway.schema import schema as our_schema
 from gateway.settings import Settings
+from models import database as database_module
 from models.database import Database
 from models.migrate import upgrade
 from services import passwords
 from services.demo import seed_demo
+from tests.postgres import (
+    Databases,
+    create_database,
+    drop_database,
+    drop_left_behind,
+    is_there,
+)
+from tests.turns import ServersInTurn
 from tests.vendors import KEY
 
 NOW = datetime(2024, 6, 14, 15, 0, tzinfo=UTC)
-settings.register_profile("folioql", deadline=None)  # time is for benchmarks
+# Time is for benchmarks; and CI tries the same examples each time, other runs new ones.
+settings.register_profile("folioql", deadline=None, derandomize=os.environ.get("CI") == "true")
 settings.load_profile("folioql")
 
 SECRET = "a secret that is only good for tests, and long"
-POSTGRES = os.environ.get("TEST_POSTGRES_URL", "postgresql://postgres@127.0.0.1:5432/postgres")
 
 # Every test that signs in hashes passwords: with the costs that servers take, that is most of its
 # time. Servers in processes of their own keep them.
 passwords.PasswordHasher = partial(PasswordHasher, time_cost=1, memory_cost=1024, parallelism=1)
+
+# Each test has an application of its own, and many ask the same: to read and check a document again
+# and again was a quarter of their time.
+READ = {}
+read_document = Documents._read
+
+
+def read_once(documents, text):
+    """Return what is read of a document of our schema, good ones of any application's limits once."""
+    key = (id(documents._schema), repr(documents.limits), documents._introspection, text)
+    if key not in READ:
+        read = read_document(documents, text)
+        if documents._schema is not our_schema._schema or not isinstance(read, dict):
+            return read
+        if any(operation.warnings for operation in read.values()):
+            return read
+        if len(READ) >= 500:
+            READ.clear()
+        READ[key] = read
+    return READ[key]
+
+
+Documents._read = read_once
+
+
+class Compiled(LRUCache):
+    """Statements that any engine of a kind has compiled: a server has one engine, we one a test."""
+
+    def get(self, key, default=None):
+        dialect, *rest = key
+        return super().get((type(dialect), *rest), default)
+
+    def __setitem__(self, key, value):
+        dialect, *rest = key
+        super().__setitem__((type(dialect), *rest), value)
+
+
+COMPILED = {"compiled_cache": Compiled(2_000)}
+database_module.create_engine = partial(create_engine, execution_options=COMPILED)
+database_module.create_async_engine = partial(create_async_engine, execution_options=COMPILED)
 
 structlog.configure(processors=[structlog.processors.KeyValueRenderer()])
 
@@ -62,6 +117,62 @@ def pytest_runtest_makereport(item, call):
     return report
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Let no two workers start servers at the same time."""
+    return ServersInTurn(config, log)
+
+
+STORAGE = {
+    "test_alerts",
+    "test_batches",
+    "test_concurrency",
+    "test_cost",
+    "test_failing",
+    "test_graph",
+    "test_migrations",
+    "test_reading",
+    "test_round_trips",
+    "test_sharing",
+    "test_storage",
+    "test_targets",
+    "test_watchlists",
+}
+"""What is tested on both databases, as it is about them, or about rows that many may write."""
+
+SHARE = 3
+"""Of other tests one in so many, always the same, is run on PostgreSQL too."""
+
+
+def pytest_collection_modifyitems(config, items):
+    """Run on PostgreSQL what is about storage, and a share of the rest; all of it on SQLite.
+
+    Each with the first of its parameters: what differs between the two are statements, not what is
+    in them. TEST_EVERYTHING=1 runs all.
+    """
+    if os.environ.get("TEST_EVERYTHING"):
+        return
+    seen, kept, left_out = set(), [], []
+    for item in items:
+        callspec = getattr(item, "callspec", None)
+        kinds = set(map(str, callspec.params.values())) if callspec else set()
+        test = item.nodeid.partition("[")[0]
+        wanted = "postgres" not in kinds or (
+            test not in seen and (item.path.stem in STORAGE or crc32(test.encode()) % SHARE == 0)
+        )
+        if "postgres" in kinds:
+            seen.add(test)
+        (kept if wanted else left_out).append(item)
+    items[:] = kept
+    config.hook.pytest_deselected(items=left_out)
+
+
+def pytest_collection_finish():
+    """Spare the garbage collector what is there for good, which it would go through each time."""
+    gc.collect()
+    gc.freeze()
+
+
 class Clock:
     """A clock that only moves when told to."""
 
@@ -75,25 +186,6 @@ class Clock:
 @pytest.fixture
 def clock():
     return Clock()
-
-
-async def create_postgres(template=None):
-    """A new PostgreSQL database, as its address and what drops it; nothing without a server."""
-    import asyncpg
-
-    name = f"folioql_test_{uuid.uuid4().hex}"
-    try:
-        connection = await asyncpg.connect(POSTGRES, timeout=5)
-    except (OSError, TimeoutError, asyncpg.PostgresError):
-        return None, None
-    like = f' TEMPLATE "{template.rpartition("/")[2]}"' if template else ""
-    await connection.execute(f'CREATE DATABASE "{name}"{like}')
-
-    async def drop():
-        await connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
-        await connection.close()
-
-    return POSTGRES.rpartition("/")[0] + f"/{name}", drop
 
 
 def _aside(work):
@@ -117,29 +209,14 @@ def migrated_file(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def migrated_postgres():
-    """The address of a migrated PostgreSQL database to copy; nothing without a server."""
-
-    async def create():
-        url, drop = await create_postgres()
-        if url is not None:
-            await _migrate(url)
-        return url, drop
-
-    async def keep():
-        url, drop = await create()
-        coming.set_result(url)
-        await asyncio.to_thread(over.wait)
-        if drop is not None:
-            await drop()
-
-    coming, over = Future(), Event()
-    with ThreadPoolExecutor(1) as pool:
-        kept = pool.submit(asyncio.run, keep())
-        kept.add_done_callback(lambda _: coming.done() or coming.set_exception(kept.exception()))
-        yield coming.result()
-        over.set()
-        kept.result()
+def postgres():
+    """PostgreSQL databases to lend."""
+    if not _aside(is_there()):
+        missing("PostgreSQL")
+    _aside(drop_left_behind())
+    databases = Databases()
+    yield databases
+    databases.close()
 
 
 KINDS = ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)]
@@ -151,27 +228,24 @@ async def empty_database_url(request, tmp_path):
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path}/test.db"
         return
-    url, drop = await create_postgres()
-    if url is None:
-        missing("PostgreSQL")
+    request.getfixturevalue("postgres")  # or there is no server
+    url = await create_database()
     yield url
-    await drop()
+    await drop_database(url)
 
 
 @pytest.fixture(params=KINDS)
 async def database_url(request, tmp_path):
-    """A new, migrated database of each kind."""
+    """A migrated database of each kind, without a row."""
     if request.param == "sqlite":
         file = tmp_path / "test.db"
         shutil.copyfile(request.getfixturevalue("migrated_file"), file)
         yield f"sqlite:///{file}"
         return
-    template = request.getfixturevalue("migrated_postgres")
-    if template is None:
-        missing("PostgreSQL")
-    url, drop = await create_postgres(template)
-    yield url
-    await drop()
+    databases = request.getfixturevalue("postgres")
+    lent = databases.lend()
+    yield lent.url
+    databases.take_back(lent)
 
 
 @pytest.fixture
@@ -309,6 +383,12 @@ def chromium():
     if path is None:
         missing("Chromium")
     return path
+
+
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch):
+    """Give Redis time: on a busy machine a quarter of a second may pass with nothing wrong."""
+    monkeypatch.setattr(shared, "CALL_SECONDS", 20)
 
 
 @pytest.fixture(autouse=True)

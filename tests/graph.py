@@ -13,37 +13,44 @@ GRAPH = schema._schema
 
 
 def call(name, field, arguments):
-    """Write a field with the arguments that it needs; raises KeyError for one not prepared."""
+    """Write a field with the arguments that it needs, and others that are named as optional.
+
+    What is prepared for an argument of one type goes before what is for all of its name. Raises
+    KeyError for one not prepared.
+    """
     given = [
-        f"{key}: {arguments[key]}"
+        f"{key}: {arguments.get(f'{key}: {get_named_type(argument.type)}') or arguments[key]}"
         for key, argument in field.args.items()
-        if is_required_argument(argument)
+        if is_required_argument(argument) or key in arguments.get("optional", ())
     ]
     return f"{name}({', '.join(given)})" if given else name
 
 
-def everything(named, arguments, seen):
+def everything(named, arguments, seen, *, but=frozenset()):
     """Select all fields of a type and of all it leads to, each type the first time it is met.
 
-    Fields are aliased by their type, so that those of different types never clash.
+    Fields are aliased by their type, so that those of different types never clash; those whose
+    alias is among ``but`` are left out.
     """
     if not is_abstract_type(named):
         fresh = [named] if named.name not in seen else []
         seen.add(named.name)
-        return "{ __typename " + "".join(_fields(one, arguments, seen) for one in fresh) + "}"
+        return "{ __typename " + "".join(_fields(one, arguments, seen, but) for one in fresh) + "}"
     possible = GRAPH.get_possible_types(named)
     fresh = sorted((one for one in possible if one.name not in seen), key=lambda one: one.name)
     seen.update({named.name, *(one.name for one in fresh)})
-    parts = [f"... on {one.name} {{ {_fields(one, arguments, seen)} }}" for one in fresh]
+    parts = [f"... on {one.name} {{ {_fields(one, arguments, seen, but)} }}" for one in fresh]
     return "{ __typename " + " ".join(parts) + " }"
 
 
-def _fields(named, arguments, seen):
+def _fields(named, arguments, seen, but):
     text = ""
     for name, field in named.fields.items():
+        if f"{named.name}_{name}" in but:
+            continue
         inner = get_named_type(field.type)
         text += f"{named.name}_{name}: {call(name, field, arguments)} "
-        text += "" if is_leaf_type(inner) else f"{everything(inner, arguments, seen)} "
+        text += "" if is_leaf_type(inner) else f"{everything(inner, arguments, seen, but=but)} "
     return text
 
 

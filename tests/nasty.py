@@ -273,6 +273,7 @@ class World:
                 "parents": list[Any], "info": Info, **arguments, "return": list[result]
             }  # fmt: skip
             made = batched(many, description=name)
+            made.base_resolver.wrapped_func.__qualname__ = "resolver"
         else:
             resolver = one if slow else still
             resolver.__annotations__ = {"root": Any, "info": Info, **arguments, "return": result}

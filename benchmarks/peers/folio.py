@@ -1,6 +1,7 @@
 """FolioQL's own execution and transport, with a small schema over the data in memory."""
 
 import argparse
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from decimal import Decimal
@@ -8,6 +9,7 @@ from typing import get_args
 
 import strawberry
 from fastapi import FastAPI
+from graphql import GraphQLObjectType
 from pydantic import SecretStr
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types import Info
@@ -17,14 +19,18 @@ from benchmarks.peers.tables import Row, Table
 from benchmarks.peers.values import Money, Quote, money_of, quote_of
 from gateway.app import Gateway, safety_headers
 from gateway.documents import Documents
+from gateway.engine import compiled_executor
+from gateway.engine.keeping import Write
 from gateway.resources import open_services
-from gateway.schema import Engine, executed_by
+from gateway.schema import Engine, batch_resolver_of, executed_by, fragment
 from gateway.server import collect_seldom
 from gateway.settings import Settings
 from gateway.telemetry import RequestLog, configure_logging
+from gateway.transports.crowds import Crowd
 from gateway.transports.execution import Executor
 from gateway.transports.http import GraphQLOverHttp
 from gateway.transports.streams import Patience
+from gateway.transports.whole import WholeProtocol
 from resolvers.batching import batched
 from resolvers.context import Context
 from resolvers.scalars import SCALARS
@@ -147,7 +153,7 @@ PROFILES = Table("profiles", key="symbol", build=Profile.of)
 schema = strawberry.Schema(query=Query, config=StrawberryConfig(scalar_map=SCALARS))
 SETTINGS = Settings(
     secret=SecretStr("s" * 32),
-    database_url="sqlite://",
+    database_url="sqlite://",  # another one wherever services are opened
     refresh_seconds=0,
     # Counted like any caller's, and never too much.
     rate_capacity=10**9,
@@ -164,25 +170,37 @@ def documents() -> Documents:
     )
 
 
-def create_app(engine: Engine) -> Gateway:
+def written_once(type_: GraphQLObjectType) -> Write | None:
+    """Return how what never changes is written, as FolioQL does with its own."""
+    return fragment if type_.name in {"Quote", "Profile"} else None
+
+
+def create_app(engine: Engine, *, services_url: str, kept: bool = False) -> Gateway:
     """Build the application around one engine, with the limits that FolioQL has by default.
 
-    The services are there, as each request's context wants them, but the schema asks none of them.
+    The services are there, as each request's context wants them, on a database with all tables and
+    nothing in them, and the schema asks none of them. What is ``kept`` is the text of quotes and
+    profiles.
     """
+    settings = SETTINGS.model_copy(update={"database_url": services_url})
+    chosen = executed_by(schema, engine)
+    if kept:
+        chosen.execution_context_class = compiled_executor(batch_resolver_of, written_once)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with open_services(SETTINGS) as services:
+        async with open_services(settings) as services:
             application.state.services = services
             application.graphql = RequestLog(
                 GraphQLOverHttp(
-                    Executor(executed_by(schema, engine), documents()),
+                    Executor(chosen, documents()),
                     services=services,
-                    settings=SETTINGS,
+                    settings=settings,
                     explorer=None,
                     patience=Patience(),
+                    crowd=Crowd(settings.max_sockets),
                 ),
-                safety_headers(SETTINGS),
+                safety_headers(settings),
             )
             yield
 
@@ -193,7 +211,10 @@ def create_app(engine: Engine) -> Gateway:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--engine", choices=ENGINES, default="reference")
+    parser.add_argument("--kept", action="store_true")
     configure_logging("error")
-    application = create_app(parser.parse_args().engine)
+    application = create_app(
+        **vars(parser.parse_args()), services_url=os.environ["PEER_SERVICES_URL"]
+    )
     collect_seldom()
-    serve(application)
+    serve(application, http=WholeProtocol)

@@ -21,10 +21,20 @@ from decimal import Decimal
 from pathlib import Path
 from typing import ClassVar
 
+import numpy as np
+
 from datasources.errors import BadPayloadError
 from datasources.protocols import Clock
 from datasources.symbols import InvalidSymbolError, canonical, major_unit, venue_of
-from models.market import Bar, CloseQuestion, InstrumentMatch, Quote, QuoteQuality
+from models.market import (
+    Bar,
+    CloseQuestion,
+    Closes,
+    HistoryQuestion,
+    InstrumentMatch,
+    Quote,
+    QuoteQuality,
+)
 
 CLOSE = time(21, tzinfo=UTC)
 """When a day's close counts as made: the end of the United States' session."""
@@ -219,6 +229,16 @@ class Files:
         start, end = bisect_left(series.days, first), bisect_right(series.days, last)
         return [self._bar(symbol, series, place) for place in range(start, end)]
 
+    async def close_arrays(
+        self, questions: Collection[HistoryQuestion]
+    ) -> dict[HistoryQuestion, list[Closes]]:
+        """Return the closes that the files have from first to last."""
+        known = await self._load()
+        asked = {one: known[one.symbol] for one in questions if one.symbol in known}
+        return await asyncio.to_thread(
+            lambda: {question: [_closes(question, series)] for question, series in asked.items()}
+        )
+
     async def symbols(self) -> list[str]:
         """Return all symbols that the files have, in order."""
         return sorted(await self._load())
@@ -242,6 +262,19 @@ class Files:
         """Return the symbols that the files have."""
         known = await self._load()
         return {symbol: self._match(symbol, known[symbol]) for symbol in symbols if symbol in known}
+
+
+def _closes(question: HistoryQuestion, series: Series) -> Closes:
+    start, end = bisect_left(series.days, question.first), bisect_right(series.days, question.last)
+    texts = series.closes[start:end]
+    in_major = series.factor == 1  # as a rule, and a decimal costs ten times as much
+    values = [float(text if in_major else Decimal(text) * series.factor) for text in texts]
+    return Closes(
+        currency=series.currency,
+        days=np.array([day.toordinal() for day in series.days[start:end]], dtype=np.int64),
+        values=np.array(values, dtype=float),
+        adjusted=series.adjusted,
+    )
 
 
 def _day(text: str, *, path: Path, line: int) -> date:

@@ -4,6 +4,7 @@ A price is a pure function of seed, symbol and moment, so that it needs no state
 every process, and can be asked for any day of the past.
 """
 
+import asyncio
 import csv
 import hashlib
 import math
@@ -15,13 +16,17 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import ClassVar
 
+import numpy as np
+
 from datasources.protocols import Clock
 from datasources.symbols import SYMBOL, Venue, venue_of
 from models.market import (
     AssetClass,
     Bar,
     CloseQuestion,
+    Closes,
     CompanyProfile,
+    HistoryQuestion,
     InstrumentMatch,
     Quote,
     QuoteQuality,
@@ -39,6 +44,7 @@ WAVES = (
 """Periods in seconds and amplitudes of the logarithm of the price."""
 
 SATURDAY = 5
+EPOCH = date(1970, 1, 1).toordinal()
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +205,31 @@ class Simulated:
         if not SYMBOL.fullmatch(symbol):
             return []
         return [self._bar(symbol, day) for day in _weekdays(first, min(last, self._newest_close()))]
+
+    async def close_arrays(
+        self, questions: Collection[HistoryQuestion]
+    ) -> dict[HistoryQuestion, list[Closes]]:
+        """Return the closes of the weekdays from first to last whose session is over."""
+        newest = self._newest_close()
+        asked = [one for one in questions if SYMBOL.fullmatch(one.symbol)]
+        return await asyncio.to_thread(
+            lambda: {question: [self._closes(question, newest)] for question in asked}
+        )
+
+    def _closes(self, question: HistoryQuestion, newest: date) -> Closes:
+        """Work out the prices of many closes at once, as ``price_at`` does for each."""
+        last = min(question.last, newest).toordinal()
+        days = np.arange(question.first.toordinal(), last + 1, dtype=np.int64)
+        days = days[(days - 1) % 7 < SATURDAY]
+        seconds = (days - EPOCH) * 86_400.0 + CLOSE.hour * 3600
+        exponent = np.zeros(len(days))
+        phases = _phases(self._seed, question.symbol)
+        for (period, amplitude), phase in zip(WAVES, phases, strict=True):
+            exponent += amplitude * np.sin(2 * np.pi * (seconds / period + phase))
+        known = company(question.symbol)
+        prices = known.price * np.exp(exponent)
+        values = np.where(prices >= 1, np.round(prices, 2), np.round(prices, 4))
+        return Closes(currency=known.venue.currency, days=days, values=np.maximum(values, 0.0001))
 
     def _match(self, known: Company) -> InstrumentMatch:
         return InstrumentMatch(

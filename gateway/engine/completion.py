@@ -5,8 +5,9 @@ the same length. Null in it stands for null, or, where null may not stand, for a
 recorded: then whoever holds the column becomes null in turn.
 """
 
-from collections.abc import AsyncIterable, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Sequence
 from itertools import chain, islice
+from types import NoneType
 from typing import Any, NamedTuple, Protocol
 
 from graphql import (
@@ -27,7 +28,7 @@ from graphql.execution.collect_fields import FieldDetailsList
 from graphql.pyutils import inspect, is_iterable
 
 from gateway.engine.keeping import Room, Write, Written
-from gateway.engine.leaves import Leaf, Values, is_special
+from gateway.engine.leaves import Leaf, Values, among_nulls, is_special
 from gateway.engine.places import ChosenPlace, ItemPlace, Place, path_of
 from gateway.engine.running import Run
 
@@ -60,6 +61,9 @@ class Selection(Protocol):
         """Tell whether all that is asked is in the objects themselves."""
         raise NotImplementedError
 
+    def stored(self, objects: Values, kinds: set[type]) -> Values | None:
+        """Return the answer for each of the objects if that is simple; none otherwise."""
+
     async def objects(self, run: Run, objects: Values, place: Place) -> Values:
         """Return the answer for each of the objects."""
 
@@ -71,7 +75,7 @@ class Shaper:
         self,
         leaf: Callable[[Any], Leaf],
         select: Callable[[Run, GraphQLObjectType, FieldDetailsList], Selection],
-        is_instance: Callable[[GraphQLObjectType, Values], bool],
+        is_instance: Callable[[GraphQLObjectType, Values, set[type]], bool],
         writer: Callable[[GraphQLObjectType], Write | None],
     ) -> None:
         self.leaf = leaf
@@ -107,6 +111,10 @@ class Completer:
     def is_plain(self) -> bool:
         """Tell whether an answer was made of nothing but the values themselves."""
         return False
+
+    def column(self, values: Values) -> Values | None:  # noqa: ARG002
+        """Complete a column that needs nothing but a look at its values; none otherwise."""
+        return None
 
     def fail(self, run: Run, place: Place, number: int, error: Exception) -> None:
         """Record what is wrong with one value."""
@@ -151,7 +159,7 @@ class LeafCompleter(Completer):
         return True
 
     def column(self, values: Values) -> Values | None:
-        """Complete a column in which everything is as it should be; none when it is not."""
+        """Complete a column in which everything is as it should be."""
         return self._leaf.column(values, nullable=self.nullable)
 
     async def _present(self, run: Run, values: Values, place: Place) -> Values:
@@ -179,6 +187,15 @@ class ListCompleter(Completer):
         """Lists are as their items are."""
         return self._item.is_plain
 
+    def column(self, values: Values) -> Values | None:
+        """Complete lists of what is simple."""
+        if not set(map(type, values)) <= {list, tuple}:
+            return None
+        items = self._item.column(list(chain.from_iterable(values)))
+        if items is None:
+            return None
+        return _dealt(items, map(len, values))
+
     async def _present(self, run: Run, values: Values, place: Place) -> Values:
         broken: dict[int, Exception] = {}
         if not set(map(type, values)) <= {list, tuple}:
@@ -188,8 +205,7 @@ class ListCompleter(Completer):
         if items:
             where = ItemPlace(place, lengths, nullable=self._item.nullable)
             items = await self._item.complete(run, items, where)
-        following = iter(items)
-        column: Values = [list(islice(following, length)) for length in lengths]
+        column: Values = _dealt(items, lengths)
         if run.failures and not self._item.nullable:
             column = [None if any(item is None for item in one) else one for one in column]
         for number, reason in broken.items():
@@ -244,8 +260,25 @@ class ObjectCompleter(Completer):
         """Objects are if all of their fields are."""
         return self._selection is not None and self._selection.is_plain
 
+    def column(self, values: Values) -> Values | None:
+        """Complete objects that have all that is asked stored in them."""
+        if self._selection is None or self._written is not None:
+            return None
+        present, kinds = values, set(map(type, values))
+        if NoneType in kinds:
+            if not self.nullable:
+                return None
+            present = [value for value in values if value is not None]
+            kinds.remove(NoneType)
+        if self._type.is_type_of and not self._shaper.is_instance(self._type, present, kinds):
+            return None
+        rows = self._selection.stored(present, kinds)
+        return rows if rows is None or present is values else among_nulls(values, rows)
+
     async def _present(self, run: Run, values: Values, place: Place) -> Values:
         if self._written is None:
+            if self._selection is not None and self._are_known(values):
+                return await self._selection.objects(run, values, place)
             return await self._anew(run, values, place)
         column = self._written.find(values)
         unknown = [number for number, found in enumerate(column) if found is None]
@@ -258,9 +291,15 @@ class ObjectCompleter(Completer):
                 column[number] = self._written.keep(values[number], row) if is_clean else row
         return column
 
+    def _are_known(self, values: Values) -> bool:
+        """Tell whether values are of the type without asking it for each."""
+        if self._type.is_type_of is None:
+            return True
+        return self._shaper.is_instance(self._type, values, set(map(type, values)))
+
     async def _anew(self, run: Run, values: Values, place: Place) -> Values:
         is_type_of = self._type.is_type_of
-        if is_type_of is None or self._shaper.is_instance(self._type, values):
+        if is_type_of is None or self._are_known(values):
             return await self._selected(run, values, place)
         verdicts: list[Any] = []
         for number, value in enumerate(values):
@@ -343,6 +382,12 @@ class AbstractCompleter(Completer):
             name, self._type, self._asked.details, info, value
         )
         self._possible[name] = ObjectCompleter(self._asked, type_, self._shaper, nullable=True)
+
+
+def _dealt(items: Values, lengths: Iterable[int]) -> list[Values]:
+    """Deal items out to lists again, which had so many each."""
+    following = iter(items)
+    return [list(islice(following, length)) for length in lengths]
 
 
 async def _of_some(

@@ -1,7 +1,9 @@
 """The door: an executor class for Strawberry's schema that runs operations by plans."""
 
+import asyncio
 from typing import Any, ClassVar
 
+from graphql import OperationType
 from graphql.execution import ExecutionResult
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
@@ -17,20 +19,28 @@ class CompiledExecutor(StrawberryGraphQLCoreExecutionContext):
 
     def execute_operation(self, serially: bool | None = None) -> Any:
         """Execute the operation; an awaitable comes back only if something has to be waited for."""
-        root_type = self.schema.get_root_type(self.operation.operation)
         plan = self.plans.find(self)
-        if plan is None or root_type is None:
+        if plan is None:
             return super().execute_operation(serially)
-        run = Run(self)
-        execution = plan.run(run, self.plans.maker, root_type)
+        # Whoever runs a mutation may well shield it, by a task of its own.
+        reads = self.operation.operation is not OperationType.MUTATION
+        run = Run(self, stays=reads and _in_task())
+        execution = plan.run(run, self.plans.maker)
         try:
             return run.start(execution)
-        except NotYet:
-            return _rest(execution)
+        except NotYet as not_yet:
+            return _rest(execution, not_yet.waits_for)
 
 
-async def _rest(execution: Any) -> ExecutionResult:
-    return await resumed(execution)
+def _in_task() -> bool:
+    try:
+        return asyncio.current_task() is not None
+    except RuntimeError:  # no event loop: nothing can be waited for
+        return False
+
+
+async def _rest(execution: Any, waits_for: Any) -> ExecutionResult:
+    return await resumed(execution, waits_for)
 
 
 def compiled_executor(

@@ -35,6 +35,12 @@ def is_special(kind: type) -> bool:
     )
 
 
+def among_nulls(values: Values, written: Values) -> Values:
+    """Return what was written of a column's values other than null where those stand."""
+    following = iter(written)
+    return [None if value is None else next(following) for value in values]
+
+
 def _in_range(values: Values) -> bool:
     return bool(min(values) >= -(2**31) and max(values) < 2**31)
 
@@ -105,8 +111,7 @@ class Leaf:
         written = self._written(present, kinds - {NoneType})
         if written is None:
             return None
-        following = iter(written)
-        return [None if value is None else next(following) for value in values]
+        return among_nulls(values, written)
 
     def _written(self, values: Values, kinds: set[type]) -> Values | None:
         if any(map(is_special, kinds)):

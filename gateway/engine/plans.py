@@ -40,15 +40,21 @@ class OutOfReachError(Exception):
 class Plan:
     """One operation, ready to run."""
 
-    def __init__(self, operation: OperationDefinitionNode, conditions: set[str]) -> None:
+    def __init__(
+        self,
+        operation: OperationDefinitionNode,
+        root_type: GraphQLObjectType,
+        conditions: set[str],
+    ) -> None:
         self._serially = operation.operation is OperationType.MUTATION
+        self._root_type = root_type
         self._conditions = sorted(conditions)
         self._selections: dict[tuple[Any, ...], Selection] = {}
 
-    async def run(self, run: Run, maker: Maker, root_type: GraphQLObjectType) -> ExecutionResult:
+    async def run(self, run: Run, maker: Maker) -> ExecutionResult:
         """Execute the operation once."""
         try:
-            selection = self._selection(run, maker, root_type)
+            selection = self._selection(run, maker)
         except GraphQLError as error:  # @skip or @include with a variable that is null
             return ExecutionResult(None, [error])
         root = run.executor.root_value
@@ -58,12 +64,11 @@ class Plan:
             (data,) = await selection.objects(run, [root], Root())
         return ExecutionResult(data, run.errors() or None)
 
-    def _selection(self, run: Run, maker: Maker, root_type: GraphQLObjectType) -> Selection:
-        values = run.executor.variable_values.coerced
-        variant = tuple(values.get(name) for name in self._conditions)
+    def _selection(self, run: Run, maker: Maker) -> Selection:
+        variant = tuple(map(run.executor.variable_values.coerced.get, self._conditions))
         selection = self._selections.get(variant)
         if selection is None:
-            selection = maker.of_root(run, root_type)
+            selection = maker.of_root(run, self._root_type)
             if len(self._selections) < KEPT_VARIANTS:
                 self._selections[variant] = selection
         return selection
@@ -98,8 +103,11 @@ class Plans:
         kept = self._plans.get(key)
         if kept is not None:
             return kept[1]
+        root_type = executor.schema.get_root_type(operation.operation)
         try:
-            plan: Plan | str = Plan(operation, Survey(executor).conditions)
+            if root_type is None:
+                raise OutOfReachError("type")
+            plan: Plan | str = Plan(operation, root_type, Survey(executor).conditions)
         except OutOfReachError as error:
             plan = str(error)
         plans = self._plans

@@ -2,7 +2,8 @@
 
 All parts of the engine are coroutines, but a part runs on the spot, without a task, until it has
 to wait for something that is not the engine's own. Only then it becomes a task, and only if others
-wait at the same time. So an answer that waits for nothing is worked out without an event loop.
+wait at the same time: the first of those that wait goes on in the task that began it. So an answer
+that waits for nothing is worked out without a turn of the event loop.
 """
 
 import asyncio
@@ -17,6 +18,8 @@ from graphql.execution import Executor
 from gateway.engine.places import Place
 
 T = TypeVar("T")
+PAUSED = object()
+"""What a part waits for that has not begun yet with what may wait."""
 
 
 class Failure(NamedTuple):
@@ -31,13 +34,15 @@ class Failure(NamedTuple):
 class Run:
     """One execution of one operation."""
 
-    __slots__ = ("eager", "executor", "failures")
+    __slots__ = ("eager", "executor", "failures", "stays")
 
-    def __init__(self, executor: Executor[Any]) -> None:
+    def __init__(self, executor: Executor[Any], *, stays: bool) -> None:
         self.executor = executor
         self.failures: list[Failure] = []
         self.eager = 0
         """How many parts, one within the other, are being run on the spot right now."""
+        self.stays = stays
+        """Whether what is run on the spot right now would go on in the task that runs it."""
 
     def fail(self, place: Place, number: int, nodes: list[FieldNode], error: Exception) -> None:
         """Record what went wrong with one value."""
@@ -47,37 +52,42 @@ class Run:
         """Run a part on the spot; raises NotYet when it has to wait, to be resumed later."""
         self.eager += 1
         try:
-            part.send(None)
-        except StopIteration as done:
-            return done.value  # type: ignore[no-any-return]
+            return begin(part)
         finally:
             self.eager -= 1
-        raise NotYet
 
     async def together(self, parts: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
         """Run parts of the plan at the same time and return their results in order."""
+        if len(parts) == 1:  # it goes on where this does
+            return [await parts[0]]
         results: list[Any] = [None] * len(parts)
         waiting: list[int] = []
+        first: Any = None
+        stays = self.stays = self.stays or not self.eager
         try:
             for number, part in enumerate(parts):
                 try:
                     results[number] = self.start(part)
-                except NotYet:
+                except NotYet as not_yet:
+                    first = first if waiting else not_yet.waits_for
                     waiting.append(number)
+                    self.stays = False
         except BaseException:
             for part in parts:
                 part.close()
             raise
+        finally:
+            self.stays = stays
         if waiting:
             await self.pause()
-            found = await _all([parts[number] for number in waiting])
+            found = await _all([parts[number] for number in waiting], first)
             for number, value in zip(waiting, found, strict=True):
                 results[number] = value
         return results
 
     async def pause(self) -> None:
-        """Let others run up to here before anything is waited for."""
-        if self.eager:
+        """Come before whatever may wait: what becomes a task must not have begun in another."""
+        if self.eager and not self.stays:
             await _turn()
 
     async def settle(self, awaitables: Sequence[Awaitable[Any]]) -> list[Any]:
@@ -127,36 +137,70 @@ class Run:
 
 
 class NotYet(Exception):  # noqa: N818  # no error
-    """A part has to wait before it has a result."""
+    """A part has to wait for something before it has a result."""
+
+    def __init__(self, waits_for: Any) -> None:
+        super().__init__()
+        self.waits_for = waits_for
+
+
+def begin(part: Coroutine[Any, Any, T]) -> T:
+    """Run something on the spot; raises NotYet when it has to wait, to be resumed later."""
+    try:
+        waits_for = part.send(None)
+    except StopIteration as done:
+        return done.value  # type: ignore[no-any-return]
+    _mark(waits_for, waited_for=False)
+    raise NotYet(waits_for)
 
 
 @coroutine
-def _turn() -> Generator[None, None, None]:
+def _turn() -> Generator[object, None, None]:
     """Give control to whoever runs this part."""
-    yield
+    yield PAUSED
+
+
+def _mark(future: Any, *, waited_for: bool) -> None:
+    """Mark a future as asyncio does that somebody awaits, until a task has seen it."""
+    if asyncio.isfuture(future):
+        future._asyncio_future_blocking = waited_for  # noqa: SLF001
 
 
 @coroutine
-def resumed(part: Coroutine[Any, Any, T]) -> Generator[Any, Any, T]:
-    """Go on with a part that was started; plain ``await`` takes none that has run already."""
+def resumed(part: Coroutine[Any, Any, T], waits_for: Any) -> Generator[Any, Any, T]:
+    """Go on with a part that was started: wait for what it waits for, and then for its result."""
+    while waits_for is not PAUSED:
+        _mark(waits_for, waited_for=True)
+        try:
+            yield waits_for
+        except GeneratorExit:
+            part.close()
+            raise
+        except BaseException as error:  # noqa: BLE001  # the part's own affair
+            try:
+                waits_for = part.throw(error)
+            except StopIteration as done:
+                return done.value  # type: ignore[no-any-return]
+        else:
+            break
     result: T = yield from part
     return result
 
 
-async def _all(parts: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
+async def _all(parts: Sequence[Coroutine[Any, Any, T]], waits_for: Any) -> list[T]:
     """Go on with parts at the same time; when this is cancelled, all of them end before it does.
 
-    The first goes on in the task that waits for them: one task less to make.
+    The first, which waits for something, goes on in the task that waits for them.
     """
     tasks = [asyncio.create_task(part) for part in parts[1:]]
     try:
-        results = [await resumed(parts[0])]
+        results = [await resumed(parts[0], waits_for)]
         for task in tasks:
             results.append(await task)  # noqa: PERF401  # one after the other, to be cancelled
-    except BaseException:
+    except BaseException as error:
         for task in tasks:
             task.cancel()
-        if tasks:
+        if tasks and not isinstance(error, GeneratorExit):
             await asyncio.wait(tasks)
         raise
     return results

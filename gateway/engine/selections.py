@@ -12,17 +12,19 @@ from graphql.execution.collect_fields import (
     collect_subfields,
 )
 
+from gateway.engine.calling import Caller, definition_of
 from gateway.engine.completion import Asked, Shaper
 from gateway.engine.fields import (
     Attribute,
     Batched,
     BatchResolver,
+    Called,
     Column,
     Resolved,
     TypeName,
-    definition_of,
     getter_of,
     is_instance,
+    kind_of,
 )
 from gateway.engine.keeping import Write
 from gateway.engine.leaves import Leaf, Values
@@ -38,15 +40,33 @@ FindWriter = Callable[[GraphQLObjectType], Write | None]
 class Selection:
     """The fields asked of one object type."""
 
-    def __init__(self, columns: list[Column]) -> None:
+    def __init__(self, columns: list[Column], kind: type | None = None) -> None:
+        """Select columns of objects; ``kind`` is their usual class."""
         self._columns = columns
         self._rows_of = row_maker(tuple(column.key for column in columns)) if columns else None
         self._needed = [number for number, one in enumerate(columns) if not one.nullable]
+        self._stored_in = {kind} if all(column.is_stored for column in columns) else None
 
     @property
     def is_plain(self) -> bool:
         """Tell whether all that is asked is in the objects themselves."""
         return all(column.is_plain for column in self._columns)
+
+    def stored(self, objects: Values, kinds: set[type]) -> Values | None:
+        """Return the answer for each of the objects if all of it is stored in them as it should be.
+
+        None otherwise; then nobody's code has run yet. ``kinds`` are the classes of the objects.
+        """
+        if self._rows_of is None or kinds != self._stored_in:
+            return None
+        finished = []
+        for column in self._columns:
+            values = column.read(objects)
+            done = None if values is None else column.finished(values)
+            if done is None:
+                return None
+            finished.append(done)
+        return self._rows_of(finished)
 
     async def objects(self, run: Run, objects: Values, place: Place) -> Values:
         """Return the answer for each of the objects; null for those that an error makes null."""
@@ -149,7 +169,7 @@ class Maker:
             if definition is not None:
                 asked = Asked(type_, definition, details, nodes)
                 columns.append(self._column(run, key, len(columns), asked))
-        return Selection(columns)
+        return Selection(columns, kind_of(type_))
 
     def _column(self, run: Run, key: str, order: int, asked: Asked) -> Column:
         definition = asked.definition
@@ -159,15 +179,19 @@ class Maker:
         getter = getter_of(definition)
         if getter is not None:
             return Attribute(key, order, asked, completer, getter)
-        resolver = self._resolver(run, definition)
-        if resolver is not None:
-            return Batched(key, order, asked, completer, resolver)
+        caller = self._caller(run, definition)
+        batch = self._batched(definition) if caller else None
+        if caller and batch:
+            return Batched(key, order, asked, completer, batch, caller=caller)
+        function = caller.function(definition) if caller else None
+        if caller and function:
+            return Called(key, order, asked, completer, function, caller=caller)
         return Resolved(key, order, asked, completer)
 
-    def _resolver(self, run: Run, definition: GraphQLField) -> BatchResolver | None:
-        """Return how a field is resolved for many objects, if it is and nothing wraps it."""
+    def _caller(self, run: Run, definition: GraphQLField) -> Caller | None:
+        """Return what calls a field's function, if nothing that we do not know of wraps it."""
         field = definition_of(definition)
         schema = getattr(run.executor.schema, "_strawberry_schema", None)
         if field is None or schema is None or field.extensions or schema.exception_handlers:
             return None
-        return self._batched(definition)
+        return Caller(field, schema)

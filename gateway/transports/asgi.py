@@ -2,16 +2,21 @@
 
 import asyncio
 import gzip
-from collections.abc import AsyncGenerator, Coroutine, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import Coroutine, Iterable
 from http import HTTPStatus
 from typing import Any, TypeVar
 
 from starlette.requests import ClientDisconnect
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
+
+from gateway.engine.running import NotYet, begin, resumed
+from gateway.transports.whole import WHOLE
 
 T = TypeVar("T")
 Headers = Iterable[tuple[bytes, bytes]]
+
+BODILESS = frozenset({204, 304})
+"""Answers that have no body, and nothing to say of its length."""
 
 LEVEL = 3
 """Beyond it gzip takes three times as long and saves a tenth more."""
@@ -82,12 +87,18 @@ class Call:
         return message
 
 
-@asynccontextmanager
-async def in_time(seconds: float) -> AsyncGenerator[None, None]:
-    """Read a request; raises RefusedRequestError when it does not come within some seconds."""
+async def in_time(reading: Coroutine[Any, Any, T], seconds: float) -> T:
+    """Read a request; raises RefusedRequestError when it does not come within some seconds.
+
+    Most of them are there before anybody looks: then no clock is set.
+    """
+    try:
+        return begin(reading)
+    except NotYet as not_yet:
+        waits_for = not_yet.waits_for
     try:
         async with asyncio.timeout(seconds):
-            yield
+            return await resumed(reading, waits_for)
     except TimeoutError as error:
         message = f"The request did not come within {seconds:.0f} seconds."
         # What is left of it might come for ever.
@@ -139,13 +150,19 @@ class Answer:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
         """Send it."""
         headers = [*self.headers]
+        if self.status not in BODILESS:
+            headers.insert(0, (b"content-length", b"%d" % len(self.body)))
         if self.media_type:
-            headers = [
-                (b"content-type", self.media_type.encode()),
-                (b"content-length", b"%d" % len(self.body)),
-                *headers,
-            ]
-        start = {"type": "http.response.start", "status": self.status, "headers": headers}
+            headers.insert(0, (b"content-type", self.media_type.encode()))
+        start: Message = {
+            "type": "http.response.start",
+            "status": self.status,
+            "headers": headers,
+        }
+        if WHOLE in (scope.get("extensions") or ()):
+            start[WHOLE] = self.body
+            await send(start)
+            return
         await send(start)
         await send({"type": "http.response.body", "body": self.body})
 
@@ -155,6 +172,10 @@ async def unless_gone(work: Coroutine[Any, Any, T], call: Call) -> T:
 
     The body must have been read. Most work is done before anybody would look.
     """
+    try:
+        return begin(work)
+    except NotYet as not_yet:
+        waits_for = not_yet.waits_for
     mine = asyncio.current_task()
     watch: asyncio.Task[None] | None = None
     gone = False
@@ -165,13 +186,13 @@ async def unless_gone(work: Coroutine[Any, Any, T], call: Call) -> T:
         if gone and mine is not None:
             mine.cancel()
 
-    def begin() -> None:
+    def begin_to_look() -> None:
         nonlocal watch
         watch = asyncio.create_task(look())
 
-    timer = asyncio.get_running_loop().call_later(PATIENCE, begin)
+    timer = asyncio.get_running_loop().call_later(PATIENCE, begin_to_look)
     try:
-        return await work
+        return await resumed(work, waits_for)
     except asyncio.CancelledError:
         if gone and mine is not None and not mine.uncancel():
             raise ClientDisconnect from None

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 from graphql import OperationType
@@ -13,11 +14,12 @@ from gateway.transports.execution import (
     Executor,
     MalformedRequestError,
     Request,
-    Response,
     is_subscription,
     read_request,
 )
+from gateway.transports.followers import Response
 from resolvers.context import Context
+from services.spending import Spending
 
 NewContext = Callable[[], Awaitable[Context]]
 Ready = tuple[Request, Operation, Context]
@@ -45,17 +47,36 @@ class Batch:
         self._answers: list[Response | None] = []
         self._queries: list[tuple[int, Ready]] = []
         self._mutations: list[tuple[int, Ready]] = []
+        self._contexts: list[Context] = []
 
     @property
     def changes_something(self) -> bool:
         """Tell whether there is a mutation in it."""
         return bool(self._mutations)
 
+    @property
+    def spending(self) -> Spending | None:
+        """Return what its caller has left by now, and what the dearest refused request wanted."""
+        spent = [one.spending for one in self._contexts if one.spending is not None]
+        if not spent:
+            return None
+        # Each knows what was left when it was asked for, and what it has given back itself.
+        *before, last = spent
+        back = sum(one.requested - one.actual for one in before if one.actual is not None)
+        refused = [one.requested for one in spent if one.refused]
+        return replace(
+            last,
+            left=min(last.allowance.capacity, last.left + back),
+            requested=max(refused, default=last.requested),
+            refused=bool(refused),
+        )
+
     async def add(self, entry: Any, *, new_context: NewContext) -> None:
         """Add a request; what is wrong with it is the answer in its place."""
         place = len(self._answers)
         self._answers.append(None)
         context = await new_context()
+        self._contexts.append(context)
         try:
             request = read_request(entry)
             operation = await self._executor.operation(request, context)

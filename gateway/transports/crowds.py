@@ -1,7 +1,9 @@
-"""How many sockets one caller may have, and how fast each may speak."""
+"""How many sockets and streams one caller may have open, and how fast each socket may speak."""
 
 import asyncio
 from collections import Counter
+
+from resolvers.context import Context
 
 MESSAGES_AT_ONCE = 250
 """Enough to open all the operations that a socket may have, twice."""
@@ -10,7 +12,7 @@ MESSAGES_PER_SECOND = 50
 
 
 class Crowd:
-    """Counts the sockets of each caller in this process: of a user, or else of an address."""
+    """Counts what each caller has open in this process: a user, or else an address."""
 
     def __init__(self, most: int) -> None:
         self.most = most
@@ -18,23 +20,23 @@ class Crowd:
 
     @property
     def callers(self) -> int:
-        """Return how many callers have sockets open."""
+        """Return how many callers have anything open."""
         return len(self._open)
 
     @property
     def sockets(self) -> int:
-        """Return how many sockets are open."""
+        """Return how many sockets and streams are open."""
         return self._open.total()
 
     def enter(self, caller: int | str) -> bool:
-        """Count a socket in; false if the caller has as many as it may."""
+        """Count one in; false if the caller has as many as it may."""
         if self._open[caller] >= self.most:
             return False
         self._open[caller] += 1
         return True
 
     def leave(self, caller: int | str) -> None:
-        """Count a socket out."""
+        """Count one out."""
         self._open[caller] -= 1
         if not self._open[caller]:
             del self._open[caller]
@@ -42,6 +44,8 @@ class Crowd:
 
 class Pace:
     """How fast one socket's client may speak: some messages at once, then some each second."""
+
+    __slots__ = ("_at", "_left")
 
     def __init__(self) -> None:
         self._left = float(MESSAGES_AT_ONCE)
@@ -57,3 +61,8 @@ class Pace:
             return False
         self._left -= 1
         return True
+
+
+def caller_of(context: Context) -> int | str:
+    """Return whose a stream is: the user's, or else of the address that it goes to."""
+    return context.address if context.principal is None else context.principal.user_id

@@ -22,16 +22,14 @@ from strawberry.execution import optimized_is_awaitable
 
 from gateway.caching import Keeping, keeping_of
 from gateway.charging import Charges, told
-from gateway.documents import Documents, Operation, RefusedDocumentError
+from gateway.documents import Documents, Operation, PerOperation, RefusedDocumentError
 from gateway.engine import Prepared
 from gateway.failures import failed, present
 from gateway.persisted import SHA256, PersistedDocuments
+from gateway.transports.followers import Follower, Response
 from gateway.transports.incremental import Form, parts_of
-from gateway.transports.sharing import Note, Sharing
+from gateway.transports.sharing import Begin, Note, Seat, Sharing
 from resolvers.context import Context
-
-Response = dict[str, Any]
-"""An answer to be written as JSON; its data may be written already, as a fragment."""
 
 KEPT_INTROSPECTIONS = 20
 KEPT_INTROSPECTION_BYTES = 2_000_000
@@ -124,10 +122,11 @@ class Executor:
         self._persisted = persisted or PersistedDocuments()
         self._suggestions = suggestions
         self.documents = documents
-        self._charges = Charges(schema._schema, documents)  # noqa: SLF001  # no other way to it
-        self._sharing = Sharing(schema._schema)  # noqa: SLF001  # there is no other way to it
-        self._prepared: WeakKeyDictionary[Operation, Prepared] = WeakKeyDictionary()
-        self._keeping: WeakKeyDictionary[Operation, Keeping] = WeakKeyDictionary()
+        core = schema._schema  # noqa: SLF001  # there is no other way to it
+        self._charges = Charges(core, documents)
+        self._sharing = Sharing(core)
+        self._prepared = PerOperation(partial(_prepared, schema))
+        self._keeping = PerOperation(lambda operation: keeping_of(operation, core))
         self._changes: set[asyncio.Future[Any]] = set()
         self._introspected: WeakKeyDictionary[Operation, Response] = WeakKeyDictionary()
 
@@ -135,6 +134,10 @@ class Executor:
     def shared_executions(self) -> int:
         """Return how many subscriptions are executed for all who follow them."""
         return self._sharing.running
+
+    def may_say_again(self, operation: Operation) -> bool:
+        """Tell whether an answer that says what the last one said is the same answer."""
+        return not is_subscription(operation) or self._sharing.newest_only(operation)
 
     async def operation(self, request: Request, context: Context) -> Operation:
         """Return the operation that a request asks for; raises RefusedDocumentError."""
@@ -219,19 +222,33 @@ class Executor:
 
         It is run together with others that want the same, where it may be.
         """
-
-        def begin(house: Context, note: Note) -> AsyncGenerator[Response, None]:
-            return self._events(request, operation, house, note)
-
-        responses = self._sharing.follow(operation, request.variables, context, begin)
+        responses = await self._sharing.follow(
+            operation, request.variables, context, begin=self._beginning(request, operation)
+        )
         if responses is None:
-            responses = begin(context, lambda _: None)
+            responses = self._events(request, operation, context, lambda _: None)
         async with aclosing(responses):
             async for response in responses:
                 if "data" in response:
                     yield self._told(response, request, operation, context)
                 else:
                     yield response
+
+    async def join(
+        self, request: Request, *, operation: Operation, context: Context, follower: Follower
+    ) -> Seat | None:
+        """Let somebody follow a subscription; null for one that nobody else may get."""
+        begin = self._beginning(request, operation)
+        variables = request.variables
+        return await self._sharing.join(
+            operation, variables, context, begin=begin, follower=follower
+        )
+
+    def _beginning(self, request: Request, operation: Operation) -> Begin:
+        def begin(house: Context, note: Note) -> AsyncGenerator[Response, None]:
+            return self._events(request, operation, house, note)
+
+        return begin
 
     async def _events(
         self, request: Request, operation: Operation, context: Context, note: Note
@@ -262,25 +279,11 @@ class Executor:
         self, operation: Operation, variables: dict[str, Any] | None, context: Context | None
     ) -> CoreExecutor[Any] | list[GraphQLError]:
         """Make an operation ready to run; what is wrong with the variables comes as errors."""
-        prepared = self._prepared.get(operation)
-        if prepared is None:
-            prepared = self._prepared[operation] = Prepared(
-                self.schema.execution_context_class,
-                self.schema._schema,  # noqa: SLF001  # there is no other way to it
-                operation.document,
-                operation.name,
-                is_awaitable=optimized_is_awaitable,
-                operation_extensions=None,
-            )
-        return prepared.executor(variables, context)
+        return self._prepared.of(operation).executor(variables, context)
 
     def keeping(self, operation: Operation) -> Keeping:
         """Return how long the answer to a query may be kept, as far as the schema says."""
-        keeping = self._keeping.get(operation)
-        if keeping is None:
-            core = self.schema._schema  # noqa: SLF001  # there is no other way to it
-            keeping = self._keeping[operation] = keeping_of(operation, core)
-        return keeping
+        return self._keeping.of(operation)
 
     async def _awaited(self, coming: Awaitable[Any], operation: Operation) -> Any:
         """Wait for a result; a mutation comes to its end even if nobody waits any more."""
@@ -324,14 +327,19 @@ class Executor:
     def _told(
         self, response: Response, request: Request, operation: Operation, context: Context
     ) -> Response:
-        """Add what the answer says of itself: limits that only warn, and the cost if asked for."""
+        """Add what the answer says of itself."""
+        extensions = self.said_of(request, operation, context)
+        return response | {"extensions": extensions} if extensions else response
+
+    def said_of(self, request: Request, operation: Operation, context: Context) -> dict[str, Any]:
+        """Return what an answer says of itself: limits that only warn, the cost if asked for."""
         extensions: dict[str, Any] = {}
         if operation.warnings:
             extensions["warnings"] = [one.error().formatted for one in operation.warnings]
         asked = request.extensions is not None and request.extensions.get("cost") is True
         if asked and context.spending is not None:
             extensions["cost"] = told(context.spending)
-        return response | {"extensions": extensions} if extensions else response
+        return extensions
 
     def _refused(self, errors: list[GraphQLError], context: Context) -> Response:
         """Build the answer to what never ran: it has no data, not even null."""
@@ -346,6 +354,17 @@ class Executor:
             code=code,
             suggestions=self._suggestions or context.principal is not None,
         )
+
+
+def _prepared(schema: Schema, operation: Operation) -> Prepared:
+    return Prepared(
+        schema.execution_context_class,
+        schema._schema,  # noqa: SLF001  # there is no other way to it
+        operation.document,
+        operation.name,
+        is_awaitable=optimized_is_awaitable,
+        operation_extensions=None,
+    )
 
 
 async def _noting(events: Any, note: Note) -> AsyncGenerator[Any, None]:

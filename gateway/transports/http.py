@@ -24,12 +24,14 @@ from gateway.caching import (
     tag_of,
     until_stale,
 )
+from gateway.charging import rate_headers
 from gateway.documents import Operation, RefusedDocumentError
 from gateway.failures import failed
 from gateway.settings import Settings
-from gateway.transports import execution
+from gateway.transports import execution, followers
 from gateway.transports.asgi import Answer, Call, Headers, RefusedRequestError, in_time, unless_gone
 from gateway.transports.batches import Batch, check_batch
+from gateway.transports.crowds import Crowd, caller_of
 from gateway.transports.execution import Executor, is_subscription
 from gateway.transports.negotiation import (
     EVENTS,
@@ -40,7 +42,6 @@ from gateway.transports.negotiation import (
     accepted,
     accepts_gzip,
     content_type,
-    wanted_events,
     wanted_stream,
     wants_page,
 )
@@ -50,7 +51,6 @@ from gateway.transports.reservations import Reservations, token_of
 from gateway.transports.streams import Patience, Streaming, refusal_as_event, stream_of
 from gateway.transports.uploads import MULTIPART, read_upload
 from resolvers.context import Context, Services
-from services.spending import Spending
 
 ALWAYS = (
     (b"cache-control", b"no-store"),
@@ -74,14 +74,16 @@ class GraphQLOverHttp:
         settings: Settings,
         explorer: Callable[[], Response] | None,
         patience: Patience,
+        crowd: Crowd,
     ) -> None:
         self._executor = executor
+        self._crowd = crowd
         self._services = services
         self._settings = settings
         self._compress_from = settings.compress_from_bytes or math.inf
         self._explorer = explorer
         self._patience = patience
-        self._reservations = Reservations(executor, patience=patience)
+        self._reservations = Reservations(executor, patience=patience, crowd=crowd)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
@@ -166,8 +168,8 @@ class GraphQLOverHttp:
                 raise RefusedRequestError(401, "Sign in first.", code="UNAUTHENTICATED")
             form = Form(call.scope, call.receive)
             max_bytes = self._settings.max_upload_bytes
-            async with in_time(self._patience.upload):
-                return checked(await read_upload(form, max_bytes=max_bytes))
+            reading = read_upload(form, max_bytes=max_bytes)
+            return checked(await in_time(reading, self._patience.upload))
         if kind != JSON:
             message = f"Send {JSON}, or {MULTIPART} for files, and say so by Content-Type."
             raise RefusedRequestError(415, message)
@@ -176,8 +178,8 @@ class GraphQLOverHttp:
         if call.header(b"content-encoding", "identity").lower() != "identity":
             message = "Send the body as it is, without a Content-Encoding."
             raise RefusedRequestError(415, message, accept_encoding=b"identity")
-        async with in_time(self._patience.receive):
-            body = await call.body(max_bytes=self._settings.max_body_bytes)
+        reading = call.body(max_bytes=self._settings.max_body_bytes)
+        body = await in_time(reading, self._patience.receive)
         decoded = read_json(body)
         return decoded if isinstance(decoded, list) else checked(decoded)
 
@@ -194,19 +196,22 @@ class GraphQLOverHttp:
         running = batch.run()
         if not batch.changes_something:
             running = unless_gone(running, call)
-        return self._json(await running, status=200, media_type=wanted.json)
+        answers = await running
+        headers = rate_headers(batch.spending)
+        return self._json(answers, status=200, media_type=wanted.json, headers=headers)
 
     async def _run(
         self, call: Call, asked: execution.Request, *, context: Context, wanted: Accepted
     ) -> Answer | Streaming:
-        events = wanted_events(wanted)
+        events = wanted.events
         token = "" if events else token_of(call)
         try:
             operation = await self._executor.operation(asked, context)
         except RefusedDocumentError as refused:
             body = self._executor.refusal(refused, context)
             if events:
-                return refusal_as_event(body, patience=self._patience)
+                spending = context.spending
+                return refusal_as_event(body, spending=spending, patience=self._patience)
             # Not even which operation is meant can be told: no client can go on from there. And
             # whoever waits for a stream looks at the status alone.
             unclear = bool(token) or refused.code == "BAD_REQUEST"
@@ -217,7 +222,7 @@ class GraphQLOverHttp:
             return self._reservations.begin(token, asked, call, operation, context)
         stream = wanted_stream(wanted, operation)
         if stream is not None and call.method != "HEAD":
-            return stream_of(
+            answer = stream_of(
                 call,
                 asked,
                 as_=stream,
@@ -226,6 +231,9 @@ class GraphQLOverHttp:
                 context=context,
                 patience=self._patience,
             )
+            if isinstance(answer, Streaming) and is_subscription(operation):
+                answer.count(self._crowd, caller_of(context))
+            return answer
         if is_subscription(operation):
             message = f"A subscription needs a WebSocket, or an Accept of {EVENTS}."
             raise RefusedRequestError(406, message)
@@ -244,7 +252,7 @@ class GraphQLOverHttp:
         self._let_keep(answer, keeping, tag_of(written), call)
         return answer
 
-    def _keeping(self, body: execution.Response, operation: Operation, context: Context) -> Keeping:
+    def _keeping(self, body: followers.Response, operation: Operation, context: Context) -> Keeping:
         """Tell how long a good answer to GET may be kept."""
         keeping = self._executor.keeping(operation)
         if keeping.seconds:
@@ -267,7 +275,7 @@ class GraphQLOverHttp:
 
     def _answer(
         self,
-        body: execution.Response,
+        body: followers.Response,
         wanted: Accepted,
         *,
         context: Context,
@@ -287,7 +295,7 @@ class GraphQLOverHttp:
             body,
             status=status,
             media_type=wanted.json or JSON,
-            headers=rate_headers(spending) if spending else (),
+            headers=rate_headers(spending),
         )
 
     @staticmethod
@@ -300,22 +308,10 @@ class GraphQLOverHttp:
         )
 
 
-def _failed_as_a_whole(body: execution.Response) -> bool:
+def _failed_as_a_whole(body: followers.Response) -> bool:
     """Tell whether we failed outside any field: only then there is an error without a path."""
-    return "data" in body and any("path" not in error for error in body.get("errors", ()))
+    return "errors" in body and "data" in body and any("path" not in one for one in body["errors"])
 
 
 def _unreadable() -> RefusedRequestError:
     return RefusedRequestError(406, f"The answer would be {GRAPHQL} or {JSON}.")
-
-
-def rate_headers(spending: Spending) -> Headers:
-    """Tell what a caller may spend, by draft-ietf-httpapi-ratelimit-headers-10."""
-    allowance = spending.allowance
-    window = allowance.seconds_until(allowance.capacity, left=0)
-    policy = f'"{allowance.name}";q={allowance.capacity};w={window}'
-    state = f'"{allowance.name}";r={max(0, spending.left)};t={spending.resets_in}'
-    headers = ((b"ratelimit-policy", policy.encode()), (b"ratelimit", state.encode()))
-    if not spending.refused:
-        return headers
-    return (*headers, (b"retry-after", str(spending.retry_in).encode()))

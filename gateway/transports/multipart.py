@@ -9,7 +9,7 @@ from contextlib import aclosing
 
 import orjson
 
-from gateway.transports.execution import Response
+from gateway.transports.followers import Response
 from gateway.transports.incremental import Form
 from gateway.transports.negotiation import MIXED
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from graphql import OperationType
 from python_multipart.multipart import parse_options_header
@@ -49,6 +49,20 @@ class Accepted:
         wanted = [(match.rank, kind) for kind in (JSON, GRAPHQL) if (match := self.match(kind))]
         self.json = max(wanted, key=lambda one: one[0])[1] if wanted else None
         """How one whole answer is written; null where the client would not read it."""
+
+    @cached_property
+    def events(self) -> MediaRange | None:
+        """Return what is said of events where they are wanted rather than JSON."""
+        events = self.named(EVENTS)
+        if events is None:
+            return None
+        whole = self.best((GRAPHQL, JSON))
+        return events if whole is None or events.rank > whole.rank else None
+
+    @cached_property
+    def mixed(self) -> MediaRange | None:
+        """Return what is said of parts that come one after the other."""
+        return self.named(MIXED)
 
     def named(self, kind: str) -> MediaRange | None:
         """Return what is said of a media type by its own name; none if it is not wanted."""
@@ -97,32 +111,28 @@ def wants_page(header: str) -> bool:
     return page is not None and (whole is None or page.rank > whole.rank)
 
 
-def wanted_events(accept: Accepted) -> MediaRange | None:
-    """Return what is said of events where they are wanted rather than JSON."""
-    events = accept.named(EVENTS)
-    if events is None:
-        return None
-    whole = accept.best((GRAPHQL, JSON))
-    return events if whole is None or events.rank > whole.rank else None
-
-
 def wanted_stream(accept: Accepted, operation: Operation) -> MediaRange | None:
     """Return the range of the stream to answer with; none for one whole answer in JSON.
 
     A subscription needs a stream. Anything else comes as JSON unless events are wanted more, or
     the operation has parts to come later and the client takes them as ``multipart/mixed``.
     """
-    events, mixed = accept.named(EVENTS), accept.named(MIXED)
+    mixed = accept.mixed
     if operation.type is OperationType.SUBSCRIPTION:
+        events = accept.named(EVENTS)
         if mixed is not None and "subscriptionspec" not in mixed.parameters:
             mixed = None
         found = [one for one in (events, mixed) if one is not None]
         return max(found, key=lambda one: one.rank, default=None)
     if mixed is not None:
-        others = [one.quality for one in (accept.best((GRAPHQL, JSON)), events) if one is not None]
+        others = [
+            one.quality
+            for one in (accept.best((GRAPHQL, JSON)), accept.named(EVENTS))
+            if one is not None
+        ]
         if mixed.quality >= max(others, default=0.0) and (operation.in_parts or not others):
             return mixed
-    return wanted_events(accept)
+    return accept.events
 
 
 def content_type(header: str) -> tuple[str, str]:

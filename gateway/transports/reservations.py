@@ -15,9 +15,12 @@ from urllib.parse import parse_qs
 import orjson
 
 from gateway.auth import lapse
+from gateway.charging import rate_headers
 from gateway.documents import Operation
 from gateway.transports.asgi import Answer, Call, RefusedRequestError
-from gateway.transports.execution import Executor, Request, Response
+from gateway.transports.crowds import Crowd, caller_of
+from gateway.transports.execution import Executor, Request
+from gateway.transports.followers import Response
 from gateway.transports.negotiation import EVENTS, Accepted
 from gateway.transports.sse import PULSE, event
 from gateway.transports.streams import Patience, Streaming, alive
@@ -28,8 +31,6 @@ MAX_RESERVATIONS = 20
 """How many one user may have at a time."""
 MAX_OPERATIONS = 100
 UNUSED_SECONDS = 60.0
-QUEUED_EVENTS = 16
-"""Events that wait for the client to read; operations with more to say wait with them."""
 
 
 class Reservation:
@@ -39,7 +40,13 @@ class Reservation:
         self.user_id = user_id
         self.is_open = False
         self.operations: dict[str, asyncio.Task[None]] = {}
-        self._events: asyncio.Queue[bytes | None] = asyncio.Queue(QUEUED_EVENTS)
+        self._events: asyncio.Queue[tuple[bytes | None, asyncio.Event]] = asyncio.Queue()
+
+    async def _say(self, chunk: bytes | None) -> None:
+        """Put something on the stream, and wait until it is sent: so nobody says more meanwhile."""
+        sent = asyncio.Event()
+        self._events.put_nowait((chunk, sent))
+        await sent.wait()
 
     async def run(self, key: str, responses: AsyncGenerator[Response | None, None]) -> None:
         """Put the responses of an operation on the stream, and its end."""
@@ -48,8 +55,8 @@ class Reservation:
             async with aclosing(responses):
                 async for response in responses:
                     told = orjson.dumps({"id": key, "payload": response})
-                    await self._events.put(event(b"next", told))
-            await self._events.put(event(b"complete", orjson.dumps({"id": key})))
+                    await self._say(event(b"next", told))
+            await self._say(event(b"complete", orjson.dumps({"id": key})))
         finally:
             if self.operations.get(key) is mine:
                 del self.operations[key]
@@ -58,7 +65,7 @@ class Reservation:
         """Put signs of life on the stream."""
         while True:
             await patience.sleep(patience.pulse)
-            await self._events.put(PULSE)
+            await self._say(PULSE)
 
     async def end(self, lapsed: Callable[[], Awaitable[object]]) -> None:
         """End the stream when its user's token is no longer good, and its operations have ended.
@@ -67,7 +74,7 @@ class Reservation:
         """
         await lapsed()
         await asyncio.gather(*self.operations.values(), return_exceptions=True)
-        await self._events.put(None)
+        await self._say(None)
 
     async def chunks(
         self, patience: Patience, lapsed: Callable[[], Awaitable[object]]
@@ -76,8 +83,12 @@ class Reservation:
         beside = [asyncio.create_task(one) for one in (self.pulse(patience), self.end(lapsed))]
         try:
             yield PULSE
-            while (chunk := await self._events.get()) is not None:
+            while True:
+                chunk, sent = await self._events.get()
+                if chunk is None:
+                    return
                 yield chunk
+                sent.set()
         finally:
             for task in beside:
                 task.cancel()
@@ -94,8 +105,9 @@ class Reservation:
 class Reservations:
     """All reservations in this process."""
 
-    def __init__(self, executor: Executor, *, patience: Patience) -> None:
+    def __init__(self, executor: Executor, *, patience: Patience, crowd: Crowd) -> None:
         self._executor = executor
+        self._crowd = crowd
         self._patience = patience
         self._kept: dict[str, Reservation] = {}
         self._expiring: set[asyncio.Task[None]] = set()
@@ -140,14 +152,16 @@ class Reservations:
         reservation = self._find(token, context)
         if reservation.is_open:
             raise RefusedRequestError(409, "The stream is open already.")
-        reservation.is_open = True
         lapsed = partial(lapse, call.authorization, services=context.services)
-        return Streaming(
+        streaming = Streaming(
             reservation.chunks(self._patience, lapsed),
             media_type=EVENTS,
             patience=self._patience,
             ended=partial(self._end, token),
         )
+        streaming.count(self._crowd, caller_of(context))
+        reservation.is_open = True
+        return streaming
 
     async def _end(self, token: str) -> None:
         reservation = self._kept.pop(token, None)
@@ -171,7 +185,7 @@ class Reservations:
         silent = replace(self._patience, sleep=_for_ever)  # the stream itself shows that it lives
         responses = alive(results, context, authorization=call.authorization, patience=silent)
         reservation.operations[key] = asyncio.create_task(reservation.run(key, responses))
-        return Answer(b"", status=202)
+        return Answer(b"", status=202, headers=rate_headers(context.spending))
 
     def stop(self, token: str, call: Call, context: Context) -> Answer:
         """End an operation, if it is still running; raises RefusedRequestError."""

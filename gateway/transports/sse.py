@@ -2,7 +2,8 @@
 
 https://github.com/enisdenjo/graphql-sse/blob/master/PROTOCOL.md. Each event has an id of its
 number and a digest of what it says. Whoever comes back with ``Last-Event-ID`` gets the operation
-anew, its first event left out if that is the last one seen; after the end there is nothing more.
+anew, its first event left out if that is the last one seen, unless two events that say the same may
+be two; after the end there is nothing more.
 """
 
 from collections.abc import AsyncGenerator
@@ -11,7 +12,7 @@ from zlib import crc32
 
 import orjson
 
-from gateway.transports.execution import Response
+from gateway.transports.followers import Response
 
 PULSE = b":\n\n"
 COMPLETE = "complete"
@@ -25,13 +26,13 @@ def event(name: bytes, data: bytes, *, key: bytes = b"") -> bytes:
 
 
 async def events(
-    responses: AsyncGenerator[Response | None, None], *, last_id: str
+    responses: AsyncGenerator[Response | None, None], *, last_id: str, every: bool = False
 ) -> AsyncGenerator[bytes, None]:
-    """Write responses as events; null is a sign of life."""
+    """Write responses as events, none left out if ``every`` one matters; null is a sign of life."""
     number, _, seen = last_id.partition("-")
     count = int(number) if number.isdecimal() and len(number) <= 15 else 0
     yield PULSE  # some clients take a connection for open only when something came
-    is_first = True
+    is_first = not every
     async with aclosing(responses):
         async for response in responses:
             if response is None:

@@ -10,16 +10,49 @@ from graphql import OperationType
 from starlette.types import Receive, Scope, Send
 
 from gateway.auth import lapse
+from gateway.charging import rate_headers
 from gateway.documents import Operation
 from gateway.failures import present
 from gateway.transports import multipart, sse
-from gateway.transports.asgi import Answer, Call
-from gateway.transports.execution import Executor, Request, Response
+from gateway.transports.asgi import Answer, Call, Headers, RefusedRequestError
+from gateway.transports.crowds import Crowd
+from gateway.transports.execution import Executor, Request
+from gateway.transports.followers import Response
 from gateway.transports.incremental import form_of
 from gateway.transports.negotiation import EVENTS, MediaRange
+from gateway.transports.timers import Timer, Timers
 from resolvers.context import Context, UnauthenticatedError
+from services.spending import Spending
 
 Sleep = Callable[[float], Awaitable[object]]
+Later = Callable[[float, Callable[[], None]], Timer]
+
+
+class Closing(asyncio.Event):
+    """Set when the process is about to end.
+
+    Thousands of sockets would be as many tasks if each waited for it: they are told.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._actions: dict[Callable[[], None], None] = {}
+
+    def tell(self, action: Callable[[], None]) -> None:
+        """Do something when it is set, or now if it is."""
+        self._actions[action] = None
+        if self.is_set():
+            action()
+
+    def forget(self, action: Callable[[], None]) -> None:
+        """Do it no more."""
+        del self._actions[action]
+
+    def set(self) -> None:
+        """Set it, and tell."""
+        super().set()
+        for action in tuple(self._actions):
+            action()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +68,9 @@ class Patience:
     upload: float = 600.0
     """For a request with files to come whole."""
     sleep: Sleep = asyncio.sleep
-    closing: asyncio.Event = field(default_factory=asyncio.Event)
+    later: Later = field(default_factory=Timers)
+    """Does something in so many seconds: for sockets, which are more than there may be tasks."""
+    closing: Closing = field(default_factory=Closing)
     """Set when the process is about to end: streams end so that clients open them elsewhere."""
 
 
@@ -58,22 +93,27 @@ def stream_of(
     results = executor.results(asked, operation=operation, context=context, form=form)
     responses = alive(results, context, authorization=call.authorization, patience=patience)
     if as_.kind == EVENTS:
-        chunks, media_type = sse.events(responses, last_id=last_id), EVENTS
+        every = not executor.may_say_again(operation)
+        chunks, media_type = sse.events(responses, last_id=last_id, every=every), EVENTS
     elif operation.type is OperationType.SUBSCRIPTION:
         chunks, media_type = multipart.payloads(responses), multipart.SUBSCRIPTION
     else:
         chunks, media_type = multipart.in_parts(responses), multipart.media_type_of(form)
-    return Streaming(chunks, media_type=media_type, patience=patience)
+    headers = rate_headers(context.spending)
+    return Streaming(chunks, media_type=media_type, patience=patience, headers=headers)
 
 
-def refusal_as_event(body: Response, *, patience: Patience) -> "Streaming":
+def refusal_as_event(
+    body: Response, *, spending: Spending | None, patience: Patience
+) -> "Streaming":
     """Answer what cannot be executed: clients of events do not read any other answer."""
 
     async def refusal() -> AsyncGenerator[Response | None, None]:
         yield body
 
     chunks = sse.events(refusal(), last_id="")
-    return Streaming(chunks, media_type=EVENTS, patience=patience)
+    headers = rate_headers(spending)
+    return Streaming(chunks, media_type=EVENTS, patience=patience, headers=headers)
 
 
 async def alive(
@@ -127,12 +167,23 @@ class Streaming:
         media_type: str,
         patience: Patience,
         ended: Callable[[], Awaitable[None]] | None = None,
+        headers: Headers = (),
     ) -> None:
         """Take what to write, and what else ends with it."""
+        self._headers = headers
+        self._crowd: Crowd | None = None
+        self._caller: int | str = ""
         self._ended = ended
         self._chunks = chunks
         self._media_type = media_type
         self._patience = patience
+
+    def count(self, crowd: Crowd, caller: int | str) -> None:
+        """Count it as its caller's until its end; raises RefusedRequestError for one too many."""
+        if not crowd.enter(caller):
+            message = f"At most {crowd.most} sockets and streams at a time."
+            raise RefusedRequestError(429, message, code="RATE_LIMITED")
+        self._crowd, self._caller = crowd, caller
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
         """Send it; when this returns, nothing of it is running any more."""
@@ -146,6 +197,8 @@ class Streaming:
         finally:
             for task in tasks:
                 task.cancel()
+            if self._crowd is not None:
+                self._crowd.leave(self._caller)
             done, *_ = await asyncio.gather(*tasks, return_exceptions=True)
             if self._ended is not None:
                 await self._ended()
@@ -161,6 +214,7 @@ class Streaming:
                 (b"cache-control", b"no-store"),
                 (b"vary", b"accept, authorization, origin"),
                 (b"x-accel-buffering", b"no"),  # proxies shall pass on each part at once
+                *self._headers,
             ]
             start = {"type": "http.response.start", "status": 200, "headers": headers}
             try:

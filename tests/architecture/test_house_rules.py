@@ -9,6 +9,7 @@ import pytest
 from graphql import build_schema
 
 from gateway.settings import PREFIX, Settings
+from tests.turns import ServersInTurn
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("gateway", "resolvers", "services", "datasources", "analytics", "models")
@@ -58,3 +59,16 @@ def test_every_setting_is_documented():
     text = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
     documented = set(re.findall(rf"`{PREFIX}(\w+)`", text))
     assert documented == {name.upper() for name in Settings.model_fields if name != "demo"}
+
+
+def test_what_starts_servers_is_where_workers_take_turns():
+    scheduler = ServersInTurn.__new__(ServersInTurn)
+    marked = re.compile(r"^pytestmark = \[?[\s\w.,]*pytest\.mark\.process", re.MULTILINE)
+    starting = [
+        f"{path.relative_to(ROOT).as_posix()}::test"
+        for path in (ROOT / "tests").rglob("test_*.py")
+        if marked.search(path.read_text(encoding="utf-8"))
+    ]
+    assert len(starting) > 10
+    assert {scheduler._split_scope(test) for test in starting} == {"servers"}
+    assert scheduler._split_scope("tests/unit/test_a.py::test_b") == "tests/unit/test_a.py::test_b"

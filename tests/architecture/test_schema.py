@@ -12,6 +12,7 @@ from graphql import (
     GraphQLString,
     build_schema,
     get_directive_values,
+    get_named_type,
     get_nullable_type,
     is_specified_scalar_type,
 )
@@ -114,6 +115,27 @@ def test_no_list_is_without_a_bound(place):
     assert bound_of(place)
 
 
+NO_LENGTHS = {
+    "Risk.rolling": {"window", "horizon"},
+    "Viewer.alerts": {"statuses"},
+}
+"""Numbers and lists that say what a list is of, and not how long it is."""
+
+
+@pytest.mark.parametrize("place", LISTS)
+def test_a_list_that_is_as_long_as_an_argument_says_costs_by_it(place):
+    name, _, field = place.partition(".")
+    lengths = {
+        argument
+        for argument, given in SHAPES[name].fields[field].args.items()
+        if get_nullable_type(given.type) is GraphQLInt
+        or isinstance(get_nullable_type(given.type), GraphQLList)
+    }
+    told = bound_of(place)
+    sliced = set() if told == "a page" else set(told.get("slicingArguments") or ())
+    assert sliced == lengths - NO_LENGTHS.get(place, set())
+
+
 def test_each_scalar_of_ours_links_to_what_specifies_it():
     assert {
         name: kind.specified_by_url
@@ -141,3 +163,25 @@ def test_a_deprecation_says_what_to_use_and_until_when():
         if definition.deprecation_reason is not None
     ]
     assert [reason for reason in reasons if removal_day(reason) is None] == []
+
+
+def reached_from(name):
+    """Return the types that can be selected below a type."""
+    found, todo = set(), [name]
+    while todo:
+        kind = SCHEMA.type_map[todo.pop()]
+        if kind.name not in found:
+            found.add(kind.name)
+            todo += [get_named_type(one.type).name for one in getattr(kind, "fields", {}).values()]
+            if isinstance(kind, GraphQLInterfaceType):
+                todo += [one.name for one in SCHEMA.get_possible_types(kind)]
+    return found
+
+
+def test_whoever_has_a_link_alone_reaches_no_amount_and_no_explanation():
+    assert reached_from("SharedPortfolioView") == {
+        *("SharedPortfolioView", "SharedHolding", "SharedAllocation", "SharedSlice"),
+        *("SharedPerformance", "SharedReturn", "SharedPoint"),
+        *("AllocationDimension", "SliceKind", "NullReason"),
+        *("String", "CurrencyCode", "Symbol", "Ratio", "Date", "DateTime"),
+    }

@@ -9,7 +9,7 @@ import httpx2
 import pytest
 from playwright.sync_api import expect
 
-pytestmark = [pytest.mark.browser, pytest.mark.process, pytest.mark.xdist_group("process")]
+pytestmark = [pytest.mark.browser, pytest.mark.process]
 
 
 def prices_shown(explorer):
@@ -19,7 +19,17 @@ def prices_shown(explorer):
 
 def test_the_page_opens_with_its_documents_and_a_demo_form(explorer):
     tabs = explorer.page.get_by_role("tablist", name="Select active operation").get_by_role("tab")
-    expect(tabs).to_contain_text(["Dashboard", "LivePrices", "RecordTrade", "TryASale"])
+    expect(tabs).to_contain_text(
+        [
+            "Dashboard",
+            "LivePrices",
+            "RecordTrade",
+            "TryASale",
+            "PriceAlert",
+            "Returns",
+            "Allocation",
+        ]
+    )
     expect(explorer.bar.get_by_label("Username")).to_have_value("demo")
     expect(explorer.bar.get_by_label("Password")).to_have_value("demo123")
     expect(explorer.bar).to_contain_text("This is a demo: sign in as demo / demo123")

@@ -11,7 +11,7 @@ import pytest
 
 from tests.clients.conftest import HERE
 
-pytestmark = [pytest.mark.process, pytest.mark.xdist_group("process")]
+pytestmark = pytest.mark.process
 
 DOCUMENTS = json.loads((HERE / "documents.json").read_text(encoding="utf-8"))
 COMMON = ("query", "mutation", "refusal", "invalid", "anonymous")

@@ -7,7 +7,7 @@ import pytest
 
 from tests.clients.conftest import HERE
 
-pytestmark = [pytest.mark.process, pytest.mark.xdist_group("process")]
+pytestmark = pytest.mark.process
 
 
 def test_schemathesis_finds_nothing(tool, demo_server, tmp_path):

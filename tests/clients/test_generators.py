@@ -6,7 +6,7 @@ import pytest
 
 from tests.clients.conftest import HERE, ROOT
 
-pytestmark = [pytest.mark.process, pytest.mark.xdist_group("process")]
+pytestmark = pytest.mark.process
 
 
 @pytest.fixture(scope="module")

@@ -1,23 +1,22 @@
 """The benchmarks' peers answer the same question, so that comparing with them is fair."""
 
+import asyncio
 import re
 import sys
 from operator import attrgetter
 
 import pytest
 from graphql import GraphQLObjectType, build_schema
+from structlog.testing import capture_logs
 
-import datasources.shared
-from benchmarks import market
+from benchmarks import live, market
 from benchmarks.bare import bare_endpoint
 from benchmarks.ledgers import drafts_of
-from benchmarks.load import put_load
 from benchmarks.peers import folio, plain
-from benchmarks.peers.folio import ENGINES
-from benchmarks.peers.queries import POSITION, QUESTIONS
-from benchmarks.peers.tables import filled_database
+from benchmarks.peers.queries import POSITION
 from benchmarks.processes import cores, started
-from benchmarks.serving import NODE, answer, check, node_peers, python_peers, running
+from benchmarks.running import empty_database
+from benchmarks.serving import NODE, node_peers
 from services.drafts import check_draft
 from tests.conftest import NOW, missing
 from tests.ledger import Ledger
@@ -55,6 +54,27 @@ def test_a_made_up_ledger_is_the_same_at_each_run_and_passes_all_checks():
     assert all(check_draft(draft, now=NOW.replace(year=2027)) for draft in drafts)
 
 
+@pytest.mark.parametrize(
+    ("most", "asked", "found"),
+    [
+        (0, [1], 0),
+        (1, [1, 2], 1_000),
+        (5, [1, 2, 4, 8, 6, 5], 5_000),
+        (7, [1, 2, 4, 8, 6, 7], 7_000),
+        (10_000, [1, 2, 4, 8, 16, 32, 64, 128, 256, 512], 512_000),
+    ],
+)
+def test_what_a_server_carries_is_found_by_doubling_and_then_in_between(most, asked, found):
+    known = []
+
+    def borne(each):
+        known.append(each)
+        return 1_000.0 * each if each <= most else 0.0
+
+    assert live.carried(borne) == found
+    assert known == asked
+
+
 def calls(printed):
     """How often each way asked the vendor, by the title of the row."""
     found = {}
@@ -85,8 +105,7 @@ async def test_each_way_to_a_quote_asks_the_vendor_as_often_as_it_is_made_to(cap
 
 @pytest.mark.redis
 @pytest.mark.filterwarnings("ignore:Call to deprecated setex:DeprecationWarning")  # in aiocache
-async def test_what_one_replica_has_loaded_costs_the_next_one_no_call(capsys, monkeypatch):
-    monkeypatch.setattr(datasources.shared, "CALL_SECONDS", 20)
+async def test_what_one_replica_has_loaded_costs_the_next_one_no_call(capsys):
     async with market.redis_server() as client:
         if client is None:
             missing("Redis")
@@ -116,56 +135,20 @@ def test_every_served_schema_has_the_same_shape(peer):
     assert shape(peer.schema._schema) == shape(build_schema(text))
 
 
+def test_our_own_peer_has_nothing_to_complain_of():
+    async def start(url):
+        application = folio.create_app("compiled", services_url=url)
+        async with application.router.lifespan_context(application):
+            assert application.state.services
+
+    with empty_database() as url, capture_logs() as logs:
+        asyncio.run(start(url))
+    assert logs == []
+
+
 def test_a_dashboards_position_has_twenty_five_leaves():
     leaves = re.findall(r"\w+(?!\w)(?!\s*\{)", POSITION)
     assert len(leaves) == 25
-
-
-@pytest.mark.process
-@pytest.mark.xdist_group("process")
-def test_the_servers_in_python_give_the_same_answers_and_bear_a_load():
-    question = QUESTIONS["10"]
-    with running(python_peers(ENGINES), core=cores()[0]) as servers:
-        titles = ["bare endpoint", "FolioQL, compiled", "FolioQL, reference", "Strawberry"]
-        assert list(servers) == titles
-        check(servers, list(QUESTIONS.values()))
-        before = servers["Strawberry"].cpu_seconds()
-        loads = [
-            put_load(server.url, question.body, connections=2, seconds=1, core=cores()[1])
-            for server in servers.values()
-        ]
-        assert servers["Strawberry"].cpu_seconds() > before
-    assert [load.errors for load in loads] == [0, 0, 0, 0]
-    assert all(load.requests and 0 < load.p50 <= load.p99 for load in loads)
-
-
-@pytest.mark.postgres
-@pytest.mark.process
-@pytest.mark.xdist_group("process")
-def test_over_postgresql_they_give_the_same_answers_too():
-    with filled_database() as database:
-        if database is None:
-            missing("PostgreSQL")
-        commands = python_peers(["compiled"])
-        with (
-            running({"in memory": commands["bare endpoint"]}, core=cores()[0]) as kept,
-            running(commands, core=cores()[0], database=database) as servers,
-        ):
-            for question in QUESTIONS.values():
-                expected = answer(kept["in memory"], question)
-                assert {answer(one, question) for one in servers.values()} == {expected}
-
-
-@pytest.mark.process
-@pytest.mark.xdist_group("process")
-def test_where_wrk_is_missing_a_client_of_our_own_puts_the_load_on(monkeypatch):
-    monkeypatch.setattr("shutil.which", lambda _: None)
-    with running({"bare": python_peers([])["bare endpoint"]}, core=cores()[0]) as servers:
-        url, body = servers["bare"].url, QUESTIONS["leaf"].body
-        load = put_load(url, body, connections=2, seconds=1, core=cores()[1])
-        refused = put_load(f"{url}/no", body, connections=1, seconds=1, core=cores()[1])
-    assert (load.errors, load.requests > 0) == (0, True)
-    assert refused.errors == refused.requests > 0
 
 
 def test_a_server_that_does_not_start_is_said_to_and_shows_its_log(capfd):

@@ -2,6 +2,9 @@
 
 import asyncio
 from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
 
 import orjson
 import pytest
@@ -11,6 +14,7 @@ from gateway.documents import Documents
 from gateway.limits import Limits
 from gateway.schema import schema
 from gateway.transports.execution import Executor, Request
+from tests.conftest import NOW
 from tests.ledger import Ledger
 from tests.people import link, person, send, share
 
@@ -154,6 +158,28 @@ async def test_strangers_and_those_with_a_link_follow_nothing(api, ann, ledger, 
         assert error["extensions"]["code"] == "UNAUTHENTICATED"
 
 
+async def test_a_portfolio_comes_when_it_is_named_anew_or_put_away_though_its_ledger_is_the_same(
+    ann, ledger
+):
+    query = PORTFOLIO.replace("version", "version name archivedAt")
+    async with following(ann, query, ledger.key) as answer:
+        first = (await answer())["data"]["portfolioUpdated"]
+        assert (first["version"], first["name"], first["archivedAt"]) == (0, "Main", None)
+        coming = answer()
+        await listening(ann)
+        named = {"portfolioId": ledger.key, "name": "Old"}
+        await send(ann, "updatePortfolio", named)
+        assert (await coming)["data"]["portfolioUpdated"] == first | {"name": "Old"}
+        coming = answer()
+        await listening(ann)
+        await send(ann, "updatePortfolio", named)  # changes nothing
+        await listening(ann)
+        assert not coming.done()
+        await send(ann, "archivePortfolio", {"portfolioId": ledger.key})
+        last = (await coming)["data"]["portfolioUpdated"]
+        assert (last["version"], last["archivedAt"] is None) == (0, False)
+
+
 async def test_a_portfolio_comes_at_once_and_when_its_ledger_or_a_price_changes(ann, ledger):
     feed = ann.services.feed
     async with following(ann, PORTFOLIO, ledger.key) as answer:
@@ -187,6 +213,56 @@ async def test_a_portfolio_comes_at_once_and_when_its_ledger_or_a_price_changes(
         await asyncio.gather(coming, return_exceptions=True)
 
 
+WATCHLIST = """subscription($id: ID!) { watchlistUpdated(watchlistId: $id, minIntervalMs: 250) {
+  name items { symbol quote { price } } } }"""
+
+
+async def test_a_watchlist_comes_at_once_and_when_the_list_or_a_price_changes(ann):
+    feed = ann.services.feed
+    given = {"name": "Tech", "symbols": ["AAPL", "KO"]}
+    made = await send(ann, "createWatchlist", given, "watchlist { id }")
+    which = {"watchlistId": made["watchlist"]["id"]}
+    before = await ann.services.market.quotes(["AAPL", "KO"])
+
+    def shown(answer):
+        listed = answer["data"]["watchlistUpdated"]
+        return listed["name"], {row["symbol"]: row["quote"]["price"] for row in listed["items"]}
+
+    prices = {symbol: str(quote.price) for symbol, quote in before.items()}
+    async with following(ann, WATCHLIST, which["watchlistId"]) as answer:
+        assert shown(await answer()) == ("Tech", prices)
+        coming = answer()
+        await listening(ann)
+        assert feed.symbols == {"AAPL", "KO"}
+        feed.hear([replace(before["KO"], price=Decimal("61.5"), as_of=NOW + timedelta(seconds=1))])
+        assert shown(await coming) == ("Tech", prices | {"KO": "61.5"})
+        coming = answer()
+        await listening(ann)
+        await send(ann, "removeFromWatchlist", which | {"symbols": ["AAPL"]})
+        assert shown(await coming) == ("Tech", {"KO": "61.5"})
+        coming = answer()
+        await listening(ann)
+        assert feed.symbols == {"KO"}
+        await send(ann, "renameWatchlist", which | {"name": "Drinks"})
+        assert shown(await coming) == ("Drinks", {"KO": "61.5"})
+        coming = answer()
+        await listening(ann)
+        feed.stir(None)  # as after a break between replicas: there is nothing new
+        await listening(ann)
+        assert not coming.done()
+        await send(ann, "deleteWatchlist", which)
+        gone = {"message": "There is no such watchlist, or it was deleted."}
+        assert (await coming)["errors"][0].items() >= gone.items()
+
+
+async def test_a_watchlist_is_followed_by_its_owner_alone(ann):
+    made = await send(ann, "createWatchlist", {"name": "Tech"}, "watchlist { id }")
+    eve = await person(ann, "eve")
+    async with following(eve, WATCHLIST, made["watchlist"]["id"]) as answer:
+        (error,) = (await answer())["errors"]
+        assert error["extensions"] == {"code": "NOT_FOUND"}
+
+
 async def test_a_thousand_ticks_within_the_interval_are_one_event(ann, ledger):
     await ledger.trade("BUY", "2", "10")
     async with following(ann, PORTFOLIO, ledger.key) as answer:
@@ -202,6 +278,126 @@ async def test_a_thousand_ticks_within_the_interval_are_one_event(ann, ledger):
         assert (coming.done(), ann.services.database.statements - before < 20) == (False, True)
         coming.cancel()
         await asyncio.gather(coming, return_exceptions=True)
+
+
+FIGURES = """subscription($id: ID!) { portfolioUpdated(portfolioId: $id, minIntervalMs: 250) {
+  name version ownerName cash { amount } lots { nodes { quantity } }
+  positions { symbol quantity weight marketValue { amount } unrealizedGain { amount }
+    dayChange { amount } quote { price } lots { quantity } }
+  overview { marketValue { amount } dayChange { amount } totalGain { amount } } } }"""
+
+
+async def priced(api, answer, price):
+    """Let a price come; return the answer to it and the statements that it took."""
+    coming = answer()
+    await listening(api)
+    known = (await api.services.market.quotes(["AAPL"]))["AAPL"]
+    before = api.services.database.statements
+    later = api.services.clock() + timedelta(seconds=int(price))
+    api.services.feed.hear([replace(known, price=Decimal(price), as_of=later, received_at=later)])
+    told = (await coming)["data"]["portfolioUpdated"]
+    return told, api.services.database.statements - before
+
+
+async def test_what_only_a_price_changes_is_shown_without_a_statement(ann, ledger):
+    """Two units at 10 dollars: at 20 they are worth 40, twice what they cost."""
+    await ledger.trade("BUY", "2", "10")
+    async with following(ann, FIGURES, ledger.key) as answer:
+        await answer()
+        told, statements = await priced(ann, answer, "20")
+        (held,) = told["positions"]
+        assert statements == 0
+        assert (held["quote"]["price"], held["marketValue"]["amount"]) == ("20", "40")
+        assert (held["unrealizedGain"]["amount"], held["lots"]) == ("20", [{"quantity": "2"}])
+        assert told["overview"]["marketValue"]["amount"] == "40"
+        await send(ann, "updatePortfolio", {"portfolioId": ledger.key, "name": "Other"})
+        told, _ = await priced(ann, answer, "21")
+        assert (told["name"], told["positions"][0]["marketValue"]["amount"]) == ("Other", "42")
+        told, statements = await priced(ann, answer, "22")
+        assert (told["positions"][0]["marketValue"]["amount"], statements) == ("44", 0)
+
+
+async def test_a_booking_that_nobody_tells_of_is_shown_with_a_price_after_a_while(
+    ann, ledger, monkeypatch
+):
+    monkeypatch.setattr("resolvers.live.KEPT", 0)
+    await ledger.trade("BUY", "2", "10")
+    async with following(ann, FIGURES, ledger.key) as answer:
+        await answer()
+        with monkeypatch.context() as patch:  # as a command would, in a process of its own
+            patch.setattr(ann.services.database, "tell", lambda _: None)
+            await ledger.trade("BUY", "1", "10")
+        told, _ = await priced(ann, answer, "20")
+        assert told["positions"][0]["marketValue"]["amount"] == "60"
+
+
+async def test_whom_a_portfolio_is_shared_with_is_looked_at_for_each_price_where_nobody_else_does(
+    api, ann, ledger
+):
+    bob = await person(api, "bob")
+    key = await share(ann, ledger.key, "bob")
+    await ledger.trade("BUY", "2", "10")
+    query = FIGURES.replace("name version", "viewerRole version")
+    async with following(bob, query, ledger.key) as answer:
+        await answer()
+        coming = answer()
+        await listening(ann)
+        ann.services.database.tell = lambda _: None  # as at a replica that is not heard
+        await send(ann, "revokePortfolioShare", {"shareId": key})
+        known = (await ann.services.market.quotes(["AAPL"]))["AAPL"]
+        later = NOW + timedelta(seconds=1)
+        ann.services.feed.hear([replace(known, price=Decimal(20), as_of=later, received_at=later)])
+        assert await coming == {"errors": [GONE]}
+
+
+async def test_prices_cost_a_watchlist_no_statement_either(ann):
+    made = await send(
+        ann, "createWatchlist", {"name": "Tech", "symbols": ["AAPL"]}, "watchlist { id }"
+    )
+    async with following(ann, WATCHLIST, made["watchlist"]["id"]) as answer:
+        await answer()
+        coming = answer()
+        await listening(ann)
+        known = (await ann.services.market.quotes(["AAPL"]))["AAPL"]
+        before = ann.services.database.statements
+        later = NOW + timedelta(seconds=1)
+        ann.services.feed.hear([replace(known, price=Decimal(20), as_of=later, received_at=later)])
+        (item,) = (await coming)["data"]["watchlistUpdated"]["items"]
+        assert (item["quote"]["price"], ann.services.database.statements - before) == ("20", 0)
+
+
+CONVERTED = """subscription($id: ID!) { portfolioUpdated(portfolioId: $id, minIntervalMs: 250) {
+  overview { cash { amount currency } } } }"""
+
+
+async def test_a_portfolio_comes_again_when_the_rate_of_a_currency_in_it_has_changed(
+    ann, ledger, clock
+):
+    """By the ECB: 1.0686 dollars a euro on 14 June 2024, and 1.0712 on 17 June."""
+    await ledger.record("recordCashTransfer", direction="DEPOSIT", amount="100", currency="EUR")
+
+    def cash(answer):
+        return answer["data"]["portfolioUpdated"]["overview"]["cash"]
+
+    async with following(ann, CONVERTED, ledger.key) as answer:
+        assert cash(await answer()) == {"amount": "106.86", "currency": "USD"}
+        coming = answer()
+        await listening(ann)
+        rates = ann.services.feed.rates
+        await rates.look()
+        await listening(ann)
+        assert not coming.done()
+        clock.now += timedelta(days=3)
+        await rates.look()
+        assert cash(await coming) == {"amount": "107.12", "currency": "USD"}
+
+
+async def test_a_portfolio_in_one_currency_follows_no_rate(ann, ledger):
+    await ledger.trade("BUY", "2", "10")
+    await ledger.record("recordCashTransfer", direction="DEPOSIT", amount="5")
+    async with following(ann, PORTFOLIO, ledger.key) as answer:
+        await answer()
+        assert ann.services.feed.hub.heard("rate") == frozenset()
 
 
 async def test_looking_at_the_ledger_in_vain_shows_nothing(ann, ledger):

@@ -370,6 +370,30 @@ async def test_actions_are_kept_and_asked_for_again_once_a_trading_day(vendor, h
     ]
 
 
+async def test_what_is_announced_is_asked_for_a_year_ahead_and_renewed_from_today(
+    vendor, history, clock
+):
+    paid = DividendEvent(
+        symbol="ACME",
+        ex_day=date(2024, 8, 9),
+        amount=Decimal("0.25"),
+        currency="USD",
+        source="vendor",
+    )
+    vendor.dividends = [paid]
+    first, ahead = date(2024, 1, 1), FRIDAY + timedelta(days=366)
+    found = await history.actions("ACME", first=first, last=date(2040, 1, 1))
+    assert found == Actions(dividends=(paid,))
+    tuesday = date(2024, 6, 18)
+    clock.now = at(tuesday)
+    for last in (tuesday, tuesday + timedelta(days=366)):
+        await history.actions("ACME", first=first, last=last)
+    assert vendor.action_calls == [
+        ("ACME", first, ahead, None),
+        ("ACME", tuesday - timedelta(days=30), tuesday + timedelta(days=366), "vendor"),
+    ]
+
+
 async def test_a_late_correction_of_an_action_takes_its_place(vendor, history, clock):
     vendor.splits = [split(date(2024, 6, 10), 2)]
     await history.actions("ACME", first=date(2024, 1, 1), last=FRIDAY)

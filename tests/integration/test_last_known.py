@@ -11,6 +11,7 @@ from models.market import (
     Bar,
     CloseQuestion,
     Doubt,
+    EuroRate,
     Outcome,
     PriceDoubt,
     RateQuestion,
@@ -97,6 +98,39 @@ async def test_rates_cross_as_the_source_has_them_and_not_beyond_a_week(database
     assert {asked: (one.value, one.day) for asked, one in found.items()} == {
         question: (rate.value, date(2022, 12, 28)),
         within: (rate.value, date(2022, 12, 28)),
+    }
+
+
+async def test_vendors_that_take_turns_to_tell_the_same_rate_draw_no_version(database):
+    stored = StoredMarket(database)
+    rate = EuroRate(currency="USD", day=FRIDAY, value=Decimal("1.0890"), source="one")
+    await stored.remember(rates=[rate])
+    versions = await stored.rate_versions(["USD", "GBP"])
+    assert (versions["USD"] != 0, versions["GBP"]) == (True, 0)
+    before = database.statements
+    for source, value in (("two", "1.0890"), ("one", "1.089"), ("two", "1.08900")):
+        await stored.remember(rates=[replace(rate, source=source, value=Decimal(value))])
+        assert await stored.rate_versions(["USD", "GBP"]) == versions
+    assert database.statements - before == 2 * 3  # what is stored, and the versions
+    await stored.remember(rates=[replace(rate, source="two", value=Decimal("1.0891"))])
+    assert (await stored.rate_versions(["USD"]))["USD"] not in (0, versions["USD"])
+    found = await stored.euro_rates(["USD"], first=FRIDAY, last=FRIDAY)
+    assert [(one.value, one.source) for one in found["USD"]] == [(Decimal("1.0891"), "two")]
+
+
+async def test_stored_rates_come_in_the_order_of_their_days_and_of_the_span_alone(database):
+    stored = StoredMarket(database)
+    days = [FRIDAY + timedelta(days=number) for number in (3, 0, 2, 1)]
+    rates = [
+        EuroRate(currency=currency, day=day, value=Decimal(2), source="test")
+        for day in days
+        for currency in ("USD", "GBP", "CHF")
+    ]
+    await stored.remember(rates=rates)
+    found = await stored.euro_rates(["USD", "GBP"], first=FRIDAY, last=FRIDAY + timedelta(days=2))
+    assert {one: [rate.day.day for rate in some] for one, some in found.items()} == {
+        "USD": [7, 8, 9],
+        "GBP": [7, 8, 9],
     }
 
 

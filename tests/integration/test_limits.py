@@ -119,6 +119,73 @@ async def test_the_cost_is_told_when_asked_for_in_headers_and_in_the_query(start
     assert "extensions" not in await api.ask(text)
 
 
+EVENTS = {"accept": "text/event-stream"}
+LISTED = "{ viewer { portfolios { name } } }"
+
+
+async def spent_by(api, **headers):
+    """Return what one operation took beforehand and in the end, and what is left after it."""
+    response = await api.post(LISTED, extensions={"cost": True}, headers=headers)
+    cost = response.json()["extensions"]["cost"]
+    left = cost["throttleStatus"]["currentlyAvailable"]
+    return cost["requestedQueryCost"], cost["actualQueryCost"], left
+
+
+async def test_the_answer_to_a_list_tells_what_is_left_after_all_of_it(start):
+    api = await start()
+    await api.sign_up("ann")
+    await spent_by(api)  # the document has been read and paid for from now on
+    _, actual, left = await spent_by(api)
+    asked = [{"query": LISTED}] * 3 + [{"query": "{"}, {"nothing": "known"}]
+    response = await api.client.post("/graphql", json=asked, headers=api.headers)
+    after = left - 3 * actual - len("{")
+    assert response.headers["ratelimit"].startswith(f'"user";r={after};t=')
+    assert (await spent_by(api))[2] == after - actual
+
+
+async def test_a_stream_begins_with_what_is_left_once_it_is_paid_for(start):
+    api = await start()
+    await api.sign_up("ann")
+    await spent_by(api)
+    requested, _, left = await spent_by(api)
+    response = await api.client.post(
+        "/graphql", json={"query": LISTED}, headers=api.headers | EVENTS
+    )
+    assert response.headers["content-type"].startswith("text/event-stream")
+    assert response.headers["ratelimit"].startswith(f'"user";r={left - requested};t=')
+
+
+async def test_lists_and_streams_of_which_something_was_too_much_tell_when_to_try_again(start):
+    api = await start(max_cost=200, rate_capacity=3_000, rate_restore=10)
+    await api.sign_up("ann")
+    costly = {"query": '{ searchInstruments(text: "a", first: 50) { symbol } }'}
+    while "errors" not in await api.ask(costly["query"]):
+        pass
+    several = [{"query": "{ __typename }"}, costly]
+    listed = await api.client.post("/graphql", json=several, headers=api.headers)
+    assert "errors" in listed.json()[1]
+    stream = await api.client.post("/graphql", json=costly, headers=api.headers | EVENTS)
+    assert "RATE_LIMITED" in stream.text
+    for response in (listed, stream):
+        assert int(response.headers["retry-after"]) > 0
+
+
+async def test_a_list_tells_to_wait_for_the_request_that_was_refused_not_for_a_dearer_one(start):
+    api = await start(max_cost=1_000, rate_capacity=1_000, rate_restore=10)
+    await api.sign_up("ann")
+    text = "query($n: Int) { viewer { combined { lots(first: $n) { nodes { quantity } } } } }"
+    await api.ask(text)  # the document has been read and paid for from now on
+    # Each costs three more than it asks for; so many are more than a page has, which costs all.
+    several = [{"query": text, "variables": {"n": number}} for number in (597, 397)]
+    listed = await api.client.post("/graphql", json=several, headers=api.headers)
+    codes = [answer["errors"][0]["extensions"]["code"] for answer in listed.json()]
+    assert codes == ["BAD_USER_INPUT", "RATE_LIMITED"]
+    state = listed.headers["ratelimit"]
+    left = int(state.removeprefix('"user";r=').split(";")[0])
+    assert 300 < left < 400
+    assert int(listed.headers["retry-after"]) == -((left - 400) // 10)
+
+
 async def test_who_has_spent_all_is_refused_until_points_come_back(start, clock):
     """By the status where the client knows it, by the code everywhere."""
     api = await start(max_cost=200, rate_capacity=3_000, rate_restore=10)

@@ -38,8 +38,8 @@ async def test_metrics_count_what_providers_and_the_cache_did(database_url, cloc
     assert samples["folioql_cache_looks_total", "quotes", "miss"] == 2
     assert samples["folioql_cache_looks_total", "quotes", "hit"] == 4
     assert samples["folioql_operations_total", "compiled"] == 2
-    live = ("sockets", "shared_executions", "listeners", "symbols", "leads")
-    assert [samples[f"folioql_live_{name}",] for name in live] == [0, 0, 1, 2, 1]
+    live = ("sockets", "shared_executions", "listeners", "symbols", "leads", "alerts")
+    assert [samples[f"folioql_live_{name}",] for name in live] == [0, 0, 1, 2, 1, 0]
     # The second answer was there already.
     assert samples["folioql_operations_total", "introspection"] == 1
 

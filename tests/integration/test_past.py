@@ -8,9 +8,18 @@ import pytest
 from datasources.cache import Cache
 from datasources.errors import UnavailableError
 from datasources.market import Chains, Market
-from models.market import Actions, Bar, CloseQuestion, DividendEvent, HistoryQuestion, SplitEvent
+from models.market import (
+    Actions,
+    Bar,
+    CloseQuestion,
+    DividendEvent,
+    HistoryQuestion,
+    Series,
+    SeriesKey,
+    SplitEvent,
+)
 from services.last_known import StoredMarket
-from services.stored_bars import StoredHistory
+from services.stored_bars import StoredHistory, closes_of_rows
 
 FIRST, LAST = date(2024, 5, 6), date(2024, 5, 10)
 ASKED = HistoryQuestion(symbol="ACME", first=FIRST, last=LAST)
@@ -187,3 +196,80 @@ async def test_refreshing_brings_history_up_to_today(open_past, clock):
     await market.bars([ASKED])
     await market.refresh(["ACME"])
     assert market.calls == {("vendor", "bars"): 2}
+
+
+@pytest.mark.parametrize("adjusted", [True, False])
+@pytest.mark.parametrize("store", [True, False])
+async def test_closes_as_arrays_are_those_of_bars(open_past, adjusted, store):
+    vendor, files = Remote("b", 5, adjusted=True), AtHand("files", 7)
+    vendor.known = Actions(splits=(SPLIT,))
+    question = HistoryQuestion(symbol="ACME", first=FIRST, last=LAST, adjusted=adjusted)
+    for providers in ((vendor,), (files, vendor), (vendor, files), (Remote("c", None), files)):
+        market = open_past(*providers, store=store)
+        bars = (await market.bars([question]))[question]
+        ((found,),) = (await market.close_arrays([question])).values()
+        assert found.currency == "USD"
+        assert [date.fromordinal(day) for day in found.days] == [bar.day for bar in bars]
+        assert found.values.tolist() == [float(bar.close) for bar in bars]
+    nothing = open_past(Remote("c", None), store=store)
+    later = HistoryQuestion(symbol="OTHER", first=FIRST, last=LAST)
+    assert await nothing.close_arrays([later]) == {}
+    far = HistoryQuestion(symbol="ACME", first=date(2030, 1, 1), last=date(2030, 1, 2))
+    assert await nothing.close_arrays([far]) == {}
+
+
+async def test_what_is_stored_of_a_symbol_has_a_version_of_its_own(open_past, database, clock):
+    vendor = Remote("b", 5)
+    vendor.known = Actions(splits=(SPLIT,))
+    market, seen = open_past(vendor), set()
+
+    async def version():
+        return (await market.versions(["ACME", "OTHER"]))["ACME"]
+
+    seen.add(await version())
+    await market.bars([ASKED])
+    seen.add(await version())
+    await market.actions([ASKED])
+    seen.add(await version())
+    clock.now += timedelta(days=1)
+    await market.bars([HistoryQuestion(symbol="ACME", first=date(2024, 5, 1), last=LAST)])
+    seen.add(await version())
+    known = await version()
+    await market.bars([HistoryQuestion(symbol="OTHER", first=FIRST, last=LAST)])
+    assert await version() == known
+    bar = Bar(symbol="ACME", day=LAST, close=Decimal(6), currency="USD", source="b")
+    await StoredMarket(database).remember(bars=[bar])
+    seen.add(await version())
+    assert len(seen) == 5
+    assert await open_past(vendor, store=False).versions(["ACME"]) == {}
+
+
+async def test_closes_of_two_currencies_are_read_apart_whatever_order_they_come_in(database, clock):
+    key = SeriesKey(symbol="ACME", source="b", adjusted=False)
+    days = [date(2024, 5, day) for day in (10, 6, 8, 7)]
+    bars = [
+        Bar(
+            symbol="ACME",
+            day=day,
+            close=Decimal(day.day) / 8,
+            currency="EUR" if day.day == 8 else "USD",
+            source="b",
+        )
+        for day in days
+    ]
+    store = StoredHistory(database)
+    series = Series(key=key, first=FIRST, last=LAST, checked_at=clock())
+    await store.keep(series, bars)
+    other = SeriesKey(symbol="OTHER", source="b", adjusted=False)
+    found = await store.close_arrays([key, other], first=date(2024, 5, 7), last=LAST)
+    euros, dollars = found[key]
+    assert (euros.currency, euros.values.tolist()) == ("EUR", [1])
+    assert (dollars.currency, dollars.values.tolist()) == ("USD", [0.875, 1.25])
+    assert [date.fromordinal(day).day for day in dollars.days] == [7, 10]
+    assert found.keys() == {key}
+
+
+def test_texts_of_days_need_not_be_in_order():
+    ((found,),) = closes_of_rows([(1, "2024-05-10,2024-05-06", "10.5,6", "USD,USD")]).values()
+    assert [date.fromordinal(day).day for day in found.days] == [6, 10]
+    assert found.values.tolist() == [6, 10.5]

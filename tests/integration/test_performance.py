@@ -186,6 +186,44 @@ async def test_risk_is_that_of_trading_days(api):
     ]
 
 
+async def test_each_figure_of_risk_can_be_followed_over_time(api):
+    names = (await api.data('{ __type(name: "RollingMeasure") { enumValues { name } } }'))["__type"]
+    fields = " ".join(
+        f"{one['name']}: rolling(measure: {one['name']}, window: 2, confidence: 0.5, force: true) "
+        "{ day value }"
+        for one in names["enumValues"]
+    )
+    assert len(names["enumValues"]) == 22
+    query = f"""query($range: DateRangeInput!) {{ viewer {{ portfolios {{
+      risk(range: $range, benchmark: "INDEX") {{ {fields} }} }} }} }}"""
+    answer = await api.data(query, {"range": APRIL})
+    found = answer["viewer"]["portfolios"][0]["risk"]
+    one, two, three = 100 / 1990, -110 / 2090, 210 / 2480
+    assert {tuple(point["day"] for point in points) for points in found.values()} == {
+        ("2024-04-02", "2024-04-03")
+    }
+    values = {name: [point["value"] for point in points] for name, points in found.items()}
+    assert values["WIN_RATE"] == [0.5, 0.5]
+    assert values["VALUE_AT_RISK"] == pytest.approx([(one + two) / 2, (two + three) / 2])
+    assert values["CONDITIONAL_VALUE_AT_RISK"] == pytest.approx([two, two])
+    assert values["OMEGA"] == pytest.approx([-one / two, -three / two])
+    # The benchmark moved by 5 %, -2 % and 5 %.
+    assert values["BETA"] == pytest.approx([(one - two) / 0.07, (three - two) / 0.07])
+    yearly = [((1 + some) * (1 + two)) ** 126 - 1 for some in (one, three)]
+    assert values["ANNUAL_RETURN"] == pytest.approx(yearly)
+    assert values["CALMAR"] == pytest.approx([rate / -two for rate in yearly])
+    assert values["UP_CAPTURE"] == pytest.approx(
+        [((1 + some) ** 252 - 1) / (1.05**252 - 1) for some in (one, three)]
+    )
+    query = """query($range: DateRangeInput!) { viewer { portfolios { risk(range: $range) {
+      rolling(measure: CALMAR, window: 2) { value } few: rolling(measure: SHARPE, window: 4) { day }
+      drawdowns(first: 3) { depth peak days } } } } }"""
+    found = (await api.data(query, {"range": APRIL}))["viewer"]["portfolios"][0]["risk"]
+    assert found["rolling"] == [{"value": None}, {"value": None}]  # two days are no year
+    assert found["few"] == []
+    assert found["drawdowns"] == [{"depth": pytest.approx(two), "peak": "2024-04-01", "days": 2}]
+
+
 async def test_without_a_benchmark_or_its_prices_nothing_is_compared(api):
     answer = await api.data(RISK, {"range": APRIL})
     found = answer["viewer"]["portfolios"][0]["risk"]
@@ -218,6 +256,9 @@ async def test_days_that_make_no_sense_are_refused(api, arguments, message):
     [
         ("performance { series(points: 2) { day } }", "`points` must be from 3 to 10000."),
         ("risk { rolling(measure: BETA, window: 1) { day } }", "`window` must be from 2 to 2520."),
+        ("risk { rolling(measure: BETA, points: 2) { day } }", "`points` must be from 3 to 10000."),
+        ("risk { rolling(measure: BETA, confidence: 1) { day } }", "`confidence` must be"),
+        ("risk { drawdowns(first: 101) { days } }", "`first` must be from 1 to 100."),
         ("risk { omega: valueAtRisk(confidence: 1) { value } }", "`confidence` must be"),
         ("risk { omega: valueAtRisk(horizon: 0) { value } }", "`horizon` must be"),
         ("risk(periodsPerYear: 0) { from }", "`periodsPerYear` must be from 1 to 366."),
@@ -264,3 +305,75 @@ async def test_what_is_kept_gives_way_to_a_changed_ledger(api, books):
     assert after["series"][1]["value"] == {"amount": "2070.1"}
     growth = (2090 - 19.9) / 1990 * (1980 - 19.9) / (2090 - 19.9) * (2690 - 19.9) / (2480 - 19.9)
     assert after["timeWeightedReturn"]["value"] == pytest.approx(growth - 1)
+
+
+async def test_weeks_and_months_link_to_the_same_growth(api):
+    query = """query($range: DateRangeInput!, $interval: PerformanceInterval!, $points: Int! = 20) {
+      viewer { portfolios { performance(range: $range) {
+        series(interval: $interval, points: $points) { day value { amount } netInflow { amount }
+          growth } }
+        positions { performance(range: $range) { series(interval: $interval, points: $points) {
+          day value { amount } netInflow { amount } growth } } } } } }"""
+    days = {"from": "2024-03-28", "to": "2024-04-03"}
+
+    async def series(interval, **extra):
+        answer = await api.data(query, {"range": days, "interval": interval} | extra)
+        (one,) = answer["viewer"]["portfolios"]
+        return one["performance"]["series"], one["positions"][0]["performance"]["series"]
+
+    daily, held = await series("DAY")
+    for interval, ends in (
+        ("WEEK", ["2024-03-28", "2024-03-31", "2024-04-03"]),
+        ("MONTH", ["2024-03-28", "2024-03-31", "2024-04-03"]),
+        ("YEAR", ["2024-03-28", "2024-04-03"]),
+    ):
+        points, units = await series(interval)
+        assert [point["day"] for point in points] == ends
+        whole = {point["day"]: point for point in daily}
+        assert [point["growth"] for point in points] == [whole[day]["growth"] for day in ends]
+        assert [point["value"] for point in points] == [whole[day]["value"] for day in ends]
+        came = sum(float(point["netInflow"]["amount"]) for point in points)
+        assert came == 2500
+        assert units[-1] == held[-1] | {"netInflow": units[-1]["netInflow"]}
+    # 2,000 for ten shares and a fee of 10, which are 1,200 at the end.
+    assert held[-1]["growth"] == pytest.approx(1200 / 1010 - 1)
+    few, _ = await series("DAY", points=3)
+    assert [point["day"] for point in few] == ["2024-03-28", few[1]["day"], "2024-04-03"]
+    assert few[-1]["growth"] == daily[-1]["growth"]
+
+
+async def test_calmar_is_the_annualised_return_over_the_maximum_drawdown(api):
+    answer = await api.data(
+        """query($range: DateRangeInput) { viewer { portfolios {
+          performance(range: $range) { annualizedTimeWeightedReturn(force: true) { value } }
+          risk(range: $range) { calmar(force: true) { value } } } } }""",
+        {"range": {"from": "2024-03-29", "to": "2024-04-03"}},
+    )
+    (found,) = answer["viewer"]["portfolios"]
+    # 2,000 became 1,980; these and 500 more became 2,690, five days after the first money.
+    yearly = (1980 / 2000 * 2690 / 2480) ** (365 / 5) - 1
+    (told,) = found["performance"].values()
+    assert told["value"] == pytest.approx(yearly)
+    assert found["risk"]["calmar"]["value"] == pytest.approx(yearly / (110 / 2090))
+
+
+async def test_a_flow_that_is_not_known_leaves_later_ones_known(api, books):
+    (main,) = (await api.data("{ viewer { portfolios { id } } }"))["viewer"]["portfolios"]
+    for day, direction in (("2024-04-01", "DEPOSIT"), ("2024-04-02", "WITHDRAWAL")):
+        await books(api).record(  # there is no rate for francs
+            "recordCashTransfer",
+            main["id"],
+            day,
+            direction=direction,
+            amount="70",
+            currency="CHF",
+            exchangeRate="1.1",
+        )
+    answer = await api.data(
+        """query($range: DateRangeInput) { viewer { portfolios { performance(range: $range) {
+          series { netInflow { amount } } } } } }""",
+        {"range": APRIL},
+    )
+    (found,) = answer["viewer"]["portfolios"]
+    flows = [point["netInflow"] for point in found["performance"]["series"]]
+    assert flows == [{"amount": "0"}, None, None, {"amount": "500"}]

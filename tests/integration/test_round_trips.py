@@ -2,7 +2,6 @@
 
 import pytest
 
-from tests.conftest import create_postgres, missing
 from tests.integration.test_cost import CANONICAL
 from tests.wire import Wire
 
@@ -10,14 +9,12 @@ pytestmark = pytest.mark.postgres
 
 
 @pytest.fixture
-async def wire(migrated_postgres):
-    if migrated_postgres is None:
-        missing("PostgreSQL")
-    url, drop = await create_postgres(migrated_postgres)
-    wire = Wire(url)
+async def wire(postgres):
+    lent = postgres.lend()
+    wire = Wire(lent.url)
     async with wire.open():
         yield wire
-    await drop()
+    postgres.take_back(lent)
 
 
 @pytest.fixture

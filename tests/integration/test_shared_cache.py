@@ -17,7 +17,6 @@ from redis import Redis
 from redis.exceptions import RedisError
 from structlog.testing import capture_logs
 
-from datasources import shared as shared_module
 from datasources.cache import Cache
 from datasources.errors import UnavailableError
 from datasources.market import Chains, Market
@@ -39,12 +38,6 @@ REDIS = os.environ.get("TEST_REDIS_URL", "redis://127.0.0.1:6379/15")
 POLICY = Policy(
     ttl=timedelta(seconds=60), negative_ttl=timedelta(seconds=10), stale_limit=timedelta(hours=1)
 )
-
-
-@pytest.fixture(autouse=True)
-def _patience(monkeypatch):
-    """Give the server time: on a busy machine a quarter of a second may pass with nothing wrong."""
-    monkeypatch.setattr(shared_module, "CALL_SECONDS", 20)
 
 
 @pytest.fixture

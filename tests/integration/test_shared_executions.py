@@ -6,51 +6,19 @@ from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
-import orjson
 import pytest
 
-from gateway.auth import context_for
-from gateway.documents import Documents
-from gateway.limits import Limits
-from gateway.schema import schema
-from gateway.transports.execution import Executor, Request
 from tests.people import another, person, send, share, token_of
+from tests.rooms import Room, read
 
 PRICE = 'subscription { quoteUpdated(symbols: ["AAPL"], minIntervalMs: 0) { price } }'
 PRICES = "subscription($of: [Symbol!]!) { quoteUpdated(symbols: $of) { symbol quality } }"
 ASKED = 'subscription { quoteUpdated(symbols: ["AAPL"]) { price attempts { provider } } }'
 PERSONAL = """subscription($id: ID!) { portfolioUpdated(portfolioId: $id, minIntervalMs: 250) {
   viewerRole ownerName version shares { role } } }"""
+READ = """subscription($id: ID!) { portfolioUpdated(portfolioId: $id, minIntervalMs: 250) {
+  name version ownerName } }"""
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-
-
-def read(response):
-    """Return a response as its client reads it."""
-    return orjson.loads(orjson.dumps(response))
-
-
-class Room:
-    """Subscribers of one server."""
-
-    def __init__(self, stack):
-        self.stack = stack
-        self.executor = Executor(
-            schema, Documents(schema._schema, limits=Limits(), introspection=True)
-        )
-
-    @property
-    def running(self):
-        return self.executor.shared_executions
-
-    async def follow(self, api, query, **variables):
-        """Subscribe; return the responses to come."""
-        request = Request(query=query, variables=variables)
-        context = await context_for(
-            api.services, authorization=api.headers.get("authorization"), request_id="test"
-        )
-        operation = await self.executor.operation(request, context)
-        responses = self.executor.subscribe(request, operation=operation, context=context)
-        return await self.stack.enter_async_context(aclosing(responses))
 
 
 @pytest.fixture
@@ -98,7 +66,56 @@ async def test_who_joins_later_gets_the_last_value_of_each_at_once(api, ann, roo
     seen = [read(await anext(first)) for _ in range(2)]
     second = await room.follow(ann, PRICES, of=["AAPL", "MSFT"])
     assert [read(await anext(second)) for _ in range(2)] == seen
-    assert room.running == 1
+    assert room.running == 2
+
+
+async def test_lists_of_symbols_share_the_execution_of_each_and_are_asked_about_in_one_go(
+    api, ann, room, monkeypatch
+):
+    asked = []
+    quotes = api.services.market.quotes
+
+    async def noted(symbols, **terms):
+        asked.append(list(symbols))
+        return await quotes(symbols, **terms)
+
+    monkeypatch.setattr(api.services.market, "quotes", noted)
+    lists = (["AAPL", "MSFT"], ["MSFT", "KO", "msft"], ["KO", "AAPL"])
+    followers = [await room.follow(ann, PRICES, of=of) for of in lists]
+
+    async def symbols(follower):
+        told = [read(await anext(follower)) for _ in range(2)]
+        return {one["data"]["quoteUpdated"]["symbol"] for one in told}
+
+    found = await asyncio.gather(*map(symbols, followers))
+    assert found == [{"AAPL", "MSFT"}, {"MSFT", "KO"}, {"KO", "AAPL"}]
+    assert asked == [["AAPL", "KO", "MSFT"]]
+    assert (room.running, api.services.feed.listeners) == (3, 3)
+    for follower in followers:
+        await follower.aclose()
+    assert (room.running, api.services.feed.listeners) == (0, 0)
+
+
+async def test_what_else_a_document_asks_of_its_variables_is_not_shared(ann, room):
+    query = """subscription($of: [Symbol!]!, $all: Boolean!) {
+      quoteUpdated(symbols: $of) { symbol quality @include(if: $all) } }"""
+    told = [
+        read(await anext(await room.follow(ann, query, of=of, all=every)))
+        for of in (["AAPL"], ["AAPL", "AAPL"])
+        for every in (True, False)
+    ]
+    assert [sorted(one["data"]["quoteUpdated"]) for one in told] == [
+        ["quality", "symbol"],
+        ["symbol"],
+    ] * 2
+    assert room.running == 2
+
+
+@pytest.mark.parametrize("of", [[], ["NOT A SYMBOL"], [f"S{n}" for n in range(101)]])
+async def test_what_cannot_be_asked_for_is_said_and_nothing_of_it_runs(ann, room, of):
+    (error,) = read(await anext(await room.follow(ann, PRICES, of=of)))["errors"]
+    assert error["extensions"]["code"] == "BAD_USER_INPUT"
+    assert room.running == 0
 
 
 async def test_a_slow_reader_gets_the_newest_and_holds_nobody_up(api, ann, room):
@@ -202,6 +219,99 @@ async def test_nobody_gets_what_was_made_for_another(api, ann, room, portfolio_i
         given = {"direction": "DEPOSIT", "amount": "5", "currency": "USD"}
         day = {"portfolioId": portfolio_id, "occurredAt": "2024-05-02T15:00:00Z"}
         assert (await send(ann, "recordCashTransfer", given | day))["userErrors"] == []
+
+
+async def deposit(actor, portfolio_id):
+    given = {"direction": "DEPOSIT", "amount": "5", "currency": "USD"}
+    day = {"portfolioId": portfolio_id, "occurredAt": "2024-05-02T15:00:00Z"}
+    assert (await send(actor, "recordCashTransfer", given | day))["userErrors"] == []
+
+
+async def test_all_readers_of_a_portfolio_get_the_same_bytes_by_session_or_token(
+    api, ann, room, portfolio_id
+):
+    bob = await person(api, "bob")
+    await share(ann, portfolio_id, "bob")
+    program = another(api, token=(await token_of(bob, "READ"))[1])
+    followers = [await room.follow(one, READ, id=portfolio_id) for one in (ann, bob, program)]
+    for version in range(2):
+        responses = await asyncio.gather(*map(anext, followers))
+        assert len({id(response["data"]) for response in responses}) == 1
+        assert read(responses[0])["data"]["portfolioUpdated"] == {
+            "name": "Main",
+            "version": version,
+            "ownerName": "ann",
+        }
+        await deposit(ann, portfolio_id)
+    assert room.running == 1
+
+
+async def test_who_loses_a_portfolio_gets_nothing_more_of_it_and_the_others_go_on(
+    api, ann, room, portfolio_id
+):
+    bob, cid = await person(api, "bob"), await person(api, "cid")
+    given = await share(ann, portfolio_id, "bob")
+    await share(ann, portfolio_id, "cid")
+    anns, bobs, cids = [await room.follow(one, READ, id=portfolio_id) for one in (ann, bob, cid)]
+    await asyncio.gather(*map(anext, (anns, bobs, cids)))
+    await send(ann, "revokePortfolioShare", {"shareId": given})
+    await deposit(ann, portfolio_id)
+    for follower in (anns, cids):
+        assert read(await anext(follower))["data"]["portfolioUpdated"]["version"] == 1
+    (error,) = read(await anext(bobs))["errors"]
+    assert error["extensions"]["code"] == "NOT_FOUND"
+    with pytest.raises(StopAsyncIteration):
+        await anext(bobs)
+    (error,) = read(await anext(await room.follow(bob, READ, id=portfolio_id)))["errors"]
+    assert error["extensions"]["code"] == "NOT_FOUND"
+    for follower in (anns, cids):
+        await follower.aclose()
+    assert (room.running, api.services.feed.listeners) == (0, 0)
+
+
+async def test_who_loses_a_portfolio_at_a_replica_that_is_not_heard_gets_nothing_more(
+    api, ann, room, portfolio_id, monkeypatch
+):
+    monkeypatch.setattr("gateway.transports.sharing.FRESH", 0)
+    tell = api.services.database.tell
+    api.services.database.tell = lambda topics: tell([one for one in topics if one[0] != "access"])
+    bob = await person(api, "bob")
+    given = await share(ann, portfolio_id, "bob")
+    anns, bobs = [await room.follow(one, READ, id=portfolio_id) for one in (ann, bob)]
+    await asyncio.gather(anext(anns), anext(bobs))
+    await send(ann, "revokePortfolioShare", {"shareId": given})
+    await deposit(ann, portfolio_id)
+    assert read(await anext(anns))["data"]["portfolioUpdated"]["version"] == 1
+    (error,) = read(await anext(bobs))["errors"]
+    assert error["extensions"]["code"] == "NOT_FOUND"
+
+
+async def test_when_it_cannot_be_told_who_reaches_a_portfolio_guests_are_let_go(
+    api, ann, room, portfolio_id, monkeypatch
+):
+    async def broken(*_):
+        raise OSError("a secret")
+
+    bob = await person(api, "bob")
+    await share(ann, portfolio_id, "bob")
+    anns, bobs = [await room.follow(one, READ, id=portfolio_id) for one in (ann, bob)]
+    await asyncio.gather(anext(anns), anext(bobs))
+    monkeypatch.setattr("gateway.transports.sharing.FRESH", 0)
+    monkeypatch.setattr("gateway.transports.sharing.guests_among", broken)
+    await deposit(ann, portfolio_id)
+    assert read(await anext(anns))["data"]["portfolioUpdated"]["version"] == 1
+    (error,) = read(await anext(bobs))["errors"]
+    assert error["extensions"]["code"] == "INTERNAL_SERVER_ERROR"
+    assert room.running == 1
+
+
+async def test_who_has_no_role_in_a_portfolio_joins_nothing_of_it(api, ann, room, portfolio_id):
+    await anext(await room.follow(ann, READ, id=portfolio_id))
+    eve = await person(api, "eve")
+    for stranger, code in ((eve, "NOT_FOUND"), (another(api), "UNAUTHENTICATED")):
+        (error,) = read(await anext(await room.follow(stranger, READ, id=portfolio_id)))["errors"]
+        assert error["extensions"]["code"] == code
+    assert room.running == 1
 
 
 async def test_who_may_not_subscribe_joins_nothing_that_runs(api, ann, room):

@@ -9,7 +9,6 @@ from redis import Redis
 from redis.exceptions import RedisError
 from structlog.testing import capture_logs
 
-from datasources import shared as shared_module
 from datasources.shared import SharedServer
 from tests.conftest import free_port, missing
 
@@ -31,8 +30,7 @@ def client():
 
 
 @pytest.fixture
-async def server(client, clock, monkeypatch):
-    monkeypatch.setattr(shared_module, "CALL_SECONDS", 20)
+async def server(client, clock):
     opened = SharedServer(REDIS, clock=clock)
     yield opened
     await opened.close()

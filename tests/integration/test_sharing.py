@@ -52,6 +52,26 @@ async def editor(api):
     return await World.create(api, "EDITOR")
 
 
+EXPLAINED = """performance(range: {from: "2024-03-01", to: "2024-03-06"}) { gain { explain {
+    flows { nodes { day amount transaction { id kind portfolio { id } } } }
+    days(last: 2) { nodes { value lines { portfolio { id } units value } } }
+    transactions { totalCount nodes { id portfolio { id } } } } }
+  attribution(by: PORTFOLIO) { contributions { portfolio { id } } } }
+  income { expected { dividends { portfolio { id } } } }"""
+
+
+async def test_explanations_name_nothing_of_portfolios_that_are_not_shared(viewer):
+    await viewer.transfer()
+    seen = await viewer.bobs.see(EXPLAINED)
+    assert seen == await viewer.shared.see(EXPLAINED)
+    assert viewer.private.key not in repr(seen)
+    flows = seen["performance"]["gain"]["explain"]["flows"]["nodes"]
+    left = next(flow["transaction"] for flow in flows if flow["day"] == "2024-03-05")
+    assert (left["kind"], left["portfolio"]["id"]) == ("TRANSFER_OUT", viewer.shared.key)
+    query = "query($id: ID!) { node(id: $id) { id } }"
+    assert (await viewer.bob.data(query, {"id": left["id"]}))["node"] == {"id": left["id"]}
+
+
 async def test_a_viewer_reads_all_of_the_portfolio_and_none_of_the_others(viewer):
     fields = (
         "name ownerName version overview { value { amount } totalReturn } cash { amount } "
@@ -362,13 +382,13 @@ async def test_a_link_shows_percentages_to_whoever_has_it(open_market):
     assert shown == {
         "name": "Main",
         "baseCurrency": "USD",
-        "totalReturn": 0.036842105263,  # 70 of 1900
-        "dayChangeRatio": 0.053475935829,  # 100 of 1870
-        "cashWeight": 0.137055837563,
+        "totalReturn": 0.037,  # 70 of 1900
+        "dayChangeRatio": 0.053,  # 100 of 1870
+        "cashWeight": 0.14,
         "expiresAt": "2024-09-12T15:00:00Z",
         "holdings": [
-            {"symbol": "AAPL", "name": "AAPL", "weight": 0.558375634518, "unrealizedReturn": 0.25},
-            {"symbol": "MSFT", "name": "MSFT", "weight": 0.304568527919, "unrealizedReturn": -0.2},
+            {"symbol": "AAPL", "name": "AAPL", "weight": 0.56, "unrealizedReturn": 0.25},
+            {"symbol": "MSFT", "name": "MSFT", "weight": 0.3, "unrealizedReturn": -0.2},
         ],
     }
 
@@ -388,12 +408,149 @@ def test_a_link_leads_to_no_type_that_could_hold_an_amount():
     assert reached("SharedPortfolioView") == {
         "SharedPortfolioView",
         "SharedHolding",
+        "SharedAllocation",
+        "SharedSlice",
+        "SharedPerformance",
+        "SharedPoint",
+        "SharedReturn",
+        "AllocationDimension",
         "CurrencyCode",
+        "Date",
         "DateTime",
+        "NullReason",
         "Ratio",
+        "SliceKind",
         "String",
         "Symbol",
     }
+
+
+PRICES = """date,symbol,close,currency
+2024-06-12,AAPL,88,USD
+2024-06-13,AAPL,100,USD
+2024-06-14,AAPL,110,USD
+2024-06-12,SAP.DE,160,EUR
+2024-06-13,SAP.DE,160,EUR
+2024-06-14,SAP.DE,160,EUR
+"""
+MORE = """query($token: String!, $by: AllocationDimension! = CURRENCY) {
+  sharedPortfolio(token: $token) {
+    allocation(by: $by) { by reason slices { kind label weight } }
+    performance { from to timeWeightedReturn { value reason }
+      annualizedTimeWeightedReturn { value reason } moneyWeightedReturn { value reason }
+      series { day growth } }
+    day: performance(period: ONE_DAY) { timeWeightedReturn { value } }
+} }"""
+
+
+async def linked(api, name="Main", *, times=1, fee="0"):
+    """Share a portfolio of 10 AAPL, 3 SAP.DE and 420 dollars, or some times as much, by a link.
+
+    A fee is the same for any size.
+    """
+    ledger = await Ledger.create(api, name)
+    day = "2024-06-12"
+    await ledger.record(
+        "recordCashTransfer", direction="DEPOSIT", amount=str(1900 * times), day=day
+    )
+    await ledger.trade("BUY", str(10 * times), "88", day=day, fee=fee)
+    await ledger.trade(
+        "BUY", str(3 * times), "160", symbol="SAP.DE", day=day, settlementCurrency="USD",
+        exchangeRate="1.25", fee=fee,
+    )  # fmt: skip
+    _, token = await link(api, ledger.key)
+    return ledger, token
+
+
+async def test_a_link_shows_what_a_portfolio_is_made_of_by_weights_alone(open_market):
+    ann = await open_market(prices=PRICES, rates="Date,USD\n2024-06-12,1.25\n")
+    _, token = await linked(ann)
+    anyone = another(ann)
+    shown = (await anyone.data(MORE, {"token": token}))["sharedPortfolio"]["allocation"]
+    # 1100 in AAPL and 420 in cash, 600 in SAP.DE: of 2120
+    assert shown == {
+        "by": "CURRENCY",
+        "reason": None,
+        "slices": [
+            {"kind": "ASSIGNED", "label": "USD", "weight": 0.72},
+            {"kind": "ASSIGNED", "label": "EUR", "weight": 0.28},
+        ],
+    }
+    shown = await anyone.data(MORE, {"token": token, "by": "INSTRUMENT"})
+    weights = [one["weight"] for one in shown["sharedPortfolio"]["allocation"]["slices"]]
+    assert weights == [0.52, 0.28, 0.2]
+    assert sum(weights) == 1
+    answer = await anyone.ask(MORE, {"token": token, "by": "TAG"})
+    assert answer["errors"][0]["message"].startswith("`by`: A link shows no tags")
+
+
+async def test_a_link_shows_how_a_portfolio_did_in_percent(open_market):
+    ann = await open_market(prices=PRICES, rates="Date,USD\n2024-06-12,1.25\n")
+    _, token = await linked(ann)
+    shown = (await another(ann).data(MORE, {"token": token}))["sharedPortfolio"]
+    # 1900, of which AAPL makes 2020 and then 2120.
+    assert shown["performance"] == {
+        "from": "2024-06-12",
+        "to": "2024-06-14",
+        "timeWeightedReturn": {"value": 0.116, "reason": None},
+        "annualizedTimeWeightedReturn": {"value": None, "reason": "LESS_THAN_A_YEAR"},
+        "moneyWeightedReturn": {"value": 0.116, "reason": None},
+        "series": [
+            {"day": "2024-06-11", "growth": 0},
+            {"day": "2024-06-12", "growth": 0},
+            {"day": "2024-06-13", "growth": 0.063},
+            {"day": "2024-06-14", "growth": 0.116},
+        ],
+    }
+    assert shown["day"] == {"timeWeightedReturn": {"value": 0.05}}  # 100 of 2020
+
+
+async def test_a_link_tells_nothing_of_how_much_there_is(open_market):
+    ann = await open_market(prices=PRICES, rates="Date,USD\n2024-06-12,1.25\n")
+    seen = []
+    for times in (1, 10):
+        _, token = await linked(ann, f"{times} times", times=times, fee="1")
+        anyone = another(ann)
+        answers = [
+            await anyone.data(MORE, {"token": token, "by": by})
+            for by in ("CURRENCY", "INSTRUMENT", "ASSET_CLASS", "SECTOR")
+        ]
+        whole = (await anyone.data(VIEW, {"token": token}))["sharedPortfolio"]
+        assert whole.pop("name") == f"{times} times"
+        seen.append([*answers, whole])
+    assert seen[0] == seen[1]
+
+
+async def test_what_a_link_shows_is_before_the_fees_of_trades(open_market):
+    ann = await open_market(prices=PRICES, rates="Date,USD\n2024-06-12,1.25\n")
+    seen = []
+    for fee in ("0", "20"):
+        ledger = await Ledger.create(ann, f"Fee {fee}")
+        paid = {"direction": "DEPOSIT", "amount": "10000", "day": "2024-06-12"}
+        await ledger.record("recordCashTransfer", **paid)
+        await ledger.trade("BUY", "20", "88", day="2024-06-12", fee=fee)
+        _, token = await link(ann, ledger.key)
+        view = (await another(ann).data(VIEW, {"token": token}))["sharedPortfolio"]
+        more = (await another(ann).data(MORE, {"token": token}))["sharedPortfolio"]
+        assert view.pop("name") == f"Fee {fee}"
+        seen.append((view, more))
+    assert seen[0] == seen[1]
+    view, more = seen[0]
+    # 20 times 22 is 440, of 10000, and of a cost of 1760; after fees it would be 420, and of 1780.
+    assert view["totalReturn"] == 0.044
+    assert more["performance"]["timeWeightedReturn"]["value"] == 0.044
+    assert [one["unrealizedReturn"] for one in view["holdings"]] == [0.25]
+
+
+async def test_without_a_rate_a_link_shows_no_weight_and_why(open_market):
+    ann = await open_market(prices=PRICES, rates="Date,USD\n2024-06-12,1.25\n")
+    ledger, token = await linked(ann)
+    pounds = {"direction": "DEPOSIT", "currency": "GBP", "amount": "5", "exchangeRate": "1.3"}
+    await ledger.record("recordCashTransfer", **pounds, day="2024-06-12")
+    shown = (await another(ann).data(MORE, {"token": token}))["sharedPortfolio"]
+    assert shown["allocation"]["reason"] == "NO_RATE"
+    assert {one["weight"] for one in shown["allocation"]["slices"]} == {None}
+    assert shown["performance"]["timeWeightedReturn"] == {"value": None, "reason": "NO_RATE"}
 
 
 async def test_a_link_ends_when_it_expires_and_when_it_is_revoked(viewer, clock):

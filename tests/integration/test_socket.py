@@ -1,20 +1,17 @@
 """One socket, message by message, without a network between."""
 
 import asyncio
-from types import SimpleNamespace
+from dataclasses import replace
+from decimal import Decimal
 
-import orjson
 import pytest
-from starlette.websockets import WebSocketState
 
-from gateway.documents import Documents
-from gateway.limits import Limits
-from gateway.schema import schema
 from gateway.transports.crowds import MESSAGES_AT_ONCE, Crowd
+from gateway.transports.direct import DIRECT
 from gateway.transports.execution import Executor
-from gateway.transports.streams import Patience
-from gateway.transports.websocket import PROTOCOL, Connection
-from tests.sockets import Ticks
+from gateway.transports.streams import Closing
+from gateway.transports.websocket import Connection
+from tests.talking import Direct, Socket, asks, begun, serve
 
 # Which database it is makes no difference to a socket.
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -28,82 +25,10 @@ COMPLETE = {"id": "1", "type": "complete"}
 NEXT = {"id": "1", "type": "next", "payload": {"data": {"quoteUpdated": {"symbol": "AAPL"}}}}
 
 
-class Socket:
-    """The server's side of a socket whose client is the test."""
-
-    def __init__(self, authorization):
-        self.scope = {"subprotocols": [PROTOCOL]}
-        self.headers = {"authorization": authorization}
-        self.state = SimpleNamespace(request_id="test")
-        self.application_state = WebSocketState.CONNECTED
-        self.closed_with = None
-        self.reading = asyncio.Event()
-        self.reading.set()
-        self._to_server = asyncio.Queue()
-        self._to_client = asyncio.Queue()
-
-    async def accept(self, subprotocol=None):
-        assert subprotocol == PROTOCOL
-
-    async def receive(self):
-        return await self._to_server.get()
-
-    async def send_text(self, text):
-        await self.reading.wait()
-        self._to_client.put_nowait(orjson.loads(text))
-
-    async def close(self, code, reason):
-        self.application_state = WebSocketState.DISCONNECTED
-        self.closed_with = code
-
-    def say(self, *messages):
-        """Send messages at once, so that nothing runs between them."""
-        for message in messages:
-            text = orjson.dumps(message).decode()
-            self._to_server.put_nowait({"type": "websocket.receive", "text": text})
-
-    def say_text(self, text):
-        self._to_server.put_nowait({"type": "websocket.receive"} | text)
-
-    @property
-    def unheard(self):
-        return self._to_client.qsize()
-
-    def leave(self):
-        self._to_server.put_nowait({"type": "websocket.disconnect", "code": 1006})
-
-    async def hear(self):
-        return await self._to_client.get()
-
-
 @pytest.fixture
 async def socket(api):
     await api.sign_up("ann")
     return Socket(api.headers["authorization"])
-
-
-def serve(socket, api, *, crowd=None, max_message_bytes=1000, **patience):
-    """Let the server speak with a socket."""
-    executor = Executor(
-        schema, Documents(schema._schema, limits=Limits(depth=3), introspection=True)
-    )
-    connection = Connection(
-        socket,
-        executor,
-        api.services,
-        patience=Patience(**patience),
-        max_message_bytes=max_message_bytes,
-        crowd=crowd or Crowd(1000),
-    )
-    return asyncio.create_task(connection.serve())
-
-
-async def begun(socket, api, **patience):
-    """Let the server speak with a socket, and begin."""
-    serving = serve(socket, api, **patience)
-    socket.say({"type": "connection_init"})
-    assert await socket.hear() == {"type": "connection_ack"}
-    return serving
 
 
 async def test_an_id_used_again_right_after_its_end_is_still_taken(api, socket):
@@ -148,10 +73,6 @@ async def test_a_document_is_limited_over_a_socket_as_over_http(api, socket):
         }
     ]
     serving.cancel()
-
-
-def asks(query, key="1"):
-    return {"id": key, "type": "subscribe", "payload": {"query": query}}
 
 
 @pytest.mark.parametrize(
@@ -221,17 +142,38 @@ async def test_a_failure_to_find_an_operation_is_that_operations_alone(api, sock
     serving.cancel()
 
 
+class Timers:
+    """Does what is due later when the test says so."""
+
+    def __init__(self):
+        self._actions = []
+
+    def __call__(self, seconds, action):
+        handle = asyncio.get_running_loop().call_later(3600, action)
+        self._actions.append((handle, action))
+        return handle
+
+    def pass_(self):
+        """Do the last thing that was put off."""
+        handle, action = self._actions.pop()
+        assert not handle.cancelled()
+        handle.cancel()
+        action()
+
+
 async def test_a_socket_whose_other_end_is_gone_is_closed(api, socket):
-    ticks = Ticks()
-    serving = await begun(socket, api, sleep=ticks)
-    await ticks.tick()
+    timers = Timers()
+    socket.scope["headers"] = []  # so that no token is watched
+    serving = await begun(socket, api, later=timers)
+    timers.pass_()
     assert await socket.hear() == {"type": "ping"}
-    socket.say({"type": "pong"})
-    await ticks.tick()
-    await ticks.tick()
+    socket.say({"type": "pong"}, {"type": "ping"})
+    assert await socket.hear() == {"type": "pong"}
+    timers.pass_()
+    timers.pass_()
     assert await socket.hear() == {"type": "ping"}
     assert not serving.done()
-    await ticks.tick()
+    timers.pass_()
     await serving
     assert socket.closed_with == 4408
 
@@ -246,7 +188,7 @@ async def test_a_client_that_does_not_read_is_cut_off(api, socket):
 
 
 async def test_the_end_of_the_process_closes_with_1001_and_completes_nothing(api, socket):
-    closing = asyncio.Event()
+    closing = Closing()
     serving = await begun(socket, api, closing=closing)
     socket.say(SUBSCRIBE)
     assert await socket.hear() == NEXT
@@ -322,7 +264,7 @@ async def test_no_operation_sees_what_an_earlier_one_loaded(api, socket):
 
 async def test_a_user_may_have_so_many_sockets_and_another_once_one_is_closed(api, socket):
     crowd = Crowd(2)
-    sockets = [Socket(socket.headers["authorization"]) for _ in range(4)]
+    sockets = [Socket(socket.authorization) for _ in range(4)]
     serving = [await begun(one, api, crowd=crowd) for one in sockets[:2]]
     refused = serve(sockets[2], api, crowd=crowd)
     sockets[2].say({"type": "connection_init"})
@@ -351,3 +293,65 @@ async def test_a_flood_of_messages_closes_the_socket_and_runs_nothing_of_the_res
     await serving
     assert socket.closed_with == 4429
     assert socket.unheard < 100
+
+
+def tick(api, price):
+    """Let a price come, as from a vendor."""
+    feed = api.services.feed
+    known = feed._shown["AAPL"]
+    feed.hub.publish(("quote", "AAPL"), replace(known, price=Decimal(price)), says=price)
+
+
+async def test_what_is_shared_is_written_past_the_application_while_the_client_reads(api, socket):
+    direct = Direct()
+    socket.scope["extensions"] = {DIRECT: direct}
+    serving = await begun(socket, api)
+    query = 'subscription { quoteUpdated(symbols: ["AAPL"], minIntervalMs: 0) { price } }'
+    socket.say(asks(query), asks(query, "2"))
+    ids = {(await direct.heard.get())["id"] for _ in range(2)}
+    assert ids == {"1", "2"}
+    tick(api, "7")
+    prices = {(await direct.heard.get())["payload"]["data"]["quoteUpdated"]["price"] for _ in ids}
+    assert (prices, socket.unheard) == ({"7"}, 0)
+    socket.leave()
+    await serving
+    assert api.services.feed.listeners == 0
+
+
+async def test_a_client_that_reads_late_gets_the_newest_price_and_not_a_queue(api, socket):
+    direct = Direct()
+    socket.scope["extensions"] = {DIRECT: direct}
+    serving = await begun(socket, api)
+    socket.say(asks('subscription { quoteUpdated(symbols: ["AAPL"], minIntervalMs: 0) { price } }'))
+    await direct.heard.get()
+    direct.free = False
+    for price in ("7", "8", "9"):
+        tick(api, price)
+        for _ in range(10):
+            await asyncio.sleep(0)
+    direct.free = True
+    assert (await direct.heard.get())["payload"]["data"]["quoteUpdated"]["price"] == "9"
+    tick(api, "10")
+    assert (await direct.heard.get())["payload"]["data"]["quoteUpdated"]["price"] == "10"
+    assert (direct.heard.qsize(), socket.unheard) == (0, 0)
+    socket.leave()
+    await serving
+
+
+async def test_a_shared_subscription_that_fails_is_an_error_and_its_id_is_free_again(
+    api, socket, monkeypatch
+):
+    def broken(*_):
+        raise ValueError("a secret")
+
+    serving = await begun(socket, api)
+    with monkeypatch.context() as patch:
+        patch.setattr("gateway.transports.sharing.orjson.Fragment", broken)
+        socket.say(SUBSCRIBE)
+        answer = await socket.hear()
+    assert (answer["type"], answer["id"]) == ("error", "1")
+    assert [error["extensions"]["code"] for error in answer["payload"]] == ["INTERNAL_SERVER_ERROR"]
+    socket.say(SUBSCRIBE)
+    assert await socket.hear() == NEXT
+    socket.leave()
+    await serving

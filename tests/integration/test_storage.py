@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.exc import IntegrityError, StatementError
 
-from models.database import upsert
+from models.database import packed, upsert
 from models.last_known import ExchangeRate, LastQuote, rates_between
 from models.positions import Lot
 from models.users import RefreshToken
@@ -30,9 +30,8 @@ async def test_a_decimal_comes_back_digit_for_digit(database, digits):
     row = {"currency": "XXX", "day": DAY, "value": Decimal(digits), "source": "test"}
     async with database.writing() as session:
         await upsert(session, ExchangeRate, [row])
-    async with database.reading() as session:
-        (found,) = await session.scalars(rates_between(["XXX"], DAY, DAY))
-    assert found.value == Decimal(digits)
+    (found,) = await database.rows(rates_between(), keys=["XXX"], first=DAY, last=DAY)
+    assert found == ("XXX", DAY, Decimal(digits), "test")
 
 
 @settings(
@@ -109,3 +108,16 @@ async def test_an_error_of_the_database_does_not_tell_what_was_to_be_stored(data
             session.add(RefreshToken(**token))
     assert "INSERT INTO refresh_tokens" in str(caught.value)
     assert "the hash of a token" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "packs"),
+    [
+        ([], []),
+        ([3], [[3]]),
+        ([1, 2, 2, 4, 1], [[1, 2], [2], [4], [1]]),
+        ([5, 1, 3, 1], [[5], [1, 3], [1]]),
+    ],
+)
+def test_questions_are_packed_up_to_a_size_in_their_order(sizes, packs):
+    assert list(packed(sizes, 4, lambda size: size)) == packs

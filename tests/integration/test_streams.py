@@ -4,12 +4,14 @@ import asyncio
 import json
 from datetime import timedelta
 
+import httpx2
 import pytest
 
 from gateway.app import create_app
 from gateway.settings import Settings
 from gateway.transports.streams import Patience
-from tests.conftest import SECRET
+from tests.alerts import Prices, alert, listed
+from tests.conftest import SECRET, Api
 from tests.sockets import Ticks
 from tests.streams import Event, Exchange, events_of, parts_of
 
@@ -124,6 +126,35 @@ async def test_whoever_comes_back_does_not_get_the_last_event_again(front):
     assert await again.hear() == ":\n\n"
     await again.leave()
     await front.quiet()
+
+
+async def test_whoever_comes_back_gets_each_event_that_counts_though_it_says_the_same(front):
+    transport = httpx2.ASGITransport(front.application)
+    api = Api(httpx2.AsyncClient(transport=transport, base_url="http://test"), front.services)
+    api.headers = front.headers
+    await Prices(api).come("100")
+    await alert(api, repeats=True)
+    await Prices(api).come("121")
+    query = "subscription { alertTriggered { threshold } }"
+
+    async def seen(last_event_id):
+        stream = front.ask(query, last_event_id=last_event_id, **EVENTS)
+        await stream.begun()
+        await stream.hear()
+        event = await next_event(stream)
+        while "PENDING" in await deliveries():
+            await asyncio.sleep(0)
+        await stream.leave()
+        return event.key
+
+    async def deliveries():
+        (found,) = await listed(api)
+        return [event["delivery"] for event in found["events"]["nodes"]]
+
+    first = await seen("")
+    await Prices(api).come("100", "122")
+    assert await seen(first) == first.replace("1-", "2-")
+    assert await deliveries() == ["DELIVERED"] * 2
 
 
 async def test_after_the_end_there_is_nothing_to_come_back_for(front):
@@ -286,6 +317,48 @@ async def test_a_client_that_does_not_read_is_given_up(front):
     await stream.begun()
     stream.reading.clear()
     await stream.serving
+    await front.quiet()
+
+
+@pytest.mark.parametrize("limits", [{"max_sockets": 2}])
+@pytest.mark.parametrize("form", [EVENTS, APOLLO])
+async def test_streams_count_as_sockets_and_another_may_come_when_one_has_gone(front, form):
+    streams = [front.ask(AAPL, **form) for _ in range(2)]
+    assert [(await one.begun())[0] for one in streams] == [200, 200]
+    refused = front.ask(AAPL, **form)
+    status, _ = await refused.begun()
+    (error,) = json.loads(await refused.rest())["errors"]
+    assert (status, error) == (
+        429,
+        {
+            "message": "At most 2 sockets and streams at a time.",
+            "extensions": {"code": "RATE_LIMITED"},
+        },
+    )
+    # What ends by itself is no stream to be counted, and others are others.
+    assert (await front.text(DEFERRED, **APOLLO))[0].startswith("multipart/mixed")
+    stranger = front.ask(AAPL, anonymous=True, **form)
+    assert (await stranger.begun())[0] == 200
+    await stranger.leave()
+    await streams[0].leave()
+    streams[0] = front.ask(AAPL, **form)
+    assert (await streams[0].begun())[0] == 200
+    for one in streams:
+        await one.leave()
+    await front.quiet()
+
+
+@pytest.mark.parametrize("limits", [{"max_sockets": 1}])
+async def test_a_stream_of_many_operations_counts_as_one(front, single):
+    stream = await opened(single)
+    for key in ("1", "2", "3"):
+        assert (await single.start(AAPL, key))[0] == 202
+    refused = front.ask(AAPL, **EVENTS)
+    assert (await refused.begun())[0] == 429
+    await stream.leave()
+    after = front.ask(AAPL, **EVENTS)
+    assert (await after.begun())[0] == 200
+    await after.leave()
     await front.quiet()
 
 
@@ -468,3 +541,31 @@ async def test_the_end_of_the_process_ends_streams_without_completing_them(front
     assert await stream.rest() == ""
     await stream.serving
     await front.quiet()
+
+
+async def test_what_waits_for_a_stream_is_not_taken_for_delivered(front, single):
+    transport = httpx2.ASGITransport(front.application)
+    api = Api(httpx2.AsyncClient(transport=transport, base_url="http://test"), front.services)
+    api.headers = front.headers
+    await Prices(api).come("100")
+    await alert(api)
+    await Prices(api).come("121")
+    await single.start("subscription { alertTriggered { price } }", "alerts")
+    while not front.services.feed.listeners:
+        await asyncio.sleep(0)
+    seen = -1
+    while seen != front.services.database.statements:
+        seen = front.services.database.statements
+        await asyncio.sleep(0.02)
+
+    async def delivery():
+        (found,) = await listed(api)
+        (event,) = found["events"]["nodes"]
+        return event["delivery"]
+
+    assert await delivery() == "PENDING"
+    stream = await opened(single)
+    assert '"price":"121"' in await stream.hear()
+    while await delivery() != "DELIVERED":
+        await asyncio.sleep(0)
+    await stream.leave()

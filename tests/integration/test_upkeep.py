@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from uuid import uuid4
 
 import pytest
 import redis.asyncio
@@ -143,7 +144,12 @@ async def test_without_a_migrated_database_no_symbol_is_learnt_and_the_start_goe
     with capture_logs() as logs:
         async with open_services(settings, clock=clock) as services:
             assert services.market.has_vendors
-    assert [log["event"] for log in logs] == ["symbols_not_learnt"]
+    assert [log["event"] for log in logs] == ["alerts_not_watched", "symbols_not_learnt"]
+    # One line each, which says what to do.
+    assert [set(log) for log in logs] == [{"event", "log_level", "reason"}] * 2
+    assert {log["reason"] for log in logs} == {
+        "the database is not migrated: run `folioql migrate`"
+    }
 
 
 async def test_a_round_that_only_learns_renews_nothing(api):
@@ -206,31 +212,27 @@ async def test_a_round_that_fails_does_not_end_the_work(api):
     assert waits[:3] == [60.0, 60.0, 60.0]
 
 
-ONE_SERVER = pytest.mark.xdist_group("redis")
-"""Tests that empty the same server never run at the same time."""
-
-
 @pytest.fixture
 async def replicas(clock):
     """Make leases of several replicas on one server, and take the server away at the end."""
     try:
         async with redis.asyncio.Redis.from_url(REDIS) as client:
-            await client.flushdb()
+            await client.ping()
     except redis.exceptions.ConnectionError:
         missing("Redis")
     servers = []
+    role = f"role-{uuid4().hex}"  # other tests use the same server at the same time
 
     def make(url=REDIS):
         server = SharedServer(url, clock=clock)
         servers.append(server)
-        return Lease("a role", locks=server, ttl=timedelta(minutes=3))
+        return Lease(role, locks=server, ttl=timedelta(minutes=3))
 
     yield make
     for server in servers:
         await server.close()
 
 
-@ONE_SERVER
 async def test_one_replica_has_a_role_and_another_takes_over(replicas):
     one, two = replicas(), replicas()
     assert [await one.held(), await two.held(), await one.held()] == [True, False, True]
@@ -238,18 +240,16 @@ async def test_one_replica_has_a_role_and_another_takes_over(replicas):
     assert [await two.held(), await one.held()] == [True, False]
 
 
-@ONE_SERVER
 async def test_a_holder_that_dies_loses_its_role_when_its_time_is_over(replicas):
     one, two = replicas(), replicas()
     assert await one.held()
     async with redis.asyncio.Redis.from_url(REDIS) as client:
-        (name,) = await client.keys("*")
+        (name,) = await client.keys(f"*{one._name}")
         assert 0 < await client.pttl(name) <= 180_000
         await client.delete(name)  # as the server does when the time is over
     assert [await two.held(), await one.held()] == [True, False]
 
 
-@ONE_SERVER
 async def test_while_the_server_fails_roles_stay_as_they_are(replicas, clock):
     nobody_there = "redis://127.0.0.1:1/0"
     assert await replicas(nobody_there).held() is False

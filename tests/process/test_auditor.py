@@ -5,7 +5,7 @@ import pytest
 
 from tests.conftest import serving
 
-pytestmark = [pytest.mark.process, pytest.mark.xdist_group("process")]
+pytestmark = pytest.mark.process
 
 SCHEMA = "query { __schema { types { name fields { name } } } }"
 CIRCLE = "query { __schema { types {" + " fields { type {" * 4 + " name" + " }" * 11

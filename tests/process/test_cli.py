@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = [pytest.mark.process, pytest.mark.xdist_group("process")]
+pytestmark = pytest.mark.process
 
 ROOT = Path(__file__).parents[2]
 
@@ -226,4 +226,5 @@ def test_verify_names_what_differs_and_rebuilds_it(seeded):
 
 def test_migrate_goes_down_and_up_again(seeded):
     assert folioql("migrate", "--to", "base", folder=seeded)[1].endswith("revision None.\n")
-    assert folioql("migrate", folder=seeded)[1].endswith("revision 0004.\n")
+    newest = max(one.name for one in (ROOT / "models/migrations/versions").glob("0*.py"))[:4]
+    assert folioql("migrate", folder=seeded)[1].endswith(f"revision {newest}.\n")

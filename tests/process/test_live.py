@@ -10,7 +10,7 @@ from websockets.asyncio.client import connect
 
 from tests.conftest import serving
 
-pytestmark = [pytest.mark.process, pytest.mark.xdist_group("process")]
+pytestmark = pytest.mark.process
 
 SUBSCRIPTION = 'subscription { quoteUpdated(symbols: ["AAPL", "MSFT"], minIntervalMs: 0) { symbol price source quality } }'
 
@@ -174,3 +174,42 @@ async def test_the_end_of_the_server_closes_sockets_with_1001_and_streams_withou
             assert await closed_with(connection) == 1001
             assert "event: complete" not in [line async for line in lines]
         assert await asyncio.to_thread(server.process.wait, 20) in {0, -15}
+
+
+MOVES = """mutation { createAlert(input: {symbol: "AAPL", measure: CHANGE_FROM_REFERENCE,
+  direction: EITHER, threshold: "0.000000000001"}) { alert { id } userErrors { message } } }"""
+EVENTS = "{ viewer { alerts { status events { nodes { id delivery } } } } }"
+
+
+def ask(server, query):
+    headers = {"authorization": f"Bearer {token(server)}"}
+    answer = httpx2.post(f"{server}/graphql", json={"query": query}, headers=headers)
+    return answer.json()["data"]
+
+
+async def delivered(server, wanted):
+    """Wait until the only alert has an event that is delivered, or not; return its id."""
+    async with asyncio.timeout(20):
+        while True:
+            (alert,) = (await asyncio.to_thread(ask, server, EVENTS))["viewer"]["alerts"]
+            for event in alert["events"]["nodes"]:
+                if event["delivery"] == wanted:
+                    return event["id"]
+            await asyncio.sleep(0.1)
+
+
+async def test_an_event_that_nobody_has_got_outlives_its_server_and_comes_to_who_subscribes(
+    tmp_path,
+):
+    settings = {"DATABASE_URL": f"sqlite:///{tmp_path}/x.db", "FOLIOQL_FEED_INTERVAL_MS": "100"}
+    with serving(tmp_path, "demo", **settings) as server:
+        assert ask(server.address, MOVES)["createAlert"]["userErrors"] == []
+        stored = await delivered(server.address, "PENDING")
+        server.process.kill()
+    with serving(tmp_path, "demo", **settings) as server:
+        async with socket(server.address) as connection:
+            await opened(connection, {"Authorization": f"Bearer {token(server.address)}"})
+            await subscribe(connection, "subscription { alertTriggered { id alert { status } } }")
+            event = (await receive(connection))["payload"]["data"]["alertTriggered"]
+            assert event == {"id": stored, "alert": {"status": "TRIGGERED"}}
+            assert await delivered(server.address, "DELIVERED") == stored

@@ -2,29 +2,21 @@
 
 import asyncio
 import json
-import shutil
 import signal
-import subprocess
-import time
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack
 
 import httpx2
 import pytest
-from redis import Redis
-from redis.exceptions import RedisError
 from websockets.asyncio.client import connect
 
-from tests.conftest import SECRET, free_port, missing, serving
+from tests.conftest import SECRET, serving
+from tests.own_redis import PATIENCE, own_redis
 
 pytestmark = [
     pytest.mark.process,
     pytest.mark.postgres,
     pytest.mark.redis,
-    pytest.mark.xdist_group("process"),
 ]
-
-PATIENCE = 20
-"""Seconds for what takes a few; machines that run tests are busy."""
 
 SIGN_UP = """mutation { signUp(input: {username: "anna", password: "correct horse"}) {
   session { accessToken } userErrors { message } } }"""
@@ -35,45 +27,6 @@ BUY = """mutation($id: ID!, $quantity: Decimal!) { recordTrade(input: {portfolio
   { userErrors { message } } }"""
 PRICES = 'subscription { quoteUpdated(symbols: ["AAPL"], minIntervalMs: 0) { price quality } }'
 TRADES = "subscription($id: ID!) { tradeRecorded(portfolioId: $id) { quantity } }"
-
-
-class OwnRedis:
-    """A Redis that the test may stop, pause and start again on its port."""
-
-    def __init__(self):
-        self.port = free_port()
-        self.url = f"redis://127.0.0.1:{self.port}/0"
-        self.start()
-
-    def start(self):
-        program = shutil.which("redis-server") or shutil.which("valkey-server")
-        if program is None:
-            missing("A Redis server of the test's own")
-        options = ["--port", str(self.port), "--save", "", "--appendonly", "no"]
-        self.process = subprocess.Popen([program, *options], stdout=subprocess.DEVNULL)
-        client = Redis.from_url(self.url)
-        deadline = time.monotonic() + PATIENCE
-        while True:
-            try:
-                client.ping()
-                break
-            except RedisError:
-                assert time.monotonic() < deadline
-                time.sleep(0.05)
-        client.close()
-
-    def stop(self):
-        self.process.kill()
-        self.process.wait(PATIENCE)
-
-
-@contextmanager
-def own_redis():
-    made = OwnRedis()
-    try:
-        yield made
-    finally:
-        made.stop()
 
 
 class Client:

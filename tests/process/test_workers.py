@@ -11,7 +11,7 @@ from sqlalchemy import text
 from models.database import Database
 from tests.conftest import SECRET, serving
 
-pytestmark = [pytest.mark.process, pytest.mark.xdist_group("process")]
+pytestmark = pytest.mark.process
 
 PORTFOLIOS = "{ viewer { username portfolios { name } } }"
 SIGN_UP = """mutation { signUp(input: {username: "anna", password: "correct horse"}) {

@@ -167,8 +167,7 @@ class Memory:
 class World:
     """Three vendors, a market that asks them, and what clients have been told so far."""
 
-    def __init__(self, now=THURSDAY, *, deadline=5.0):
-        self.deadline = timedelta(seconds=deadline)
+    def __init__(self, now=THURSDAY):
         self.clock = clock = Clock(now)
         self.memory = Memory()
         self.seen = {}
@@ -219,11 +218,11 @@ class World:
             cache=Cache(clock=self.clock),
             clock=self.clock,
             last_known=self.memory,
-            deadline=self.deadline,
         )
         self.market = await self.stack.enter_async_context(market)
 
     async def __aenter__(self):
+        pass_no_time(asyncio.get_running_loop())
         await self.start()
         return self
 
@@ -264,6 +263,24 @@ class World:
         self.seen[symbol] = max(self.seen.get(symbol, known), quote.as_of)
 
 
+def pass_no_time(loop):
+    """Let a loop's time stand still while anything can be done, and then move to the next timer.
+
+    So who answers is never late, however slow the machine, and nobody waits for who is silent.
+    """
+    now, look = loop.time(), loop._selector.select
+
+    def select(timeout=None):
+        nonlocal now
+        found = look(None if timeout is None else 0)
+        if timeout and not found:
+            now += timeout
+        return found
+
+    loop.time = lambda: now
+    loop._selector.select = select
+
+
 def vendor(name, *limits):
     return Vendor(name=name, url=f"https://{name}.example", limits=limits)
 
@@ -291,7 +308,7 @@ def _quiet():
 async def test_a_day_of_faults_leaves_no_client_without_a_true_price(seed):
     chance = random.Random(seed)
     clients = [chance.sample(SYMBOLS, chance.randint(1, 6)) for _ in range(1000)]
-    async with World(deadline=0.3) as world:
+    async with World() as world:
         await world.ask([SYMBOLS])
         assert world.qualities == {QuoteQuality.FRESH: len(SYMBOLS)}
         deck, used = [], set()
@@ -350,7 +367,7 @@ async def test_a_day_of_faults_leaves_no_client_without_a_true_price(seed):
     ],
 )
 async def test_whatever_one_vendor_does_the_next_one_answers_and_lies_are_told(mood, calls, doubts):
-    async with World(deadline=5.0 if mood != "silent" else 0.3) as world:
+    async with World() as world:
         await world.ask([["C0-USD"]])
         world.services[0].mood = mood
         world.clock.now += 20 * MINUTE

@@ -89,8 +89,4 @@ export const resolvers = {
   Profile: { parent: (profile, _, { profiles }) => profiles.load(profile.parent) },
 }
 
-// The parent process reads the port, and takes its server along when it ends.
-export function serving(port) {
-  process.stdin.on('end', () => process.exit()).resume()
-  console.log(port)
-}
+export { serving } from './serving.mjs'

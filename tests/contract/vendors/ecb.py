@@ -52,7 +52,6 @@ def history():
 
 
 FILES = {
-    "/eurofxref-daily.xml": document(["2026-11-20"]),
     "/eurofxref-hist-90d.xml": document(RATES),
     "/eurofxref-hist.zip": history(),
 }

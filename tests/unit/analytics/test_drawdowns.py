@@ -5,7 +5,7 @@ from datetime import date
 import numpy as np
 import pytest
 
-from analytics.drawdowns import Drawdown, drawdowns, worst
+from analytics.drawdowns import Drawdown, deepest, drawdowns
 from analytics.risk import Statistic, measure
 from analytics.series import Returns
 from analytics.statistics import Sample
@@ -38,7 +38,7 @@ def test_each_fall_tells_peak_trough_recovery_and_how_long_it_took():
             days=1,
         ),
     ]
-    assert worst(found) is found[0]
+    assert deepest(found[::-1]) == found
 
 
 def test_the_start_is_a_peak():
@@ -48,28 +48,25 @@ def test_the_start_is_a_peak():
 
 def test_without_a_fall_there_is_none():
     assert falls(1, 2, 3) == []
-    assert worst([]) is None
 
 
 @pytest.mark.parametrize("symbol", ["AAPL", "GE", "RRC", "SP500"])
 def test_the_deepest_fall_of_real_prices_is_the_maximum_drawdown(symbol):
     track, returns = closes()[symbol], daily_returns(symbol)
     start = date.fromordinal(int(track.days[0]))
-    deepest = worst(drawdowns(returns, start=start))
+    fall, *_ = deepest(drawdowns(returns, start=start))
     figure = measure(Statistic.MAX_DRAWDOWN, Sample(returns=returns.values)).value
-    assert deepest.depth == pytest.approx(figure, rel=1e-12)
+    assert fall.depth == pytest.approx(figure, rel=1e-12)
     level = dict(zip(track.days.tolist(), track.values.tolist(), strict=True))
-    fallen = level[deepest.trough.toordinal()] / level[deepest.peak.toordinal()] - 1
-    assert deepest.depth == pytest.approx(fallen, rel=1e-9)
+    fallen = level[fall.trough.toordinal()] / level[fall.peak.toordinal()] - 1
+    assert fall.depth == pytest.approx(fallen, rel=1e-9)
 
 
 def test_the_crash_of_2020_is_dated_as_everybody_has_it():
     # S&P 500: from 3,386.15 on February 19th to 2,237.40 on March 23rd, back above on August 18th.
     returns = daily_returns("SP500")
-    found = min(
-        (fall for fall in drawdowns(returns, start=date(2020, 1, 2)) if fall.peak.year == 2020),
-        key=lambda fall: fall.depth,
-    )
+    falls = deepest(drawdowns(returns, start=date(2020, 1, 2)))
+    found = next(fall for fall in falls if fall.peak.year == 2020)
     assert (found.peak, found.trough) == (date(2020, 2, 19), date(2020, 3, 23))
     assert found.recovery == date(2020, 8, 18)
     assert round(found.depth, 4) == round(2237.40 / 3386.15 - 1, 4)

@@ -1,6 +1,5 @@
 """What the price made of a gain, and what the exchange rate made of it."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -72,9 +71,9 @@ def test_what_is_not_known_cannot_be_split(value, cost_base, rate):
 
 
 def test_a_closing_without_a_rate_or_an_acquisition_cannot_be_split():
-    assert split_realized(replace(SOLD, rate=None)) is None
-    assert split_realized(replace(SOLD, paid=None)) is None
-    assert split_realized(replace(SOLD, received=Amounts(own=Decimal(1), base=None))) is None
+    assert split_realized(SOLD._replace(rate=None)) is None
+    assert split_realized(SOLD._replace(paid=None)) is None
+    assert split_realized(SOLD._replace(received=Amounts(own=Decimal(1), base=None))) is None
 
 
 amounts = st.decimals(min_value=-(10**9), max_value=10**9, places=6)

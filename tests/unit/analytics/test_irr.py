@@ -5,7 +5,7 @@ from datetime import date
 import numpy as np
 import pytest
 import pyxirr
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from analytics.irr import npv, periodic_irr, xirr, xnpv
@@ -82,6 +82,10 @@ def test_two_flows_have_the_rate_of_their_closed_form(paid, grown, days):
     ),
     end=st.integers(1, 200_000),
 )
+@example(flows=[(0, 0), (-16, 1508), (105, 4), (-160, 19)], end=1)  # a rate of 28,268
+@example(flows=[(0, 0), (-1, 1777)], end=383)  # pyxirr is a millionth off
+@example(flows=[(-2, 518), (-58, 103), (438, 278), (-679, 514), (-693, 2440)], end=29478)
+@example(flows=[(0, 0), (-5, 2664)], end=1)
 def test_a_rate_is_the_one_that_pyxirr_finds_or_worth_nothing_at_its_present_value(flows, end):
     amounts = [float(amount) for amount, _ in flows] + [float(end)]
     days = [START + day for _, day in flows] + [START + 3001]
@@ -90,14 +94,60 @@ def test_a_rate_is_the_one_that_pyxirr_finds_or_worth_nothing_at_its_present_val
     for rate in roots.rates:
         assert abs(xnpv(rate, amounts, days)) <= 1e-9 * size * max(1, (1 + rate) ** -9)
     theirs = pyxirr.xirr([date.fromordinal(day) for day in days], amounts, silent=True)
-    if theirs is not None and -0.999 < theirs < 1e5:
-        assert any(rate == pytest.approx(theirs, abs=1e-6) for rate in roots.rates)
+    if theirs is None or not -0.999 < theirs < 1e5:
+        return
+    # Where all that counts is far away, it takes next to nothing for nothing.
+    if abs(xnpv(theirs, amounts, days)) <= 1e-9 * xnpv(theirs, list(map(abs, amounts)), days):
+        assert any(rate == pytest.approx(theirs, rel=1e-6, abs=1e-6) for rate in roots.rates)
 
 
 def test_every_root_is_told_and_the_one_nearest_to_nothing_lost_comes_first():
     # -1000 + 2500/(1+r) - 1540/(1+r)^2 = 0 at 10 % and 40 %, as the quadratic formula has it.
     found = periodic_irr([-1000, 2500, -1540])
     assert found.rates == pytest.approx((0.1, 0.4))
+
+
+def test_roots_that_are_close_together_are_both_found():
+    # (1 - 1.1 x) (1 - 1.11 x) = 1 - 2.21 x + 1.221 x^2, where x is 1 / (1 + r).
+    assert periodic_irr([-1000, 2210, -1221]).rates == pytest.approx((0.1, 0.11))
+    # (1 - 1.1 x) (1 - 1.1001 x) = 1 - 2.2001 x + 1.21011 x^2
+    assert periodic_irr([1e5, -220010, 121011]).rates == pytest.approx((0.1, 0.1001))
+
+
+def flows_of(*rates):
+    """Return flows a period apart with such rates: the product of all (-1, 1 + rate)."""
+    flows = np.array([10_000.0])
+    for rate in rates:
+        flows = np.convolve(flows, (-1, 1 + rate))
+    return flows
+
+
+@pytest.mark.parametrize("side", [1, -1])
+@pytest.mark.parametrize(
+    "rates",
+    [
+        (0.1, 0.11, 0.12),
+        (0.1, 0.1001, 0.1002),
+        (0.1, 0.105, 0.11, 0.115),
+        (0.05, 0.1, 0.105, 3),
+    ],
+)
+def test_up_to_four_roots_that_are_close_together_are_all_found(rates, side):
+    found = periodic_irr(side * flows_of(*rates)).rates
+    assert found == pytest.approx(rates, abs=1e-5)
+    # The same flows in the opposite order grow where those shrink.
+    turned = periodic_irr(side * flows_of(*rates)[::-1]).rates
+    assert [1 / (1 + rate) - 1 for rate in turned] == pytest.approx(rates, abs=1e-5)
+
+
+@pytest.mark.parametrize("rate", [-0.5, 0, 0.1, 0.2, 2])
+@pytest.mark.parametrize("times", [2, 3, 4])
+def test_a_root_that_f_only_touches_is_told_once(rate, times):
+    flows = flows_of(*[rate] * times)
+    for signed in (flows, -flows):
+        assert periodic_irr(signed).rates == pytest.approx((rate,), abs=1e-6)
+    beside = periodic_irr(flows_of(*[rate] * times, 0.7)).rates
+    assert sorted(beside) == pytest.approx(sorted((rate, 0.7)), abs=1e-6)
 
 
 def test_flows_of_one_day_count_as_one():

@@ -256,6 +256,37 @@ def test_the_highest_cost_is_that_in_base_currency_with_fees():
     assert [one.lot_fill_id for one in held.closings] == [2, 3, 1, 4]
 
 
+@pytest.mark.parametrize("paid", [5, 10])
+def test_of_equal_costs_the_older_goes_first_though_a_part_of_it_was_sold(paid):
+    # A third is endless: what is left of three units is rounded, up or down.
+    for sold in (1, 2):
+        held = holding(
+            buy(1, 3, 0, fee=paid),
+            sell(2, sold, 9),
+            buy(3, 3, 0, fee=paid),
+            sell(4, 1, 9),
+            method=Method.HIFO,
+        )
+        assert [one.lot_fill_id for one in held.closings] == [1, 1]
+
+
+@pytest.mark.parametrize("paid", [5, 10, "0.01"])
+@pytest.mark.parametrize("sold", [1, 2])
+@pytest.mark.parametrize(
+    "between", [convert(4, 2, 1), convert(4, 1, 3), repay(4, "0.006"), repay(4, 1)]
+)
+def test_of_equal_costs_the_older_goes_first_after_all_lots_changed(paid, sold, between):
+    held = holding(
+        buy(1, 3, 0, fee=paid),
+        buy(2, 3, 0, fee=paid),
+        sell(3, sold, 9),
+        between,
+        sell(5, "0.25", 1),
+        method=Method.HIFO,
+    )
+    assert [one.lot_fill_id for one in held.closings if one.event_id == 5] == [1]
+
+
 def test_of_shorts_the_one_that_brought_least_is_covered_first():
     held = holding(short(1, 1, 30), short(2, 1, 10), buy(3, 1, 20), method=Method.HIFO)
     # -10 came in, 20 went out: a loss of 10.
@@ -684,3 +715,19 @@ def test_capital_is_paid_back_on_the_units_of_its_own_book():
     events = [buy(1, 10, 100, book=1), buy(2, 10, 110, book=2)]
     paid = Repayment(id=3, at=day(3), pool=HERE, paid=money(50), book=2)
     assert in_books([*events, paid]) == [(1, 10, 1000, 1), (2, 10, 1050, 2)]
+
+
+def test_a_split_also_concerns_what_a_book_owns_or_owes_beyond_its_lots():
+    # Two buys 19, of which 3 close what One is short of: 16 lots, 19 units of its own. Two for one
+    # makes them 38, all of which it can sell, and the 3 that One owes 6: sold at 60 each.
+    events = [
+        short(1, 3, 100, book=1),
+        buy(2, 19, 90, book=2),
+        convert(3, 2, 1, book=1),
+        convert(4, 2, 1, book=2),
+        sell(5, 38, 60, book=2),
+    ]
+    for method in (Method.FIFO, Method.LIFO, Method.HIFO, Method.AVERAGE):
+        held = fold(events, method=method)[HERE]
+        assert held.shortfalls == (), method
+        assert (held.quantity, held.cost) == (-6, -360), method

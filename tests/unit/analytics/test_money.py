@@ -1,9 +1,9 @@
 """Expected values are written out by hand; none comes from the functions under test."""
 
-from decimal import Decimal, localcontext
+from decimal import Decimal, InvalidOperation, localcontext
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from analytics.money import (
@@ -52,6 +52,34 @@ def test_settling_cuts_the_endless_digits_of_a_division_to_eighteen():
 def test_settling_leaves_shorter_values_and_what_is_no_number_as_they_are():
     assert str(settle(Decimal("1.50"))) == "1.50"
     assert settle(Decimal("Infinity")) == Decimal("Infinity")
+
+
+DIGITS = st.lists(st.integers(0, 9), min_size=1, max_size=140)
+
+
+@given(
+    st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**20), max_value=10**20)
+    | st.builds(
+        lambda sign, digits, exponent: Decimal((sign, digits, exponent)),
+        st.integers(0, 1),
+        DIGITS,
+        st.integers(-60, 250),
+    )
+)
+@example(Decimal("1E+110"))
+@example(Decimal("-1E+111"))
+@example(Decimal("0E+200"))
+@example(Decimal("1" + "0" * 109 + "." + "3" * 19))
+@example(Decimal("1" + "0" * 110 + "." + "3" * 19))
+@example(Decimal("1E+999999"))
+def test_settling_looks_at_how_many_digits_there_are(value):
+    if value.as_tuple().exponent >= -18:
+        assert str(settle(value)) == str(value)
+    elif value.adjusted() < 110:
+        assert str(settle(value)) == str(round_to(value, 18))
+    else:  # too long to be rounded exactly
+        with pytest.raises(InvalidOperation):
+            settle(value)
 
 
 def test_converting_multiplies_the_amount_by_the_rate():

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from analytics.events import Amounts, Method
 from analytics.holdings import Lot
 from analytics.money import EXACT, total
-from analytics.rebalancing import Asset, Constraints, rebalance
+from analytics.rebalancing import Asset, Constraints, Fees, Hindrance, rebalance
 
 D = Decimal
 HALF = {"shares": D("0.5"), "bonds": D("0.5")}
@@ -26,10 +26,18 @@ def asset(number, key, units, price, *, costs=()):
         )
         for place, (many, cost) in enumerate(costs)
     )
-    return Asset(id=number, key=key, units=D(units), price=D(price), lots=lots)
+    shares = key if isinstance(key, dict) else {key: D(1)}
+    return Asset(id=number, shares=shares, units=D(units), price=D(price), lots=lots)
 
 
 SHARES, BONDS = asset(1, "shares", 70, 10), asset(2, "bonds", 3, 100)
+
+
+def gaps(plan):
+    return {
+        (*one.keys, None if one.asset is None else one.asset.id): (one.amount, one.hindrance)
+        for one in plan.gaps
+    }
 
 
 def traded(plan):
@@ -40,16 +48,22 @@ def test_what_is_too_much_is_sold_for_what_is_too_little():
     plan = rebalance([SHARES, BONDS], HALF)
     assert traded(plan) == {1: D(-20), 2: D(2)}
     assert plan.cash == 0
-    assert [(one.key, one.before, one.after, one.exact) for one in plan.reached] == [
-        ("shares", D("0.7"), D("0.5"), True),
-        ("bonds", D("0.3"), D("0.5"), True),
+    assert [(one.key, one.value, one.exact) for one in plan.reached] == [
+        ("shares", D(500), True),
+        ("bonds", D(500), True),
     ]
+    assert (plan.gaps, plan.fees) == ((), 0)
 
 
 def test_new_cash_alone_goes_where_most_is_missing():
     plan = rebalance([SHARES, BONDS], HALF, cash=D(200), constraints=Constraints(sells=False))
     assert traded(plan) == {2: D(2)}
     assert [one.exact for one in plan.reached] == [False, False]
+    # Of 1,200 each should have 600.
+    assert gaps(plan) == {
+        ("shares", 1): (D(-100), Hindrance.NO_SALES),
+        ("bonds", 2): (D(100), Hindrance.NO_CASH),
+    }
     enough = rebalance([SHARES, BONDS], HALF, cash=D(1000), constraints=Constraints(sells=False))
     assert traded(enough) == {1: D(30), 2: D(7)}
     assert [one.exact for one in enough.reached] == [True, True]
@@ -79,6 +93,7 @@ def test_whole_units_round_down_and_leave_cash():
     # 150 each: shares 60 too much is two units; bonds 80 too little is one.
     assert traded(plan) == {1: D(-2), 2: D(1)}
     assert plan.cash == D(20) + 60 - 70
+    assert gaps(plan) == {("bonds", 2): (D(10), Hindrance.WHOLE_UNITS)}
 
 
 def test_purchases_shrink_to_what_rounded_sales_bring():
@@ -95,7 +110,136 @@ def test_purchases_shrink_to_what_rounded_sales_bring():
 def test_trades_below_the_minimum_are_left_out():
     plan = rebalance([SHARES, BONDS], HALF, constraints=Constraints(minimum=D(201)))
     assert plan.orders == ()
+    assert gaps(plan) == {
+        ("shares", 1): (D(-200), Hindrance.BELOW_MINIMUM),
+        ("bonds", 2): (D(200), Hindrance.BELOW_MINIMUM),
+    }
     assert rebalance([SHARES, BONDS], HALF, constraints=Constraints(minimum=D(200))).orders
+
+
+def test_less_than_one_unit_is_no_trade_too_small():
+    held = [asset(1, "shares", 7, 10), asset(2, "bonds", 0, 100)]
+    terms = Constraints(whole_units=True, minimum=D(20))
+    plan = rebalance(held, HALF, constraints=terms)
+    # 35 each: three shares of 10 are sold, and no bond of 100 can be bought.
+    assert traded(plan) == {1: D(-3)}
+    assert gaps(plan) == {
+        ("shares", 1): (D(-5), Hindrance.WHOLE_UNITS),
+        ("bonds", 2): (D(35), Hindrance.WHOLE_UNITS),
+    }
+
+
+def test_what_is_kept_counts_and_is_not_traded():
+    plan = rebalance([SHARES], {"shares": D("0.5")}, kept={"shares": D(200), "gold": D(100)})
+    # Of 1,000 in all 500 are to be shares: 400 of the 900 go.
+    assert traded(plan) == {1: D(-40)}
+    assert {one.key: one.value for one in plan.reached} == {"shares": D(500), "gold": D(100)}
+    assert gaps(plan) == {("gold", None): (D(-100), Hindrance.NOT_TRADED)}
+    none = rebalance([SHARES], {}, kept={"shares": D(200)})
+    assert traded(none) == {1: D(-70)}
+    assert gaps(none) == {("shares", None): (D(-200), Hindrance.NOT_TRADED)}
+
+
+def test_assets_split_over_keys_reach_all_targets_at_once():
+    both = asset(2, {"core": D("0.5"), "play": D("0.5")}, 4, 100)
+    plan = rebalance([asset(1, "core", 60, 10), both], {"core": D("0.7"), "play": D("0.3")})
+    # 800 and 200 are to be 700 and 300: half of what is bought of the second is play's 100.
+    assert {one.asset.id: float(one.amount) for one in plan.orders} == pytest.approx(
+        {1: -200, 2: 200}
+    )
+    assert all(one.exact for one in plan.reached)
+    assert (plan.gaps, float(plan.cash)) == ((), pytest.approx(0, abs=1e-5))
+
+
+def test_what_cannot_reach_all_targets_comes_as_near_as_it_can():
+    both = asset(1, {"core": D("0.5"), "play": D("0.5")}, 10, 100)
+    plan = rebalance([both], {"core": D("0.6"), "play": D("0.4")})
+    assert plan.orders == ()
+    assert gaps(plan) == {
+        ("core", None): (D(100), Hindrance.SPLIT),
+        ("play", None): (D(-100), Hindrance.SPLIT),
+    }
+    # With 1,000 more they are to have 1,200 and 800, so 700 and 300 more: half of 1,000 is between.
+    more = rebalance([both], {"core": D("0.6"), "play": D("0.4")}, cash=D(1000))
+    assert traded(more) == {1: D(10)}
+
+
+def test_no_more_of_what_is_split_is_sold_than_there_is():
+    both = asset(1, {"core": D("0.5"), "play": D("0.5")}, 1, 100)
+    plan = rebalance([both, asset(2, "core", 9, 100)], {"core": D("0.1")})
+    assert traded(plan) == {1: D(-1), 2: D(-8)}
+    assert [one.exact for one in plan.reached] == [True, True]
+    less = rebalance([both], {}, kept={"core": D(100), "play": D(100)})
+    assert traded(less) == {1: D(-1)}
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    held=st.lists(
+        st.tuples(st.integers(0, 500), st.decimals("0.01", 900, places=2), st.integers(0, 10)),
+        min_size=1,
+        max_size=6,
+    ),
+    core=st.integers(0, 10),
+    cash=st.integers(0, 5000),
+    sells=st.booleans(),
+)
+def test_what_is_split_is_never_sold_short_nor_bought_with_what_is_not_there(
+    held, core, cash, sells
+):
+    assets = [
+        asset(place, {"core": D(part) / 10, "play": 1 - D(part) / 10}, units, price)
+        for place, (units, price, part) in enumerate(held)
+    ]
+    targets = {"core": D(core) / 10, "play": 1 - D(core) / 10}
+    plan = rebalance(assets, targets, cash=D(cash), constraints=Constraints(sells=sells))
+    assert plan.cash >= -D("1e-12")
+    for order in plan.orders:
+        assert order.units >= -order.asset.units - D("1e-15")
+        assert sells or order.units > 0
+
+
+def test_what_becomes_of_an_aimless_key_does_not_matter():
+    part = asset(1, {"core": D("0.5"), None: D("0.5")}, 10, 100)
+    plan = rebalance([part], {"core": D("0.25")}, aimless=[None])
+    assert traded(plan) == {1: D(-5)}
+    assert gaps(plan) == {(None, None): (D(-250), Hindrance.NOT_TRADED)}
+    wholly = rebalance([asset(1, None, 10, 100)], {"core": D(0)}, aimless=[None])
+    assert wholly.orders == ()
+    short = rebalance(
+        [part], {"core": D("0.25")}, aimless=[None], constraints=Constraints(sells=False)
+    )
+    assert gaps(short) == {
+        (None, None): (D(-250), Hindrance.NOT_TRADED),
+        ("core", None, 1): (D(-500), Hindrance.NO_SALES),
+    }
+
+
+def test_fees_come_out_of_the_cash_and_of_what_sales_bring():
+    terms = Constraints(fees=Fees(each=D(1), rate=D("0.01")))
+    held = asset(1, "shares", 70, 10, costs=[(70, 350)])
+    plan = rebalance([held, BONDS], HALF, constraints=terms)
+    sale, purchase = plan.orders
+    # 200 are sold for 1 + 2, which leaves 197: 1 + 1.01 x 194.059405… = 197.
+    assert (sale.amount, sale.fee, sale.realized) == (D(-200), D(3), D(200 - 3 - 100))
+    assert float(purchase.amount) == pytest.approx(196 / 1.01)
+    assert float(plan.cash) == pytest.approx(0, abs=1e-12)
+    assert plan.cash >= 0
+    assert float(plan.fees) == pytest.approx(3 + 197 - 196 / 1.01)
+    ((_, (left, hindrance)),) = gaps(plan).items()
+    assert (float(left), hindrance) == (pytest.approx(200 - 196 / 1.01), Hindrance.NO_CASH)
+
+
+def test_a_purchase_that_fees_make_too_small_is_left_out():
+    terms = Constraints(minimum=D(200), fees=Fees(each=D(1)))
+    plan = rebalance([SHARES, BONDS], HALF, constraints=terms)
+    assert traded(plan) == {1: D(-20)}
+    assert (plan.cash, gaps(plan)) == (D(199), {("bonds", 2): (D(200), Hindrance.NO_CASH)})
+
+
+def test_money_that_cannot_be_raised_is_told_by_the_cash():
+    plan = rebalance([BONDS], {"bonds": D(1)}, cash=D(-400))
+    assert (traded(plan), plan.cash) == ({2: D(-3)}, D(-100))
 
 
 @pytest.mark.parametrize(
@@ -124,10 +268,18 @@ def test_within_a_key_money_goes_by_what_is_held_or_evenly():
 
 
 def test_targets_that_are_no_shares_of_the_whole_are_refused():
-    for targets in ({"shares": D("1.1")}, {"shares": D("-0.1")}, {"gold": D("0.1")}):
-        with pytest.raises(ValueError, match=r"fractions|nothing to buy"):
+    for targets in ({"shares": D("1.1")}, {"shares": D("-0.1")}):
+        with pytest.raises(ValueError, match="fractions"):
             rebalance([SHARES, BONDS], targets)
-    assert rebalance([SHARES, BONDS], HALF | {"gold": D(0)}).orders
+
+
+def test_a_target_with_nothing_to_buy_stays_in_cash():
+    plan = rebalance([SHARES, BONDS], HALF | {"bonds": D("0.3"), "gold": D("0.2")})
+    assert traded(plan) == {1: D(-20)}
+    assert (plan.cash, gaps(plan)) == (
+        D(200),
+        {("gold", None): (D(200), Hindrance.NOTHING_TO_BUY)},
+    )
 
 
 @settings(max_examples=60, deadline=None)
@@ -139,17 +291,19 @@ def test_targets_that_are_no_shares_of_the_whole_are_refused():
     cash=st.decimals(0, 5000, places=2),
     whole=st.booleans(),
     sells=st.booleans(),
+    fee=st.sampled_from(["0", "0.01"]),
 )
 def test_a_plan_never_spends_more_than_there_is_nor_sells_more_than_is_held(
-    held, shares, cash, whole, sells
+    held, shares, cash, whole, sells, fee
 ):
     assets = [asset(place, place, units, price) for place, (units, price) in enumerate(held)]
     used = shares[: len(assets)]
     targets = {place: D(share) / sum(used) / D("1.0000001") for place, share in enumerate(used)}
-    constraints = Constraints(whole_units=whole, sells=sells)
+    fees = Fees(rate=D(fee))
+    constraints = Constraints(whole_units=whole, sells=sells, fees=fees)
     plan = rebalance(assets, targets, cash=cash, constraints=constraints)
     assert plan.cash >= -D("1e-12")
-    spent = total(order.amount for order in plan.orders)
+    spent = total(EXACT.add(order.amount, order.fee) for order in plan.orders)
     assert EXACT.add(plan.cash, spent) == cash
     for order in plan.orders:
         assert order.units >= -order.asset.units - D("1e-15")

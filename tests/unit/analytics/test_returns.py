@@ -131,6 +131,29 @@ def test_less_than_a_year_has_no_yearly_figure_unless_forced():
     assert money_weighted(short).value == pytest.approx(0.1)
 
 
+def test_a_rate_that_means_nothing_is_told_to_be_out_of_range():
+    # A factor of 10 in a day is 10 ^ 365 a year; a factor of 10 in 15 days is 10 ^ 24.3.
+    for leap in (period([100, 1000]), period(np.linspace(100, 1000, 16))):
+        found = annualized(leap, time_weighted(leap), force=True)
+        assert (found.value, found.reason) == (None, Reason.OUT_OF_RANGE)
+    # 1.1 a day is 1.1 ^ 365 = 1.28e15 a year, and 1.099 a day 9.2e14.
+    above, below = period([1000, 1100]), period([1000, 1099])
+    assert annualized(above, time_weighted(above), force=True).reason is Reason.OUT_OF_RANGE
+    assert annualized(below, time_weighted(below), force=True).value == pytest.approx(
+        1.099**365 - 1
+    )
+
+
+def test_a_period_of_a_rate_may_be_out_of_range_and_so_may_a_product_of_days():
+    # 1 gave 2 after 30 days: 2 ^ (365 / 30) = 4,597 times a year, for 100 years.
+    doubled = period(np.ones(36_501), outflow={30: 2})
+    assert money_weighted(doubled).reason is Reason.OUT_OF_RANGE
+    # 10 ^ 200 times on each of two days.
+    leaps = period([1, 1, 1], outflow={1: 1e200, 2: 1e200})
+    assert time_weighted(leaps).reason is Reason.OUT_OF_RANGE
+    assert links_of(leaps.series).index().tolist() == [1, 1e200, np.inf]
+
+
 @pytest.mark.parametrize(("days", "known"), [(365, True), (364, False)])
 def test_365_days_are_a_year_and_one_less_is_none(days, known):
     made = period(np.linspace(1, 2, days + 1))
@@ -172,6 +195,31 @@ def test_without_a_return_the_reason_is_told(made, reason):
         found = measure(made)
         assert (found.value, found.reason) == (None, reason)
     assert annualized(made, time_weighted(made)).reason is reason
+
+
+def test_more_taken_out_than_there_was_leaves_no_capital_at_work():
+    # 1,000 out on the first of ten days: 100 less 900 were at work on average.
+    taken = period([100, *[5] * 10], outflow={1: 1000})
+    assert modified_dietz(taken).reason is Reason.NEGATIVE_CAPITAL
+    # 100 in on the first day and 200 out at its end: half of the days each, and no more was there.
+    even = period([100, 50, 50], outflow={1: 200})
+    assert modified_dietz(even).reason is Reason.NO_CAPITAL
+
+
+def test_money_that_only_came_in_has_no_rate():
+    assert money_weighted(period([100, 50, 0])).reason is Reason.NO_SIGN_CHANGE
+
+
+def test_a_return_of_no_days_has_no_yearly_rate_even_by_force():
+    first_day = period([0, 110], inflow={1: 100})
+    assert annualized(first_day, time_weighted(first_day), force=True).reason is (
+        Reason.SERIES_TOO_SHORT
+    )
+
+
+def test_without_a_trading_day_or_a_gain_there_are_no_returns():
+    found = returns_of(links_of(series([100, 100], fresh=[False, False])))
+    assert (found.days.tolist(), found.values.tolist()) == ([], [])
 
 
 def test_the_gain_needs_no_capital_but_both_ends():
@@ -284,4 +332,5 @@ def test_an_unknown_value_is_passed_over():
     assert found.gapped
     assert found.index()[[0, 2]] == pytest.approx([1, 1.21])
     assert np.isnan(found.index()[1])
+    assert np.isnan(links_of(series([UNKNOWN, UNKNOWN])).index()).all()
     assert replace(made, value=made.value).cut(FIRST, FIRST).value.tolist() == [100]

@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import analytics.risk
 from analytics.measures import Reason
 from analytics.risk import COMPARING, Statistic, measure, rolling
 from analytics.series import Returns
-from analytics.statistics import Assumptions, Sample
+from analytics.statistics import Assumptions, Sample, beta
 from tests.prices import closes, daily_returns
 
 with warnings.catch_warnings():
@@ -127,21 +128,6 @@ def test_a_comparison_is_the_one_that_empyricals_own_tests_pin(statistic, benchm
     assert value(statistic, MIXED, benchmark) == pytest.approx(expected, abs=1e-8)
 
 
-BACON = percent(
-    *(0.3, 2.6, 1.1, -1.0, 1.5, 2.5, 1.6, 6.7, -1.4, 4.0, -0.5, 8.1),
-    *(4.0, -3.7, -6.1, 1.7, -4.9, -2.2, 7.0, 5.8, -6.5, 2.4, -0.5, -0.9),
-)
-"""The portfolio of Bacon, Practical Portfolio Performance Measurement and Attribution, 2008."""
-
-
-def test_figures_are_those_of_bacons_book():
-    # As PerformanceAnalytics' examples print them: monthly downside deviation, Bernardo-Ledoit.
-    target = 1.005**12 - 1
-    yearly = value(S.DOWNSIDE_RISK, BACON, periods=12, target=target)
-    assert round(yearly / math.sqrt(12), 4) == 0.0255
-    assert round(value(S.OMEGA, BACON, periods=12), 2) == 1.78
-
-
 REAL = ("AAPL", "GE", "JPM", "PG", "RRC", "XOM")
 THEIRS = {
     S.ANNUAL_RETURN: empyrical.annual_return,
@@ -236,6 +222,15 @@ def test_over_a_horizon_historical_figures_look_at_overlapping_sums():
     assert found == pytest.approx(-0.06)
 
 
+@pytest.mark.parametrize(("confidence", "expected"), [(0.9, -0.095), (0.8, -0.09)])
+def test_the_conditional_value_at_risk_looks_at_a_return_that_is_just_the_percentile(
+    confidence, expected
+):
+    # Eleven returns, k = 10 x 0.1 = 1 or 10 x 0.2 = 2: the mean of -10 and -9, or of -8 as well.
+    found = value(S.CONDITIONAL_VALUE_AT_RISK, percent(*range(-10, 1)), confidence=confidence)
+    assert found == pytest.approx(expected)
+
+
 def test_the_win_rate_leaves_days_without_change_out():
     assert value(S.WIN_RATE, percent(1, 0, -1, 2, 0)) == pytest.approx(2 / 3)
 
@@ -289,12 +284,47 @@ def test_without_a_comparison_the_reason_is_told(statistic, benchmark, reason):
     assert (found.value, found.reason) == (None, reason)
 
 
+def test_a_formula_that_compares_needs_a_benchmark():
+    with pytest.raises(ValueError, match="needs a benchmark"):
+        beta(Sample(returns=MIXED))
+
+
 def test_a_dated_sample_is_a_year_by_its_calendar():
     length = np.array(365.0)
     found = measure(S.ANNUAL_RETURN, Sample(returns=percent(10, 10), length=length))
     assert found.value == pytest.approx(0.21)
     found = measure(S.ANNUAL_RETURN, Sample(returns=percent(10, 10), length=length - 1))
     assert found.reason is Reason.LESS_THAN_A_YEAR
+    for gain in (-0.1, 0, 0.1):  # of the day of the first money
+        sample = Sample(returns=np.array([gain]), length=np.array(0.0), terms=NOISY)
+        assert measure(S.ANNUAL_RETURN, sample).reason is Reason.SERIES_TOO_SHORT
+
+
+def test_a_figure_out_of_range_is_none_alone_and_rolling():
+    # Three in one day: 3 ^ 252 is 3e120, and 1001 ^ 252 more than floats hold.
+    returns, index = np.array([2.0, -0.5, 2.0, -0.5]), np.array([0.01, -0.01, 0.01, -0.01])
+    for leaps in (returns, np.array([1e3, -0.5, 1e3, -0.5])):
+        for statistic in (S.CALMAR, S.UP_CAPTURE, S.ALPHA_COMPOUNDED):
+            sample = Sample(returns=leaps, benchmark=index, terms=NOISY)
+            found = measure(statistic, sample)
+            assert (found.value, found.reason) == (None, Reason.OUT_OF_RANGE), statistic
+            assert all(part.value is None or math.isfinite(part.value) for part in found.steps)
+            days = np.arange(4)
+            rolled = rolling(
+                statistic,
+                Returns(days=days, values=leaps),
+                window=2,
+                benchmark=Returns(days=days, values=index),
+                terms=NOISY,
+            )
+            assert np.isnan(rolled.values).all()
+
+
+def test_a_figure_of_what_is_out_of_range_is_so_too():
+    # Both grow by more in a year of such days than floats hold: their ratio is not known.
+    leap = np.array([1e3, 1e3])
+    found = measure(S.UP_CAPTURE, Sample(returns=leap, benchmark=leap))
+    assert (found.value, found.reason) == (None, Reason.OUT_OF_RANGE)
 
 
 def test_a_figure_tells_its_inputs_and_steps():
@@ -316,23 +346,61 @@ def test_a_figure_tells_its_inputs_and_steps():
     )
 
 
+@pytest.mark.parametrize("cells", [1, 10_000, 2**20])
 @pytest.mark.parametrize("statistic", Statistic)
-def test_a_rolling_figure_is_that_of_each_window(statistic):
+def test_a_rolling_figure_is_that_of_each_window(monkeypatch, statistic, cells):
+    monkeypatch.setattr(analytics.risk, "_CELLS", cells)  # so many are looked at together
     returns, index = daily_returns("JPM"), daily_returns("SP500")
-    benchmark = index if statistic in COMPARING else None
-    found = rolling(statistic, returns, window=252, benchmark=benchmark)
+    compared = statistic in COMPARING
+    found = rolling(statistic, returns, window=252, benchmark=index if compared else None)
     assert len(found.values) == len(returns.values) - 251
-    for place in (0, 100, len(found.values) - 1):
+    for place in range(0, len(found.values), 1 if cells == 10_000 else 100):
         window = slice(place, place + 252)
-        alone = measure(
-            statistic,
-            Sample(
-                returns=returns.values[window],
-                benchmark=None if benchmark is None else benchmark.values[window],
-            ),
-        )
-        assert found.values[place] == pytest.approx(alone.value, rel=1e-12)
+        benchmark = index.values[window] if compared else None
+        sample = Sample(returns=returns.values[window], benchmark=benchmark)
+        assert found.values[place] == pytest.approx(measure(statistic, sample).value, rel=1e-12)
         assert found.days[place] == returns.days[place + 251]
+
+
+ROLLED = {
+    S.VOLATILITY: empyrical.roll_annual_volatility,
+    S.SHARPE: empyrical.roll_sharpe_ratio,
+    S.SORTINO: empyrical.roll_sortino_ratio,
+    S.MAX_DRAWDOWN: empyrical.roll_max_drawdown,
+    S.BETA: empyrical.roll_beta,
+    S.ALPHA_COMPOUNDED: empyrical.roll_alpha,
+    S.UP_CAPTURE: empyrical.roll_up_capture,
+    S.DOWN_CAPTURE: empyrical.roll_down_capture,
+}
+
+
+@pytest.mark.parametrize("statistic", THEIRS | COMPARED)
+def test_a_rolling_figure_of_real_returns_is_empyricals_of_each_window(statistic):
+    returns, index = daily_returns("XOM"), daily_returns("SP500")
+    pair = [returns.values, index.values] if statistic in COMPARING else [returns.values]
+    if statistic in ROLLED:
+        theirs = ROLLED[statistic](*pair, window=63)
+    else:
+        work_out = (THEIRS | COMPARED)[statistic]
+        windows = (slice(end - 63, end) for end in range(63, len(returns.values) + 1))
+        theirs = [work_out(*(one[window] for one in pair)) for window in windows]
+    terms, benchmark = Assumptions(force=True), index if statistic in COMPARING else None
+    found = rolling(statistic, returns, window=63, benchmark=benchmark, terms=terms)
+    assert found.values == pytest.approx(theirs, rel=1e-8, abs=1e-12)
+
+
+def test_a_window_with_an_unknown_day_of_the_benchmark_has_no_figure():
+    days, values = np.arange(6), percent(1, -2, 3, -1, 2, 1)
+    theirs = values.copy()
+    theirs[1] = np.nan
+    for statistic in COMPARING:
+        found = rolling(
+            statistic,
+            Returns(days=days, values=values**2 + values),
+            window=3,
+            benchmark=Returns(days=days, values=theirs),
+        )
+        assert np.isnan(found.values).tolist() == [True, True, False, False]
 
 
 def test_a_window_with_a_break_has_no_figure_and_too_short_a_series_none_at_all():

@@ -12,7 +12,7 @@ from analytics.ledger import Levy, Movement, Nature
 from analytics.measures import Reason
 from analytics.returns import Period, time_weighted
 from analytics.tracks import Track, carry, track_of
-from analytics.valuations import Policy, Prices, Quotes, revalue, value
+from analytics.valuations import Policy, Prices, Quotes, value
 
 ACME, NEW = 7, 8
 DAYS = [date(2024, 1, 1) + timedelta(days=count) for count in range(10)]
@@ -112,6 +112,13 @@ def test_a_deposit_is_a_flow_of_the_portfolio_and_a_purchase_one_of_the_position
     assert part.inflow.tolist() == [0, 0, 501, 0, 0, 0]
     assert time_weighted(Period(series=part)).value == pytest.approx(600 / 501 - 1)
     assert time_weighted(Period(series=whole)).value == pytest.approx(0.099)
+
+
+def test_a_scope_begins_with_its_first_payment():
+    found = bought()
+    assert found.begin_of(all_of(found)) == 1
+    assert found.begin_of(position(found)) == 2
+    assert found.begin_of(position(found, NEW)) == len(found.days)
 
 
 def test_expensed_fees_of_trades_are_left_out_of_the_return():
@@ -226,7 +233,7 @@ def test_a_split_changes_units_and_no_value_even_before_a_new_price():
     ]
     prices = in_euro(track(d2=50, d4=30), splits=track(d3=2.0))
     found = valued(events, BOUGHT[1], prices=prices)
-    assert found.units[:, position(found)].ravel().tolist() == [0, 0, 10, 20, 20, 20]
+    assert found.tables(position(found)).units.ravel().tolist() == [0, 0, 10, 20, 20, 20]
     assert found.value_of(position(found)).tolist() == [0, 0, 500, 500, 600, 600]
 
 
@@ -283,9 +290,9 @@ def test_what_is_missing_names_the_line_and_the_reason():
     found = valued(*BOUGHT, prices={ACME: Prices(currency="USD", closes=track(d3=5))})
     scope = all_of(found)
     assert np.isnan(found.value_of(scope)[2:]).all()
-    assert found.missing(scope, 2) == [(Reason.NO_PRICE, Line(1, ACME))]
-    assert found.missing(scope, 3) == [(Reason.NO_RATE, Line(1, ACME))]
-    assert found.missing(scope, 1) == []
+    assert list(found.missing(scope, 2)) == [(Reason.NO_PRICE, Line(1, ACME))]
+    assert list(found.missing(scope, 3)) == [(Reason.NO_RATE, Line(1, ACME))]
+    assert list(found.missing(scope, 1)) == []
     assert time_weighted(Period(series=found.series(scope))).reason is Reason.NO_PRICE
 
 
@@ -308,29 +315,6 @@ def test_a_short_counts_negative():
     entries = [cash(1, 1, (FLOW, 1000)), cash(2, 2, (TRADE, 500), instrument=ACME)]
     found = valued(events, entries, prices=PRICED)
     assert found.value_of(all_of(found)).tolist() == [0, 1000, 1000, 950, 900, 900]
-
-
-def test_what_is_valued_anew_from_a_day_is_what_is_valued_at_once():
-    book = book_of(*BOUGHT, bases=EURO)
-    quotes = Quotes(currency="EUR", prices=PRICED, rates={})
-    known = value(book, quotes, first=DAYS[0], last=DAYS[4])
-    later = (
-        [*BOUGHT[0], fill(3, 3, 5, 275, pool=(1, NEW))],
-        [cash(0, 3, (FLOW, 7), currency="USD"), *BOUGHT[1]],
-    )
-    changed = book_of(*later, bases=EURO)
-    prices = PRICED | {NEW: Prices(currency="EUR", closes=track(d3=55))}
-    anew = Quotes(currency="EUR", prices=prices, rates={"USD": track(d0=0.9)})
-    for since in range(4):
-        found = revalue(known, changed, anew, since=DAYS[since], last=DAYS[5])
-        expected = value(changed, anew, first=DAYS[0], last=DAYS[5])
-        assert found.lines == expected.lines
-        for name in ("days", "units", "local", "value", "cost", "quoted"):
-            assert np.array_equal(getattr(found, name), getattr(expected, name))
-        ours, theirs = (one.series(all_of(one)) for one in (found, expected))
-        assert ours.inflow.tolist() == theirs.inflow.tolist()
-    same = revalue(known, book, quotes, since=DAYS[5], last=DAYS[5])
-    assert same.value[:5].tolist() == known.value.tolist()
 
 
 def test_the_gain_of_a_series_is_that_of_its_positions_and_cash():

@@ -9,6 +9,7 @@ import pytest
 
 from datasources.errors import BadPayloadError
 from datasources.providers.ecb import Ecb
+from datasources.rates import crosses
 from models.market import EuroRate, RateQuestion
 
 
@@ -170,3 +171,24 @@ def test_a_damaged_zip_is_refused_by_name(tmp_path):
     for damaged in (bytes(raw), bytes(raw[:60]), b"PK"):
         with pytest.raises(BadPayloadError, match=r"rates\.zip"):
             ask(file_of(tmp_path, damaged, "rates.zip"), "EUR", "USD", "2026-11-19")
+
+
+def test_all_that_was_published_between_two_days_makes_the_rates_of_each_of_them(ecb):
+    first, last = date(2022, 12, 23), date(2023, 1, 3)
+    legs = asyncio.run(ecb.euro_rates(["USD", "HRK", "XXX"], first=first, last=last))
+    assert legs.keys() == {"USD", "HRK"}
+    for base, target in (("USD", "EUR"), ("EUR", "USD"), ("HRK", "USD")):
+        found = crosses(base, target, legs=legs)
+        assert [day.day for day, _ in found] == [23, 27, 28, 29, 30, 2, 3]
+        for day, value in found:
+            assert value == ask(ecb, base, target, day.isoformat()).value
+
+
+def test_a_day_on_which_one_leg_is_missing_makes_no_rate():
+    legs = {
+        "USD": [EuroRate(currency="USD", day=date(2024, 1, day), value=Decimal(2), source="t")
+                for day in (2, 3)],
+        "GBP": [EuroRate(currency="GBP", day=date(2024, 1, 3), value=Decimal(1), source="t")],
+    }  # fmt: skip
+    assert crosses("USD", "GBP", legs=legs) == [(date(2024, 1, 3), Decimal("0.5"))]
+    assert crosses("EUR", "CHF", legs=legs) == []

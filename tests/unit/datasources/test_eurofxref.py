@@ -50,14 +50,28 @@ def test_a_file_that_is_not_whole_or_not_in_form_is_refused_as_a_whole(text):
         read_xml(text.encode(), name="daily.xml")
 
 
-def test_of_a_day_in_two_files_the_newer_counts_whatever_their_columns():
+def test_the_days_of_a_newer_file_take_the_place_of_those_there_were():
     old = read_history(
         b"Date,JPY,USD,BGN,\n2026-11-19,1,2,N/A,\n2025-12-31,184.09,1.175,1.9558,\n", name="h.csv"
     )
-    both = old.with_newer(read_xml(document(["2026-11-19"]).encode(), name="daily.xml"))
+    both = old.renewed(read_xml(document(["2026-11-19"]).encode(), name="90d.xml"))
     assert both.days == [date(2025, 12, 31), DAY]
     assert both.look("USD", DAY).value == Decimal("1.117")
     assert both.look("BGN", date(2025, 12, 31)).value == Decimal("1.9558")
+
+
+def test_a_version_is_of_the_rates_and_their_days_alone():
+    lines = b"Date,JPY,USD\n2026-11-19,1,2\n2025-12-31,184.09,1.175\n"
+    known = read_history(lines, name="h.csv").version
+    assert read_history(lines, name="other.csv").version == known
+    for changed in (
+        lines.replace(b"1.175", b"1.176"),
+        lines.replace(b"12-31", b"12-30"),
+        lines.replace(b"JPY,USD", b"USD,JPY"),
+        lines[: lines.rindex(b"2025")],
+        lines + b"2025-12-30,184,1.1\n",
+    ):
+        assert read_history(changed, name="h.csv").version != known
 
 
 def test_an_archive_that_would_unpack_without_end_is_refused(monkeypatch):

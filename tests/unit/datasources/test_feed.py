@@ -100,7 +100,7 @@ async def test_one_poll_serves_the_symbols_of_all_listeners(feed, market, ticks)
     async with feed.listen(["A"]), feed.listen(["A", "B"]):
         market.asked.clear()
         await ticks.tick()
-        assert market.asked == [(["A", "B"], timedelta(seconds=1))]
+        assert market.asked == [(["A", "B"], timedelta(seconds=0.5))]
         assert (feed.listeners, feed.symbols) == (2, {"A", "B"})
 
 
@@ -205,3 +205,42 @@ async def test_whoever_follows_more_symbols_hears_of_changes_from_what_is_known(
         await feed.follow(listener, [])
         assert feed.symbols == frozenset()
     assert feed.listeners == 0
+
+
+class Watcher:
+    """Looks at prices of A."""
+
+    def __init__(self):
+        self.symbols = frozenset("A")
+        self.seen = []
+        self.heard = []
+        self.leading = None
+
+    def lead(self, leads):
+        self.leading = leads
+
+    def see(self, quote):
+        self.seen.append(str(quote.price))
+
+    def stir(self, topics):
+        self.heard.append(topics)
+
+
+async def test_whoever_watches_sees_each_price_though_nobody_listens(feed, market, ticks):
+    watcher = Watcher()
+    feed.watch(watcher)
+    assert watcher.leading is True
+    await feed.settle()
+    for price in ("2", "3", "3", "1"):
+        market.prices["A"] = price
+        await ticks.tick()
+    assert watcher.seen == ["2", "3", "3", "1"]
+    assert (feed.watched, feed.symbols, feed.listeners) == ({"A"}, frozenset(), 0)
+    feed.tell([("alerts", 1)])
+    feed.stir(None)
+    assert watcher.heard == [[("alerts", 1)], None]
+    feed.watch(None)
+    await feed.settle()
+    market.asked.clear()
+    await ticks.tick()
+    assert (feed.watched, market.asked) == (frozenset(), [])

@@ -10,7 +10,7 @@ import pytest
 
 from datasources.errors import BadPayloadError
 from datasources.providers.files import Files
-from models.market import CloseQuestion, QuoteQuality
+from models.market import CloseQuestion, HistoryQuestion, QuoteQuality
 
 # Seven lines of real adjusted closes, with a hole and without the weekends.
 WIDE = """Date,AAPL,AMD,KO
@@ -222,3 +222,15 @@ def test_a_symbol_without_a_single_price_is_not_known(tmp_path):
     source = files(tmp_path, "Date,AAPL,AMD\n2022-12-28,1,N/A\n")
     assert set(asyncio.run(source.find(["AAPL", "AMD"]))) == {"AAPL"}
     assert asyncio.run(source.search("AMD", limit=5)) == []
+
+
+@pytest.mark.parametrize(("text", "symbol"), [(WIDE, "AMD"), (LONG, "VOD.L")])
+def test_closes_as_arrays_are_those_of_bars(tmp_path, text, symbol):
+    source, first, last = files(tmp_path, text), date(2022, 12, 21), date(2026, 11, 18)
+    question = HistoryQuestion(symbol=symbol, first=first, last=last)
+    unknown = HistoryQuestion(symbol="XYZ", first=first, last=last)
+    ((found,),) = asyncio.run(source.close_arrays([question, unknown])).values()
+    bars = asyncio.run(source.bars(symbol, first=first, last=last))
+    assert found.currency == bars[0].currency
+    assert [date.fromordinal(day) for day in found.days] == [bar.day for bar in bars]
+    assert found.values.tolist() == [float(bar.close) for bar in bars]

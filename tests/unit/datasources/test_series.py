@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from datasources.series import aggregate, restate, was_restated
+from datasources.series import aggregate, closes_of, cut, restate, restate_closes, was_restated
 from models.market import Bar, BarInterval, SplitEvent
 
 
@@ -109,3 +109,28 @@ def test_prices_of_two_currencies_are_never_joined():
 
 def test_no_days_make_no_weeks():
     assert aggregate([], BarInterval.WEEK) == []
+
+
+@pytest.mark.parametrize("adjusted", [True, False])
+def test_closes_as_arrays_are_restated_as_bars_are(adjusted):
+    days = [date(2014, 6, 6), date(2014, 6, 9), date(2020, 8, 28), date(2020, 8, 31)]
+    bars = [bar(day, "645.57", adjusted=not adjusted) for day in days]
+    expected = restate(bars, APPLE, adjusted=adjusted)
+    (found,) = closes_of(bars)
+    found = restate_closes(found, APPLE[::-1], adjusted=adjusted)
+    assert found.values == pytest.approx([float(one.close) for one in expected], rel=1e-15)
+    assert restate_closes(found, [], adjusted=adjusted).values.tolist() == found.values.tolist()
+
+
+def test_closes_as_arrays_are_apart_by_currency_and_cut_by_days():
+    bars = [
+        bar(date(2024, 1, 2), "10"),
+        bar(date(2024, 1, 3), "11", currency="EUR"),
+        bar(date(2024, 1, 4), "12"),
+    ]
+    dollars, euros = closes_of(bars)
+    assert (dollars.currency, dollars.values.tolist()) == ("USD", [10, 12])
+    assert (euros.currency, euros.values.tolist()) == ("EUR", [11])
+    assert cut(dollars, date(2024, 1, 3), date(2024, 1, 4)).values.tolist() == [12]
+    assert cut(dollars, date(2024, 1, 2), date(2024, 1, 3)).values.tolist() == [10]
+    assert cut(dollars, date(2024, 2, 2), date(2024, 2, 3)).values.tolist() == []

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from datasources.providers.simulated import Simulated, known_companies, price_at
 from datasources.symbols import canonical
-from models.market import AssetClass, CloseQuestion, QuoteQuality
+from models.market import AssetClass, CloseQuestion, HistoryQuestion, QuoteQuality
 
 NOW = datetime(2026, 11, 20, 15, 30, 12, 345678, tzinfo=UTC)  # a Friday, markets open
 
@@ -174,3 +174,16 @@ def test_a_text_that_is_no_symbol_is_unknown_to_every_question():
     assert asyncio.run(source.find([bad])) == {}
     assert asyncio.run(source.closes([question])) == {}
     assert asyncio.run(source.bars(bad, first=date(2026, 11, 1), last=date(2026, 11, 19))) == []
+
+
+@pytest.mark.parametrize("symbol", ["AAPL", "SAP.DE", "BTC-USD", "A1", "ZZZZ"])
+def test_closes_as_arrays_are_those_of_bars(symbol):
+    first, last = date(2024, 1, 6), date(2027, 1, 1)
+    question = HistoryQuestion(symbol=symbol, first=first, last=last)
+    bad = HistoryQuestion(symbol="no symbol", first=first, last=last)
+    source = market()
+    ((found,),) = asyncio.run(source.close_arrays([question, bad])).values()
+    bars = asyncio.run(source.bars(symbol, first=first, last=last))
+    assert found.currency == bars[0].currency
+    assert [date.fromordinal(day) for day in found.days] == [bar.day for bar in bars]
+    assert found.values.tolist() == [float(bar.close) for bar in bars]

@@ -3,7 +3,14 @@
 import re
 
 import pytest
-from graphql import build_schema, get_named_type, get_nullable_type, is_list_type, parse
+from graphql import (
+    build_schema,
+    get_named_type,
+    get_nullable_type,
+    get_operation_ast,
+    is_list_type,
+    parse,
+)
 
 from gateway.cost import SATURATED, CostPlan
 from gateway.schema import schema
@@ -13,7 +20,8 @@ POSITION = "symbol quote { price } marketValue { amount currency }"
 
 
 def plan(text, name=None):
-    return CostPlan(schema._schema, parse(text), name)
+    document = parse(text)
+    return CostPlan(schema._schema, document, get_operation_ast(document, name))
 
 
 def estimate(text, **variables):
@@ -48,6 +56,18 @@ def estimate(text, **variables):
             23,
         ),
         ('{ nodes(ids: ["a", "b", "c"]) { id } }', {}, 3),
+        # A link is open to all: what it shows costs 1, how it did 5 more than that, and each point.
+        (
+            'query($n: Int) { sharedPortfolio(token: "x") '
+            "{ performance { series(points: $n) { day } } } }",
+            {"n": 10_000},
+            1 + 6 + 10_000,
+        ),
+        (
+            'query { sharedPortfolio(token: "x") { performance { series(points: 10) { day } } } }',
+            {},
+            1 + 6 + 10,
+        ),
         ("query($ids: [ID!]!) { nodes(ids: $ids) { id } }", {"ids": ["a"] * 100}, 100),
         # The field itself costs 20, whatever it finds.
         ('{ searchInstruments(text: "a", first: 5) { symbol } }', {}, 25),
@@ -89,6 +109,42 @@ def positions(count):
     return [one] * count
 
 
+YEAR = 'range: {from: "2024-01-01", to: "2024-12-31"}'
+DATES = {"from": "2024-01-01", "to": "2024-12-31"}
+
+
+@pytest.mark.parametrize(
+    ("days", "interval", "variables", "stretches"),
+    [
+        # Of 366 days 364 are 13 times 28, or 52 weeks; before and after them a day is one by itself.
+        (f"({YEAR})", "", {}, 15),
+        (f"({YEAR})", "(interval: YEAR)", {}, 2),
+        (f"({YEAR})", "(interval: WEEK)", {}, 54),
+        ("(range: $range)", "(interval: $each)", {"range": DATES, "each": "DAY"}, 366),
+        ("(range: {from: $from, to: $to})", "", DATES, 15),
+        ("(period: ONE_WEEK)", "(interval: DAY)", {}, 7),
+        ("(period: ONE_WEEK)", "(interval: WEEK)", {}, 2),
+        # A Sunday and a Monday are of two weeks.
+        ('(range: {from: "2024-01-07", to: "2024-01-08"})', "(interval: WEEK)", {}, 2),
+        ("(period: $period)", "(interval: DAY)", {"period": "ONE_MONTH"}, 31),
+        ("(period: $period)", "(interval: DAY)", {}, 7),
+        # Without a first day ten years, whatever is said of it.
+        ("", "", {}, 132),
+        ("(period: MAX)", "(interval: YEAR)", {}, 12),
+        ('(range: {from: "1", to: "2"})', "", {}, 132),
+    ],
+)
+def test_a_table_costs_by_its_days_and_how_long_its_stretches_are(
+    days, interval, variables, stretches
+):
+    text = f"""query(
+      $range: DateRangeInput, $from: Date!, $to: Date!, $each: PerformanceInterval! = MONTH,
+      $period: PerformancePeriod = ONE_WEEK
+    ) {{ viewer {{ combined {{ performance{days} {{ calendar{interval} {{ from }} }} }} }} }}"""
+    # A viewer, its combined portfolio, and the performance, which costs 5 by itself.
+    assert estimate(text, **variables) == 1 + 1 + 6 + stretches
+
+
 @pytest.mark.parametrize(
     ("data", "cost"),
     [
@@ -105,6 +161,44 @@ def positions(count):
 def test_what_it_came_to_is_counted_in_the_answer(data, cost):
     """Nulls and short lists cost nothing; more than was taken is never asked for."""
     assert plan(DASHBOARD).actual(data, estimated=756) == cost
+
+
+@pytest.mark.parametrize(
+    ("asked", "answer", "cost"),
+    [
+        # Each field of these is in every object, so that nobody has to look.
+        ("own { id } others { own { id } }", {"own": {}, "others": [{"own": {}}] * 3}, 8),
+        # Of a fragment on one type, an object of another has nothing.
+        ("others { ... on Person { own { id } } }", {"others": [{"own": {}}, {}, {}]}, 5),
+        ("others { ...P } } } fragment P on Person { own { id", {"others": [{"own": {}}, {}]}, 4),
+        # Nor has anybody of what is left out.
+        ("own @include(if: false) { id } others { id }", {"others": [{}]}, 2),
+        ("others { own @skip(if: true) { id } }", {"others": [{}, {}]}, 3),
+        ("others { ... @skip(if: true) { own { id } } }", {"others": [{}, {}]}, 3),
+        # What is asked for elsewhere as well is there.
+        ("others { own { id } ... on Person { own { id } } }", {"others": [{"own": {}}] * 2}, 5),
+        # What only some of the same name ask for is not in all of them.
+        (
+            "others { ... on Person { own { own { id } } } ... on Pet { own { id } } }",
+            {"others": [{"own": {"own": {}}}, {"own": {}}, {"own": {}}]},
+            8,
+        ),
+        ("own @include(if: false) { own { id } } own { id }", {"own": {}}, 2),
+        ("... @skip(if: true) { others { own { id } } } others { id }", {"others": [{}] * 9}, 10),
+        # What may be null is looked at, and so is what is within.
+        ("others { friend { id } }", {"others": [{"friend": None}, {"friend": {}}]}, 4),
+        ("others { own { own { id } } }", {"others": [{"own": {"own": {}}}]}, 4),
+    ],
+)
+def test_single_objects_are_counted_where_they_are(asked, answer, cost):
+    schema = build_schema(
+        "type Query { person: Person! } interface Being { id: ID! own: Person! friend: Person } "
+        "type Person implements Being { id: ID! own: Person! friend: Person others: [Being!]! } "
+        "type Pet implements Being { id: ID! own: Person! friend: Person }"
+    )
+    document = parse(f"{{ person {{ {asked} }} }}")
+    made = CostPlan(schema, document, get_operation_ast(document))
+    assert made.actual({"person": answer}, estimated=100) == cost
 
 
 def test_an_answer_without_data_costs_what_was_estimated():

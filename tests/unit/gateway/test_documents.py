@@ -1,11 +1,14 @@
 """Documents: each refusal typed, and none kept alive by being refused again."""
 
 import asyncio
+import gc
 import traceback
+import weakref
 
 import pytest
+from graphql import parse
 
-from gateway.documents import Documents, RefusedDocumentError
+from gateway.documents import Documents, PerOperation, RefusedDocumentError, operations_of
 from gateway.limits import Limits
 from gateway.schema import schema
 
@@ -109,3 +112,22 @@ async def test_a_short_document_is_read_without_waiting(documents):
     with pytest.raises(StopIteration) as done:
         coming.send(None)
     assert done.value.value.type.value == "query"
+
+
+def test_what_is_made_of_an_operation_is_made_once_even_if_it_is_null():
+    asked = []
+    made = PerOperation(lambda operation: asked.append(operation.name))
+    (operation,) = operations_of(parse("query Mine { viewer { id } }"), ()).values()
+    assert [made.of(operation), made.of(operation)] == [None, None]
+    assert asked == ["Mine"]
+
+
+def test_what_is_made_of_an_operation_goes_with_it():
+    made = PerOperation(lambda operation: {operation.name})
+    (operation,) = operations_of(parse("{ viewer { id } }"), ()).values()
+    gone = weakref.ref(made.of(operation))
+    gc.collect()
+    assert (gone() is None) is False
+    del operation
+    gc.collect()
+    assert gone() is None

@@ -105,7 +105,15 @@ def test_a_document_of_the_explorer_is_valid_with_its_variables(tab):
 
 
 def test_each_file_of_variables_belongs_to_a_document():
-    assert NAMES == ["1-dashboard", "2-live-prices", "3-record-trade", "4-try-a-sale"]
+    assert NAMES == [
+        "1-dashboard",
+        "2-live-prices",
+        "3-record-trade",
+        "4-try-a-sale",
+        "5-price-alert",
+        "6-returns",
+        "7-allocation",
+    ]
     assert {path.stem for path in DOCUMENTS.glob("*.json")} <= set(NAMES)
 
 

@@ -95,6 +95,18 @@ async def test_a_body_that_never_ends_is_not_waited_for(site, headers):
     assert response.headers["connection"] == "close"
 
 
+@under(patience=Patience(receive=0))
+async def test_a_form_that_never_ends_is_not_waited_for_either(site):
+    async def body():
+        yield b"username=ann&"
+        await asyncio.Event().wait()
+
+    form = {"content-type": "application/x-www-form-urlencoded", "content-length": "50"}
+    response = await site.client.post("/auth/token", content=body(), headers=form)
+    assert (response.status_code, response.json()["error"]) == (408, "invalid_request")
+    assert response.headers["connection"] == "close"
+
+
 @pytest.mark.parametrize("accept", ["application/json", "application/graphql-response+json"])
 async def test_a_failure_of_ours_outside_any_field_is_500(site, accept, monkeypatch):
     def broken(*_):

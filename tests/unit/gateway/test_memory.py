@@ -15,7 +15,7 @@ from gateway.schema import executed_by
 from gateway.settings import Settings
 from gateway.transports.execution import Executor, Request
 
-COUNT = int(os.environ.get("TEST_DISTINCT_DOCUMENTS", "1000"))
+COUNT = int(os.environ.get("TEST_DISTINCT_DOCUMENTS", "2000"))
 CONTEXT = SimpleNamespace(
     services=SimpleNamespace(server=None, buckets=None),
     principal=None,

@@ -4,7 +4,7 @@ import pytest
 from graphql import parse
 
 from gateway.documents import operations_of
-from gateway.transports.negotiation import accepted, wanted_events, wanted_stream
+from gateway.transports.negotiation import accepted, wanted_stream
 
 # What clients send, word by word.
 URQL = "application/graphql-response+json, application/graphql+json, application/json, text/event-stream, multipart/mixed"
@@ -90,6 +90,6 @@ def test_a_type_with_quality_zero_is_refused_though_a_wider_range_has_it():
 
 
 def test_events_are_wanted_when_they_come_first():
-    assert wanted_events(accepted("text/event-stream, application/json"))
-    assert not wanted_events(accepted("application/json, text/event-stream"))
-    assert not wanted_events(accepted("*/*"))
+    assert accepted("text/event-stream, application/json").events
+    assert not accepted("application/json, text/event-stream").events
+    assert not accepted("*/*").events

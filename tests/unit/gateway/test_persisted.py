@@ -12,7 +12,6 @@ from redis import Redis
 from redis.exceptions import RedisError
 from starlette.testclient import TestClient
 
-from datasources import shared as shared_module
 from datasources.shared import SharedServer
 from gateway import persisted as persisted_module
 from gateway.persisted import PersistedDocuments, read_manifest
@@ -171,13 +170,12 @@ async def test_a_very_long_document_is_run_and_not_kept(start):
 
 
 @pytest.fixture
-def redis(monkeypatch):
+def redis():
     opened = Redis.from_url(REDIS)
     try:
         opened.ping()
     except RedisError:
         missing("Redis")
-    monkeypatch.setattr(shared_module, "CALL_SECONDS", 20)
     yield opened
     opened.close()
 

@@ -4,6 +4,8 @@ import gc
 from dataclasses import dataclass
 from weakref import ref
 
+import pytest
+
 from resolvers.lasting import lasting
 
 
@@ -36,3 +38,22 @@ def test_a_shape_goes_with_its_value():
     del value
     gc.collect()
     assert life() is None
+
+
+@lasting
+def shape_beside(value, other):
+    return Shape((value.number, other.number))
+
+
+def test_a_shape_lasts_as_long_as_what_it_is_built_with_is_the_same():
+    one, two, three = Value(1), Value(2), Value(3)
+    first = shape_beside(one, two)
+    assert shape_beside(one, two) is first
+    assert shape_beside(one, three).number == (1, 3)
+    assert shape_beside(one, Value(3)) is not shape_beside(one, three)
+
+
+def test_what_a_shape_is_built_with_is_not_given_by_name():
+    one = Value(1)
+    with pytest.raises(TypeError, match="unexpected keyword argument 'other'"):
+        shape_beside(one, other=one)

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from analytics.events import Method
 from models.transactions import Kind, Transaction
-from services.entries import Terms, in_order, ledger_states
+from services.entries import Terms, ledger_states
+from services.order import in_order
 
 DAY = datetime(2024, 6, 3, tzinfo=UTC)
 

@@ -14,11 +14,7 @@ from models.market import RateQuestion
 from tests.contract.vendors.ecb import FILES, document
 from tests.vendors import HTML, fake_vendor, reply, upstream_of
 
-DAY, QUARTER, HISTORY = (
-    "/eurofxref-daily.xml",
-    "/eurofxref-hist-90d.xml",
-    "/eurofxref-hist.zip",
-)
+QUARTER, HISTORY = "/eurofxref-hist-90d.xml", "/eurofxref-hist.zip"
 PUBLISHED = PACKAGED.read_bytes()
 THURSDAY_EVENING = datetime(2026, 11, 19, 18, 0, tzinfo=UTC)
 FRIDAY_AT_FOUR = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)  # 16:00 in Frankfurt
@@ -28,7 +24,6 @@ FRIDAY_AT_FOUR = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)  # 16:00 in Frankfurt
 async def connected(clock):
     """Serve the 90-day file up to Thursday, and whatever a test puts in ``served``."""
     served = {
-        DAY: reply(document(["2026-11-19"])),
         QUARTER: reply(document(["2026-11-19", "2026-11-18", "2026-08-24"])),
         HISTORY: reply(PUBLISHED),
     }
@@ -93,16 +88,16 @@ async def test_one_publication_is_fetched_once(clock):
     assert server.paths == [QUARTER]
 
 
-async def test_the_next_day_comes_with_the_daily_file_at_four(clock):
+async def test_the_next_day_comes_at_four(clock):
     async with connected(clock) as (ecb, served, server):
         await dollars(ecb, THURSDAY)
-        served[DAY] = reply(document(["2026-11-20"]))
+        served[QUARTER] = reply(document(["2026-11-20", "2026-11-19"]))
         clock.now = FRIDAY_AT_FOUR
         assert await dollars(ecb, FRIDAY) == FRIDAYS
         assert await dollars(ecb, THURSDAY) == THURSDAYS
         clock.now += timedelta(days=2)  # Sunday
         assert await dollars(ecb, date(2026, 11, 22)) == FRIDAYS
-    assert server.paths == [QUARTER, DAY]
+    assert server.paths == [QUARTER, QUARTER]
 
 
 async def test_a_late_publication_is_asked_for_every_quarter_of_an_hour(clock):
@@ -111,8 +106,8 @@ async def test_a_late_publication_is_asked_for_every_quarter_of_an_hour(clock):
         for minutes in (0, 14, 15, 29):
             clock.now = FRIDAY_AT_FOUR + timedelta(minutes=minutes)
             assert await dollars(ecb, FRIDAY) == THURSDAYS
-        assert server.paths == [QUARTER, DAY, DAY]
-        served[DAY] = reply(document(["2026-11-20"]))
+        assert server.paths == [QUARTER, QUARTER, QUARTER]
+        served[QUARTER] = reply(document(["2026-11-20", "2026-11-19"]))
         clock.now = FRIDAY_AT_FOUR + timedelta(minutes=30)
         assert await dollars(ecb, FRIDAY) == FRIDAYS
 
@@ -121,10 +116,10 @@ async def test_a_file_that_has_not_changed_is_not_sent_again(clock):
     async with connected(clock) as (ecb, served, server):
         await dollars(ecb, THURSDAY)
         versions = {"ETag": '"v1"', "Last-Modified": "Thu, 19 Nov 2026 15:00:00 GMT"}
-        served[DAY] = reply(document(["2026-11-19"]), headers=versions)
+        served[QUARTER] = reply(document(["2026-11-19"]), headers=versions)
         clock.now = FRIDAY_AT_FOUR
         await dollars(ecb, FRIDAY)
-        served[DAY] = reply(status=304)
+        served[QUARTER] = reply(status=304)
         clock.now += timedelta(minutes=15)
         assert await dollars(ecb, FRIDAY) == THURSDAYS
     asked = server.requests[-1].headers
@@ -141,11 +136,15 @@ async def test_a_file_that_has_not_changed_is_not_sent_again(clock):
 async def test_what_cannot_be_renewed_stays_for_a_week(clock, bad):
     async with connected(clock) as (ecb, served, server):
         await dollars(ecb, THURSDAY)
-        served |= {DAY: bad, QUARTER: bad}
+        served[QUARTER] = bad
         clock.now = FRIDAY_AT_FOUR
         assert await dollars(ecb, FRIDAY) == THURSDAYS
         assert await dollars(ecb, FRIDAY) == THURSDAYS
-        assert server.paths == [QUARTER, DAY, DAY]  # a failure is tried twice, then left alone
+        assert server.paths == [
+            QUARTER,
+            QUARTER,
+            QUARTER,
+        ]  # a failure is tried twice, then left alone
         clock.now = THURSDAY_EVENING + timedelta(days=8)
         with pytest.raises(Exception, match=r"xml|HTTP 503"):
             await dollars(ecb, clock.now.date())
@@ -169,6 +168,65 @@ async def test_an_old_day_brings_the_whole_history_once_and_later_days_stay(cloc
         assert await dollars(ecb, date(1999, 1, 3)) is None
         assert await dollars(ecb, THURSDAY) == THURSDAYS
     assert server.paths == [QUARTER, HISTORY]
+
+
+async def test_what_is_corrected_or_taken_back_shows_with_the_next_publication(clock):
+    async with connected(clock) as (ecb, served, server):
+        assert await ecb.rates_version() is None
+        await dollars(ecb, THURSDAY)
+        version = await ecb.rates_version()
+        wednesday = date(2026, 11, 18)
+        corrected = document(["2026-11-20", "2026-11-18"]).replace("1.1181", "1.2")
+        served[QUARTER] = reply(corrected)
+        clock.now = FRIDAY_AT_FOUR
+        assert await dollars(ecb, wednesday) == (Decimal("1.2"), wednesday)
+        assert await dollars(ecb, THURSDAY) == (Decimal("1.2"), wednesday)  # that day is gone
+        assert await ecb.rates_version() != version
+    assert server.paths == [QUARTER, QUARTER]
+
+
+async def test_the_whole_history_is_read_again_once_a_day_and_old_corrections_show(clock):
+    async with connected(clock) as (ecb, served, server):
+        first = date(1999, 1, 4)
+        assert await dollars(ecb, first) == (Decimal("1.1789"), first)
+        lines = "Date,USD\n2026-11-20,1.1160\n2026-11-19,1.1170\n1999-01-05,1.2\n1999-01-04,3\n"
+        served[HISTORY] = reply(lines)
+        assert await dollars(ecb, first) == (Decimal("1.1789"), first)
+        clock.now = FRIDAY_AT_FOUR
+        assert await dollars(ecb, first) == (Decimal(3), first)
+        assert await dollars(ecb, FRIDAY) == FRIDAYS
+        clock.now += timedelta(hours=6)
+        assert await dollars(ecb, first) == (Decimal(3), first)
+    assert server.paths == [HISTORY, QUARTER, HISTORY]
+
+
+async def test_a_history_that_lags_behind_leaves_the_90_day_file_the_last_word(clock):
+    async with connected(clock) as (ecb, served, server):
+        wednesday = date(2026, 11, 18)
+        corrected = document(["2026-11-19", "2026-11-18"]).replace("1.1181", "1.2")
+        whole = reply(corrected, headers={"ETag": '"v1"'})
+        # The server sends the file only to who does not have it yet.
+        unchanged = reply(status=304)
+        served[QUARTER] = whole
+        server.handler = lambda request: (
+            unchanged if request.headers.get("if-none-match") == '"v1"' else served[request.path]
+        )
+        assert await dollars(ecb, wednesday) == (Decimal("1.2"), wednesday)
+        lines = "Date,USD\n2026-11-18,1.1181\n2026-11-17,1.1\n1999-01-04,1.1789\n"
+        served[HISTORY] = reply(lines)
+        assert await dollars(ecb, date(1999, 1, 4)) == (Decimal("1.1789"), date(1999, 1, 4))
+        assert await dollars(ecb, wednesday) == (Decimal("1.2"), wednesday)
+        # Its turn to be read again, it still lags behind, and the 90-day file is the same.
+        clock.now = FRIDAY_AT_FOUR
+        await dollars(ecb, FRIDAY)
+        clock.now += timedelta(minutes=15)
+        assert await dollars(ecb, wednesday) == (Decimal("1.2"), wednesday)
+        assert await dollars(ecb, THURSDAY) == THURSDAYS
+        clock.now += timedelta(minutes=15)
+        assert await dollars(ecb, wednesday) == (Decimal("1.2"), wednesday)
+    assert server.paths == [QUARTER, HISTORY, HISTORY, QUARTER, QUARTER]
+    assert "if-none-match" not in server.requests[-2].headers
+    assert server.requests[-1].headers["if-none-match"] == '"v1"'
 
 
 async def test_a_start_with_an_old_day_takes_the_history_and_what_came_after_it(clock):
@@ -216,4 +274,11 @@ async def test_a_file_that_takes_longer_than_anybody_waits_is_read_to_its_end(cl
                     await dollars(ecb, THURSDAY)
         held.set()
         assert await dollars(ecb, THURSDAY) == THURSDAYS
+    assert server.paths == [QUARTER]
+
+
+async def test_all_rates_since_a_day_come_as_single_ones_do(clock):
+    async with connected(clock) as (ecb, _, server):
+        found = await ecb.euro_rates(["USD"], first=THURSDAY, last=FRIDAY)
+        assert (found["USD"][-1].value, found["USD"][-1].day) == await dollars(ecb, FRIDAY)
     assert server.paths == [QUARTER]

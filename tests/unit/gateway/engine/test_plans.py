@@ -159,3 +159,10 @@ def test_an_answer_that_waits_for_nothing_needs_no_event_loop():
         ]
     }
     assert plans(one).outcomes == {"compiled": 1}
+
+
+def test_an_operation_that_the_schema_has_no_type_for_goes_to_graphql_core():
+    one = schema()
+    (error,) = run(one, parse("mutation { change }")).errors
+    assert error.message == "Schema is not configured to execute mutation operation."
+    assert plans(one).outcomes == {"type": 1}

@@ -86,6 +86,44 @@ async def test_no_caller_is_kept(prepared):
     assert [one() for one in gone] == [None, None]
 
 
+async def test_a_caller_goes_with_the_run_without_looking_for_garbage():
+    prepared = Prepared(KINDS["compiled"], SCHEMA._schema, DOCUMENT, "Greet")
+    await answer(prepared, {})
+    gc.collect()
+    gc.disable()
+    try:
+        caller = Caller("Bob")
+        gone = ref(caller)
+        await prepared.executor({}, caller).execute_operation()
+        del caller
+        assert gone() is None
+    finally:
+        gc.enable()
+
+
+async def test_what_a_resolver_leaves_to_be_settled_is_kept_until_it_is():
+    settled = []
+
+    async def late():
+        await asyncio.sleep(0)
+        settled.append(1)
+
+    @strawberry.type
+    class Leaving:
+        @strawberry.field
+        def number(self, info: Info) -> int:
+            info._raw_info.async_helpers.track([late()])
+            return 1
+
+    schema = strawberry.Schema(Leaving)
+    prepared = Prepared(KINDS["compiled"], schema._schema, parse("{ number }"), None)
+    for _ in range(2):
+        assert prepared.executor(None, None).execute_operation().data == {"number": 1}
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert settled == [1, 1]
+
+
 async def test_the_second_run_of_a_plan_builds_nothing_and_counts():
     kind = compiled_executor(lambda field: None)
     built = []
@@ -101,3 +139,31 @@ async def test_the_second_run_of_a_plan_builds_nothing_and_counts():
         await answer(prepared, {})
     assert (len(built), dict(kind.plans.outcomes)) == (1, {"compiled": 3})
     assert issubclass(Watched, CompiledExecutor)
+
+
+@strawberry.type
+class Echo:
+    @strawberry.field
+    def echo(
+        self, text: str | None = None, key: strawberry.ID | None = None, flag: bool = False
+    ) -> str:
+        return f"{text!r} {key!r} {flag!r}"
+
+
+@pytest.mark.parametrize("given", ["x", "", 1, True, None, ["x"], {"x": 1}, ...])
+@pytest.mark.parametrize("kind", ["String!", "String", "ID!", "ID", "Boolean!"])
+def test_plain_variables_are_taken_and_refused_as_by_the_reference(kind, given):
+    name = {"S": "text", "I": "key", "B": "flag"}[kind[0]]
+    document = parse(f"query ($given: {kind}) {{ echo({name}: $given) }}")
+    schema = strawberry.Schema(Echo)._schema
+    answers = []
+    for executors in KINDS.values():
+        prepared = Prepared(executors, schema, document, None)
+        for _ in range(2):  # what is kept of an operation is used from the second time on
+            variables = {} if given is ... else {"given": given}
+            executor = prepared.executor(variables, None)
+            if isinstance(executor, list):
+                answers.append([one.formatted for one in executor])
+            else:
+                answers.append(executor.execute_operation().data)
+    assert answers == answers[:1] * 4

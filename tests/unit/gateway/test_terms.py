@@ -3,7 +3,7 @@
 import strawberry
 
 from gateway.schema import schema
-from gateway.transports.sharing import is_plain
+from gateway.transports.terms import is_plain
 
 
 def test_of_a_price_everything_is_plain_but_what_has_a_resolver():

@@ -1,0 +1,87 @@
+"""The server's end of a request: uvicorn's, with a way to write a whole answer at once.
+
+ASGI has answers come in two messages, of which uvicorn looks through each header twice and writes
+the second by itself. An answer that is there as a whole is one message more cheaply.
+"""
+
+from typing import Any
+
+from starlette.types import Scope, Send
+from uvicorn._types import ASGI3Application, ASGISendEvent
+from uvicorn.protocols.http.httptools_impl import (
+    HEADER_RE,
+    HEADER_VALUE_RE,
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
+
+WHOLE = "folioql.whole"
+"""Among the extensions of a request's scope: the body may come with the start of the answer.
+
+It stands in the message under this name, and nothing follows.
+"""
+
+OTHERWISE = frozenset({b"connection", b"transfer-encoding"})
+"""Headers by which there is more to an answer than to write it."""
+
+
+class WholeCycle(RequestResponseCycle):
+    """One request and its answer, as uvicorn serves it."""
+
+    async def send(self, message: ASGISendEvent) -> None:
+        """Send a part of the answer, or all of it."""
+        body: bytes | None = message.pop(WHOLE, None)  # type: ignore[misc]
+        if body is None:
+            await super().send(message)
+            return
+        if self.flow.write_paused and not self.disconnected:
+            await self.flow.drain()
+        text = self._text(message, body)
+        if text is None or self.disconnected or self.response_started:
+            await super().send(message)
+            await super().send({"type": "http.response.body", "body": body, "more_body": False})
+            return
+        self.response_started = self.response_complete = True
+        self.waiting_for_100_continue = False
+        self.transport.write(text)
+        self.message_event.set()
+        self.on_response()
+
+    def _text(self, message: Any, body: bytes) -> bytes | None:
+        """Write an answer out; none where there is more to it, or where something is wrong."""
+        headers = [*self.default_headers, *message["headers"]]
+        known = dict(headers)
+        names = b"".join(name for name, _ in headers)
+        if (
+            self.access_log
+            or not self.keep_alive
+            or self.scope["method"] == "HEAD"
+            or known.get(b"content-length") != b"%d" % len(body)
+            or not OTHERWISE.isdisjoint(known)
+            or not names.islower()
+            or HEADER_RE.search(names)
+            or HEADER_VALUE_RE.search(b"".join(value for _, value in headers))
+        ):
+            return None
+        lines = [STATUS_LINE[message["status"]]]
+        for name, value in headers:
+            lines += (name, b": ", value, b"\r\n")
+        return b"".join((*lines, b"\r\n", body))
+
+
+class WholeProtocol(HttpToolsProtocol):
+    """One connection, as uvicorn serves it."""
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        cycle.__class__ = WholeCycle  # uvicorn makes it where nobody else can
+        super()._start_asgi_task(cycle, app)
+
+
+def offer(scope: Scope, send: Send) -> None:
+    """Say in a scope that answers may come as a whole, if nothing stands before the server.
+
+    What stands between may look into the body, which it would not find.
+    """
+    if isinstance(getattr(send, "__self__", None), WholeCycle):
+        scope["extensions"] = {WHOLE: {}}
