@@ -71,6 +71,8 @@ def options_of(settings: Settings) -> dict[str, Any]:
         "ws_max_size": 2 * settings.max_body_bytes,
         # Compressing costs memory for each socket and time for each message, which are short.
         "ws_per_message_deflate": False,
+        # Longer than most proxies: who closes first must not be the one that is asked.
+        "timeout_keep_alive": 75,
         "timeout_graceful_shutdown": 5,
         "timeout_worker_healthcheck": 30,  # a new process first has to import everything
     }

@@ -371,6 +371,7 @@ def demo_server(tmp_path_factory):
     settings = {
         "DATABASE_URL": f"sqlite:///{folder}/demo.db",
         "FOLIOQL_FEED_INTERVAL_MS": "200",
+        "FOLIOQL_SIGN_IN_ATTEMPTS": "0",  # many tests in a minute sign in as the one user it has
     }
     with serving(folder, "demo", **settings) as server:
         yield server.address

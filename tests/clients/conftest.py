@@ -47,7 +47,7 @@ def _output(command, *, given=None, folder=HERE, **environment):
         env={"PATH": os.environ["PATH"], "NO_COLOR": "1"} | environment,
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=200,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr

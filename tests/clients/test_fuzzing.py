@@ -7,7 +7,7 @@ import pytest
 
 from tests.clients.conftest import HERE
 
-pytestmark = pytest.mark.process
+pytestmark = [pytest.mark.process, pytest.mark.timeout(240)]
 
 
 def test_schemathesis_finds_nothing(tool, demo_server, tmp_path):
@@ -20,6 +20,8 @@ def test_schemathesis_finds_nothing(tool, demo_server, tmp_path):
         *("--header", f"Authorization: Bearer {answer.json()['access_token']}"),
         *("--exclude-checks", "positive_data_acceptance"),
         *("--max-examples", "2", "--seed", "1", "--no-color"),
+        # How fast it makes its questions up, and how fast they are answered here, is not the test.
+        *("--suppress-health-check", "all", "--request-timeout", "60"),
         folder=tmp_path,
         PYTHONPATH=str(HERE / "python"),
         SCHEMATHESIS_HOOKS="fuzzing",
