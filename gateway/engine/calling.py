@@ -113,6 +113,8 @@ class Caller:
 
     def named(self, arguments: Named, info: Any) -> Named:
         """Turn arguments as graphql-core has read them into those of the function."""
+        if not arguments:
+            return arguments
         if self._plain is not None:
             return {self._plain[name]: value for name, value in arguments.items()}
         return convert_arguments(

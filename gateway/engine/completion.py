@@ -5,7 +5,7 @@ the same length. Null in it stands for null, or, where null may not stand, for a
 recorded: then whoever holds the column becomes null in turn.
 """
 
-from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterable, Awaitable, Callable, Coroutine, Iterable, Sequence
 from itertools import chain, islice
 from types import NoneType
 from typing import Any, NamedTuple, Protocol
@@ -28,8 +28,9 @@ from graphql.execution.collect_fields import FieldDetailsList
 from graphql.pyutils import inspect, is_iterable
 
 from gateway.engine.keeping import Room, Write, Written
-from gateway.engine.leaves import Leaf, Values, among_nulls, is_special
+from gateway.engine.leaves import Leaf, Values, is_special
 from gateway.engine.places import ChosenPlace, ItemPlace, Place, path_of
+from gateway.engine.rows import Code, NotStoredError
 from gateway.engine.running import Run
 
 
@@ -61,8 +62,9 @@ class Selection(Protocol):
         """Tell whether all that is asked is in the objects themselves."""
         raise NotImplementedError
 
-    def stored(self, objects: Values, kinds: set[type]) -> Values | None:
-        """Return the answer for each of the objects if that is simple; none otherwise."""
+    def row(self, code: Code, source: str) -> str:
+        """Write out an object's row; raises NotStoredError if it does not store all of it."""
+        raise NotImplementedError
 
     async def objects(self, run: Run, objects: Values, place: Place) -> Values:
         """Return the answer for each of the objects."""
@@ -75,12 +77,12 @@ class Shaper:
         self,
         leaf: Callable[[Any], Leaf],
         select: Callable[[Run, GraphQLObjectType, FieldDetailsList], Selection],
-        is_instance: Callable[[GraphQLObjectType, Values, set[type]], bool],
+        class_of: Callable[[GraphQLObjectType], type | None],
         writer: Callable[[GraphQLObjectType], Write | None],
     ) -> None:
         self.leaf = leaf
         self.select = select
-        self.is_instance = is_instance
+        self.class_of = class_of
         self.writer = writer
         self.room = Room()
 
@@ -112,19 +114,39 @@ class Completer:
         """Tell whether an answer was made of nothing but the values themselves."""
         return False
 
-    def column(self, values: Values) -> Values | None:  # noqa: ARG002
-        """Complete a column that needs nothing but a look at its values; none otherwise."""
-        return None
+    def expression(self, code: Code, value: str) -> str:
+        """Write out what completes a value; return the name or expression of what comes of it.
+
+        What is written ends the function, or raises, when the value is not as it should be.
+        Raises NotStoredError where more is needed than the value.
+        """
+        if not self.nullable:
+            return self._expression(code, value)
+        result = code.variable()
+        code.add(f"{result} = None")
+        with code.within(f"if {value} is not None:"):
+            code.add(f"{result} = {self._expression(code, value)}")
+        return result
+
+    def _expression(self, code: Code, value: str) -> str:  # noqa: ARG002
+        """Write out what completes a value that is not null."""
+        raise NotStoredError
 
     def fail(self, run: Run, place: Place, number: int, error: Exception) -> None:
         """Record what is wrong with one value."""
         run.fail(place, number, self._asked.nodes, error)
 
-    async def complete(self, run: Run, values: Values, place: Place) -> Values:
+    def complete(self, run: Run, values: Values, place: Place) -> Coroutine[Any, Any, Values]:
         """Complete a column of whatever resolvers return."""
-        if not any(map(is_special, set(map(type, values)))):
-            return await self._present(run, values, place)
-        values = await settled(run, values)
+        special = set(filter(is_special, set(map(type, values))))
+        if special:
+            return self._look(run, values, place, special)
+        return self._present(run, values, place)
+
+    async def _look(self, run: Run, values: Values, place: Place, special: set[type]) -> Values:
+        """Complete a column in which there are nulls, errors or promises."""
+        if special != {NoneType}:
+            values = await settled(run, values)
         present: list[int] = []
         for number, value in enumerate(values):
             if isinstance(value, Exception):
@@ -135,7 +157,7 @@ class Completer:
                 name = f"{self._asked.parent}.{self._asked.name}"
                 message = f"Cannot return null for non-nullable field {name}."
                 self.fail(run, place, number, TypeError(message))
-        return await self.some(run, values, place, present)
+        return await _of_some(self._present, run, values, place, present)
 
     async def some(self, run: Run, values: Values, place: Place, chosen: Sequence[int]) -> Values:
         """Complete some values of a column, which are there; the others are null."""
@@ -158,12 +180,11 @@ class LeafCompleter(Completer):
         """Scalars and enums are."""
         return True
 
-    def column(self, values: Values) -> Values | None:
-        """Complete a column in which everything is as it should be."""
-        return self._leaf.column(values, nullable=self.nullable)
+    def _expression(self, code: Code, value: str) -> str:
+        return self._leaf.expression(code, value)
 
     async def _present(self, run: Run, values: Values, place: Place) -> Values:
-        column = self._leaf.column(values, nullable=False)
+        column = self._leaf.column(values)
         if column is not None:
             return column
         column = [None] * len(values)
@@ -187,14 +208,13 @@ class ListCompleter(Completer):
         """Lists are as their items are."""
         return self._item.is_plain
 
-    def column(self, values: Values) -> Values | None:
-        """Complete lists of what is simple."""
-        if not set(map(type, values)) <= {list, tuple}:
-            return None
-        items = self._item.column(list(chain.from_iterable(values)))
-        if items is None:
-            return None
-        return _dealt(items, map(len, values))
+    def _expression(self, code: Code, value: str) -> str:
+        result, item = code.variable(), code.variable()
+        code.add(f"if type({value}) is not list and type({value}) is not tuple: return None")
+        code.add(f"{result} = []")
+        with code.within(f"for {item} in {value}:"):
+            code.add(f"{result}.append({self._item.expression(code, item)})")
+        return result
 
     async def _present(self, run: Run, values: Values, place: Place) -> Values:
         broken: dict[int, Exception] = {}
@@ -205,7 +225,7 @@ class ListCompleter(Completer):
         if items:
             where = ItemPlace(place, lengths, nullable=self._item.nullable)
             items = await self._item.complete(run, items, where)
-        column: Values = _dealt(items, lengths)
+        column: Values = [items] if len(lengths) == 1 else _dealt(items, lengths)
         if run.failures and not self._item.nullable:
             column = [None if any(item is None for item in one) else one for one in column]
         for number, reason in broken.items():
@@ -251,51 +271,46 @@ class ObjectCompleter(Completer):
         super().__init__(asked, nullable=nullable)
         self._type = type_
         self._shaper = shaper
+        self._class = shaper.class_of(type_)
         self._selection: Selection | None = None
         write = shaper.writer(type_)
-        self._written = None if write is None else Written(write, shaper.room)
+        self._kept = None if write is None else Written(write, shaper.room)
 
     @property
     def is_plain(self) -> bool:
         """Objects are if all of their fields are."""
         return self._selection is not None and self._selection.is_plain
 
-    def column(self, values: Values) -> Values | None:
-        """Complete objects that have all that is asked stored in them."""
-        if self._selection is None or self._written is not None:
-            return None
-        present, kinds = values, set(map(type, values))
-        if NoneType in kinds:
-            if not self.nullable:
-                return None
-            present = [value for value in values if value is not None]
-            kinds.remove(NoneType)
-        if self._type.is_type_of and not self._shaper.is_instance(self._type, present, kinds):
-            return None
-        rows = self._selection.stored(present, kinds)
-        return rows if rows is None or present is values else among_nulls(values, rows)
+    def _expression(self, code: Code, value: str) -> str:
+        if self._kept is not None or self._class is None:
+            raise NotStoredError
+        code.add(f"if type({value}) is not {code.thing(self._class)}: return None")
+        try:
+            return self._select(code.run).row(code, value)
+        except GraphQLError as error:  # @skip or @include with a variable that is null
+            raise NotStoredError from error
 
     async def _present(self, run: Run, values: Values, place: Place) -> Values:
-        if self._written is None:
+        if self._kept is None:
             if self._selection is not None and self._are_known(values):
                 return await self._selection.objects(run, values, place)
             return await self._anew(run, values, place)
-        column = self._written.find(values)
+        found = self._kept.find_all(values)
+        if found is not None:
+            return found
+        column = self._kept.find(values)
         unknown = [number for number, found in enumerate(column) if found is None]
-        if unknown:
-            failures = len(run.failures)
-            rows = await _of_some(self._anew, run, values, place, unknown)
-            is_clean = self.is_plain and len(run.failures) == failures
-            for number in unknown:
-                row = rows[number]
-                column[number] = self._written.keep(values[number], row) if is_clean else row
+        failures = len(run.failures)
+        rows = await _of_some(self._anew, run, values, place, unknown)
+        is_clean = self.is_plain and len(run.failures) == failures
+        for number in unknown:
+            row = rows[number]
+            column[number] = self._kept.keep(values[number], row) if is_clean else row
         return column
 
     def _are_known(self, values: Values) -> bool:
         """Tell whether values are of the type without asking it for each."""
-        if self._type.is_type_of is None:
-            return True
-        return self._shaper.is_instance(self._type, values, set(map(type, values)))
+        return self._type.is_type_of is None or set(map(type, values)) == {self._class}
 
     async def _anew(self, run: Run, values: Values, place: Place) -> Values:
         is_type_of = self._type.is_type_of
@@ -319,15 +334,19 @@ class ObjectCompleter(Completer):
                 self.fail(run, place, number, GraphQLError(message, self._asked.nodes))
         return await _of_some(self._selected, run, values, place, right)
 
-    async def _selected(self, run: Run, values: Values, place: Place) -> Values:
+    def _select(self, run: Run) -> Selection:
         if self._selection is None:
-            try:
-                self._selection = self._shaper.select(run, self._type, self._asked.details)
-            except GraphQLError as error:  # @skip or @include with a variable that is null
-                for number in range(len(values)):
-                    self.fail(run, place, number, error)
-                return [None] * len(values)
-        return await self._selection.objects(run, values, place)
+            self._selection = self._shaper.select(run, self._type, self._asked.details)
+        return self._selection
+
+    async def _selected(self, run: Run, values: Values, place: Place) -> Values:
+        try:
+            selection = self._select(run)
+        except GraphQLError as error:  # @skip or @include with a variable that is null
+            for number in range(len(values)):
+                self.fail(run, place, number, error)
+            return [None] * len(values)
+        return await selection.objects(run, values, place)
 
 
 class AbstractCompleter(Completer):

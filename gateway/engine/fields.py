@@ -3,19 +3,18 @@
 from collections.abc import Awaitable, Callable
 from functools import lru_cache
 from inspect import getattr_static
-from itertools import repeat
 from operator import attrgetter
 from types import MemberDescriptorType
 from typing import Any
 
 from graphql import GraphQLField, GraphQLObjectType
-from strawberry.types.cast import TYPE_CAST_ATTRIBUTE
 from strawberry.types.field import StrawberryField
 
 from gateway.engine.calling import Arguments, Call, Caller, definition_of
 from gateway.engine.completion import Asked, Completer
 from gateway.engine.leaves import Values
 from gateway.engine.places import FieldPlace, Place, Step
+from gateway.engine.rows import Code, NotStoredError
 from gateway.engine.running import Run
 
 BatchResolver = Callable[..., Awaitable[list[Any]]]
@@ -54,13 +53,12 @@ def is_stored(field: StrawberryField, kind: type) -> bool:
     return usual and field.default_resolver is getattr and (slot or not hasattr(found, "__get__"))
 
 
-def is_instance(type_: GraphQLObjectType, values: Values, kinds: set[type]) -> bool:
-    """Tell whether all values, of these classes, are of a type without asking it for each."""
-    if getattr(type_.is_type_of, "__qualname__", "") != IS_TYPE_OF:
-        return False
-    if kinds != {definition_of(type_).origin}:
-        return False
-    return not any(map(getattr, values, repeat(TYPE_CAST_ATTRIBUTE), repeat(None)))
+def tells_class(type_: GraphQLObjectType) -> type | None:
+    """Return the class whose objects are of a type without asking it; none if each has to be."""
+    declared = type_.is_type_of
+    if declared is not None and getattr(declared, "__qualname__", "") != IS_TYPE_OF:
+        return None
+    return kind_of(type_)
 
 
 @lru_cache(KEPT_READERS)
@@ -88,17 +86,17 @@ class Column:
         """Return the values that need no resolver to be called; none if there are no such."""
         return None
 
-    is_stored = False
-    """Whether its values can be read as often as one likes."""
+    def expression(self, code: Code, source: str) -> str:  # noqa: ARG002
+        """Write out what answers for an object; return the expression of what comes of it.
+
+        Raises NotStoredError where more is needed than what the object stores.
+        """
+        raise NotStoredError
 
     @property
     def is_plain(self) -> bool:
         """Tell whether an answer was made of nothing but the objects themselves."""
         return False
-
-    def finished(self, values: Values) -> Values | None:  # noqa: ARG002
-        """Return what stands in the answer if nothing needs a second look; none otherwise."""
-        return None
 
     async def answer(
         self, run: Run, objects: Values, place: Place, values: Values | None
@@ -116,7 +114,9 @@ class Column:
 class TypeName(Column):
     """``__typename``: the same for all objects of a selection."""
 
-    is_stored = True
+    def expression(self, code: Code, source: str) -> str:  # noqa: ARG002
+        """Return the name."""
+        return repr(self.asked.parent.name)
 
     def read(self, objects: Values) -> Values:
         """Return the name for each of the objects."""
@@ -126,10 +126,6 @@ class TypeName(Column):
     def is_plain(self) -> bool:
         """It is the type's, so it is."""
         return True
-
-    def finished(self, values: Values) -> Values:
-        """Return the names."""
-        return values
 
 
 class Attribute(Column):
@@ -142,12 +138,22 @@ class Attribute(Column):
         self._getter = getter
         kind, field = kind_of(asked.parent), definition_of(asked.definition)
         self.is_stored = kind is not None and is_stored(field, kind)
-        self._read_all = reader_of(field.python_name) if self.is_stored else None
+        """Whether its values can be read as often as one likes."""
+        self._name = field.python_name
+        self._read_all = reader_of(self._name) if self.is_stored else None
 
     @property
     def is_plain(self) -> bool:
         """It is if its value is."""
         return self._completer.is_plain
+
+    def expression(self, code: Code, source: str) -> str:
+        """Write out what reads and completes it."""
+        if not self.is_stored:
+            raise NotStoredError
+        value = code.variable()
+        code.add(f"{value} = {source}.{self._name}")
+        return self._completer.expression(code, value)
 
     def read(self, objects: Values) -> Values:
         """Read all objects, each once; an exception is its object's value."""
@@ -167,10 +173,6 @@ class Attribute(Column):
                 if len(values) < len(objects):  # what was raised ended the loop and not more
                     values.append(StopIteration())
         return values
-
-    def finished(self, values: Values) -> Values | None:
-        """Return a column in which everything is as it should be."""
-        return self._completer.column(values)
 
 
 class Batched(Column):
@@ -193,20 +195,18 @@ class Batched(Column):
 
     async def _resolved(self, run: Run, objects: Values, place: Place) -> Values:
         try:
-            answers = await self._answers(run, objects, place)
+            info = self._caller.info(run, self.asked, place, 0)
+            named = self._caller.named(self._arguments.read(run), info)
+            # Its first steps belong to the task that goes on with it, not to whoever looks first.
+            if run.looks_first:
+                await run.pause()
+            answers = list(await self._resolver(objects.copy(), info, **named))
         except Exception as error:  # noqa: BLE001  # the error of each of them
             return [error] * len(objects)
         if len(answers) != len(objects):
             mistake = RuntimeError(f"{len(objects)} objects got {len(answers)} values")
             return [mistake] * len(objects)
         return answers
-
-    async def _answers(self, run: Run, objects: Values, place: Place) -> Values:
-        info = self._caller.info(run, self.asked, place, 0)
-        named = self._caller.named(self._arguments.read(run), info)
-        # Its first steps belong to the task that goes on with it, not to whoever looks here first.
-        await run.pause()
-        return list(await self._resolver(objects.copy(), info, **named))
 
 
 class Resolved(Column):

@@ -45,7 +45,9 @@ class Written:
         self._write = write
         self._room = room
         room.enter(self)
-        self._kept: dict[int, tuple[ref[Any], Any]] = {}
+        self._kept: dict[int, Any] = {}
+        """What was written, by where the object is."""
+        self._lives: dict[int, ref[Any]] = {}
 
     def __len__(self) -> int:
         """Return how many objects are kept now."""
@@ -53,21 +55,33 @@ class Written:
 
     def find(self, objects: Values) -> Values:
         """Return what is kept of each object; null for those that there is nothing of."""
-        kept = self._kept
-        return [None if (found := kept.get(id(one))) is None else found[1] for one in objects]
+        return list(map(self._kept.get, map(id, objects)))
+
+    def find_all(self, objects: Values) -> Values | None:
+        """Return what is kept of each object; none unless there is something of all."""
+        try:
+            return list(map(self._kept.__getitem__, map(id, objects)))
+        except KeyError:
+            return None
 
     def keep(self, thing: Any, row: dict[str, Any]) -> Any:
         """Write an object's answer and keep it, if the object tells of its end."""
-        kept, key = self._kept, id(thing)
+        kept, lives, key = self._kept, self._lives, id(thing)
+
+        def forget(_: object) -> None:
+            kept.pop(key, None)
+            lives.pop(key, None)
+
         try:
-            life = ref(thing, lambda _: kept.pop(key, None))
+            life = ref(thing, forget)
         except TypeError:
             return row
         written, size = self._write(row)
         self._room.take(size)
-        kept[key] = (life, written)
+        kept[key], lives[key] = written, life
         return written
 
     def forget(self) -> None:
         """Keep nothing of what there is."""
         self._kept.clear()
+        self._lives.clear()

@@ -5,7 +5,7 @@ from enum import Enum
 from functools import lru_cache
 from math import isfinite
 from types import GeneratorType, NoneType
-from typing import Any
+from typing import Any, NamedTuple
 
 from graphql import (
     GraphQLBoolean,
@@ -18,6 +18,8 @@ from graphql import (
     Undefined,
 )
 from graphql.pyutils import inspect
+
+from gateway.engine.rows import Code
 
 Values = list[Any]
 KEPT = 2**14
@@ -35,28 +37,46 @@ def is_special(kind: type) -> bool:
     )
 
 
-def among_nulls(values: Values, written: Values) -> Values:
-    """Return what was written of a column's values other than null where those stand."""
-    following = iter(written)
-    return [None if value is None else next(following) for value in values]
+class AsItIs(NamedTuple):
+    """What is written as it is: values of exactly this class for which a condition holds."""
+
+    kind: type
+    holds: Callable[[Values], bool] = bool
+    """Whether it holds for all values of a column, of which there are some."""
+    condition: str = ""
+    """The same for one of them, as an expression of Python's."""
 
 
-def _in_range(values: Values) -> bool:
-    return bool(min(values) >= -(2**31) and max(values) < 2**31)
+INTEGER = AsItIs(
+    int,
+    lambda values: min(values) >= -(2**31) and max(values) < 2**31,
+    "-2147483648 <= {0} < 2147483648",
+)
+FLOAT = AsItIs(float, lambda values: all(map(isfinite, values)), "{0} - {0} == 0")
 
-
-def _all_finite(values: Values) -> bool:
-    return all(map(isfinite, values))
-
-
-AS_IT_IS: dict[GraphQLLeafType, tuple[type, Callable[[Values], bool]]] = {
-    GraphQLString: (str, bool),
-    GraphQLID: (str, bool),
-    GraphQLBoolean: (bool, bool),
-    GraphQLInt: (int, _in_range),
-    GraphQLFloat: (float, _all_finite),
+AS_IT_IS: dict[GraphQLLeafType, AsItIs] = {
+    GraphQLString: AsItIs(str),
+    GraphQLID: AsItIs(str),
+    GraphQLBoolean: AsItIs(bool),
+    GraphQLInt: INTEGER,
+    GraphQLFloat: FLOAT,
 }
-"""What is written as it is: values of exactly this class, if the check holds for all of them."""
+
+
+class Known(dict[Any, Any]):
+    """Values of a scalar that writes equal values alike, and what was written of them."""
+
+    def __init__(self, write: Callable[[Any], Any]) -> None:
+        super().__init__()
+        self._write = write
+
+    def __missing__(self, value: Any) -> Any:
+        """Write a value that is not known yet; raises what writing it raises."""
+        written = self._write(value)
+        if len(self) >= KEPT:
+            self.clear()
+        self[value] = written
+        return written
 
 
 class Leaf:
@@ -69,66 +89,59 @@ class Leaf:
     def __init__(self, type_: GraphQLLeafType) -> None:
         self._type = type_
         self._coerce: Callable[[Any], Any] = type_.coerce_output_value
-        self._as_it_is: set[type] | None = None
-        self._holds: Callable[[Values], bool] = bool
-        if type_ in AS_IT_IS:
-            kind, self._holds = AS_IT_IS[type_]
-            self._as_it_is = {kind}
-        self._write: Callable[[Values], Values] = lambda values: list(map(self._coerce, values))
-        self._known: dict[Any, Any] | None = {} if hasattr(self._coerce, "cache_info") else None
-        if isinstance(type_, GraphQLEnumType):
-            self._write = self._names(type_)
+        self._as_it_is = AS_IT_IS.get(type_)
+        self._plain = self._write_plain  # one object, which functions that are made can name
+        self._known = Known(self._plain) if hasattr(self._coerce, "cache_info") else None
+        self._names = self._names_of(type_) if isinstance(type_, GraphQLEnumType) else None
 
-    def _names(self, type_: GraphQLEnumType) -> Callable[[Values], Values]:
-        """Look the names of an enum's members up beforehand."""
+    def _names_of(self, type_: GraphQLEnumType) -> dict[int, Any] | None:
+        """Look the names of an enum's members up beforehand, by where these are.
+
+        Members are there for good, and to hash one is slow.
+        """
         wrapped = getattr(type_, "wrapped_cls", None)
         if not (isinstance(wrapped, type) and issubclass(wrapped, Enum)):
-            return self._write
+            return None
         names = {}
         for member in wrapped:
             try:
                 names[id(member)] = self._coerce(member)
             except Exception:  # noqa: BLE001, S112  # as it will fail for whoever answers it
                 continue
-        # Members are there for good, and to hash one is slow.
-        return lambda members: list(map(names.__getitem__, map(id, members)))
+        return names
 
-    def column(self, values: Values, *, nullable: bool) -> Values | None:
-        """Write a column; none when any of its values needs to be looked at by itself."""
+    def expression(self, code: Code, value: str) -> str:
+        """Return the expression that writes a value, and raises for one that is special."""
         if self._known is not None:
-            try:
-                return list(map(self._known.__getitem__, values))
-            except (KeyError, TypeError):
-                pass
-        kinds = set(map(type, values))
-        if kinds == self._as_it_is and self._holds(values):
-            return values
-        if NoneType not in kinds:
-            return self._written(values, kinds)
-        if not nullable:
-            return None
-        present = [value for value in values if value is not None]
-        written = self._written(present, kinds - {NoneType})
-        if written is None:
-            return None
-        return among_nulls(values, written)
+            return f"{code.thing(self._known)}[{value}]"
+        if self._names is not None:
+            return f"{code.thing(self._names)}[id({value})]"
+        write = f"{code.thing(self._plain)}({value})"
+        if self._as_it_is is None:
+            return write
+        kind, _, condition = self._as_it_is
+        holds = f" and {condition.format(value)}" if condition else ""
+        return f"({value} if type({value}) is {kind.__name__}{holds} else {write})"
 
-    def _written(self, values: Values, kinds: set[type]) -> Values | None:
-        if any(map(is_special, kinds)):
-            return None
-        if kinds == self._as_it_is:
-            return values if self._holds(values) else None
+    def column(self, values: Values) -> Values | None:
+        """Write a column; none when any of its values has to be looked at by itself."""
+        if self._as_it_is is not None and set(map(type, values)) == {self._as_it_is.kind}:
+            return values if self._as_it_is.holds(values) else None
         try:
-            written = self._write(values)
+            if self._known is not None:
+                return list(map(self._known.__getitem__, values))
+            if self._names is not None:
+                return list(map(self._names.__getitem__, map(id, values)))
+            return list(map(self._plain, values))
         except Exception:  # noqa: BLE001  # found again and reported when looked at one by one
             return None
-        if len(written) < len(values) or NOTHING & set(map(type, written)):
-            return None
-        if self._known is not None:
-            if len(self._known) > KEPT:
-                self._known.clear()
-            self._known.update(zip(values, written, strict=True))
-        return written
+
+    def _write_plain(self, value: Any) -> Any:
+        """Write a value that is no special one."""
+        kind: type = type(value)
+        if is_special(kind):
+            raise TypeError(f"{inspect(value)} is no plain value")
+        return self.one(value)
 
     def one(self, value: Any) -> Any:
         """Write one value as graphql-core does; raises what it raises."""

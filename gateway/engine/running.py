@@ -85,9 +85,14 @@ class Run:
                 results[number] = value
         return results
 
+    @property
+    def looks_first(self) -> bool:
+        """Tell whether a part is run on the spot that goes on elsewhere if it has to wait."""
+        return self.eager > 0 and not self.stays
+
     async def pause(self) -> None:
         """Come before whatever may wait: what becomes a task must not have begun in another."""
-        if self.eager and not self.stays:
+        if self.looks_first:
             await _turn()
 
     async def settle(self, awaitables: Sequence[Awaitable[Any]]) -> list[Any]:

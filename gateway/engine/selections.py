@@ -1,7 +1,7 @@
 """Selections: the fields asked of one object type, for all its objects of a level at once."""
 
-from collections.abc import Callable, Coroutine
-from functools import lru_cache
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from graphql import GraphQLField, GraphQLLeafType, GraphQLObjectType
@@ -23,15 +23,19 @@ from gateway.engine.fields import (
     Resolved,
     TypeName,
     getter_of,
-    is_instance,
     kind_of,
+    tells_class,
 )
 from gateway.engine.keeping import Write
 from gateway.engine.leaves import Leaf, Values
 from gateway.engine.places import Place, Root
+from gateway.engine.rows import Code, MakeRows
 from gateway.engine.running import Run
 
-KEPT_ROW_MAKERS = 256
+WORTH_IT = 2
+"""The use of a selection that makes its function: most documents that are asked once stay so."""
+MOST_MISSES = 20
+"""Times in a row that its function meets what it is not for, until it is given up."""
 
 FindBatched = Callable[[GraphQLField], BatchResolver | None]
 FindWriter = Callable[[GraphQLObjectType], Write | None]
@@ -43,82 +47,94 @@ class Selection:
     def __init__(self, columns: list[Column], kind: type | None = None) -> None:
         """Select columns of objects; ``kind`` is their usual class."""
         self._columns = columns
-        self._rows_of = row_maker(tuple(column.key for column in columns)) if columns else None
-        self._needed = [number for number, one in enumerate(columns) if not one.nullable]
-        self._stored_in = {kind} if all(column.is_stored for column in columns) else None
+        self._kind = kind
+        self._blank = dict.fromkeys(column.key for column in columns)
+        self._uses = self._misses = 0
+        self._rows_of: MakeRows | None = None
+        self._others = columns
+        """What the rows that are made have not got yet."""
 
     @property
     def is_plain(self) -> bool:
         """Tell whether all that is asked is in the objects themselves."""
         return all(column.is_plain for column in self._columns)
 
-    def stored(self, objects: Values, kinds: set[type]) -> Values | None:
-        """Return the answer for each of the objects if all of it is stored in them as it should be.
-
-        None otherwise; then nobody's code has run yet. ``kinds`` are the classes of the objects.
-        """
-        if self._rows_of is None or kinds != self._stored_in:
-            return None
-        finished = []
-        for column in self._columns:
-            values = column.read(objects)
-            done = None if values is None else column.finished(values)
-            if done is None:
-                return None
-            finished.append(done)
-        return self._rows_of(finished)
+    def row(self, code: Code, source: str) -> str:
+        """Write out an object's row; raises NotStoredError if it does not store all of it."""
+        return _display({one.key: one.expression(code, source) for one in self._columns})
 
     async def objects(self, run: Run, objects: Values, place: Place) -> Values:
         """Return the answer for each of the objects; null for those that an error makes null."""
-        finished: list[Values | None] = []
-        unfinished: list[int] = []
-        answers: list[Coroutine[Any, Any, Values]] = []
-        for number, column in enumerate(self._columns):
-            values = column.read(objects)
-            done = None if values is None else column.finished(values)
-            if done is None:
-                unfinished.append(number)
-                answers.append(column.answer(run, objects, place, values))
-            finished.append(done)
-        if unfinished:
-            for number, done in zip(unfinished, await run.together(answers), strict=True):
-                finished[number] = done
-        return self._rows(run, finished, len(objects))
+        rows, others = self._stored(run, objects)
+        if not others:
+            return rows
+        answers = [column.answer(run, objects, place, column.read(objects)) for column in others]
+        found = await run.together(answers)
+        for column, values in zip(others, found, strict=True):
+            key = column.key
+            for row, value in zip(rows, values, strict=True):
+                row[key] = value
+        if run.failures:
+            for column, values in zip(others, found, strict=True):
+                if not column.nullable:
+                    rows = [
+                        None if value is None else row
+                        for row, value in zip(rows, values, strict=True)
+                    ]
+        return rows
 
     async def one_by_one(self, run: Run, root: Any) -> Values:
         """Answer for the root object, each field when the one before is finished."""
-        finished: list[Values] = []
+        row = self._blank.copy()
         for column in self._columns:
-            found = await column.answer(run, [root], Root(), column.read([root]))
-            if found == [None] and not column.nullable:
+            (value,) = await column.answer(run, [root], Root(), column.read([root]))
+            if value is None and not column.nullable:
                 return [None]
-            finished.append(found)
-        return self._rows(run, finished, 1)
+            row[column.key] = value
+        return [row]
 
-    def _rows(self, run: Run, columns: list[Any], count: int) -> Values:
-        rows = self._rows_of(columns) if self._rows_of else [{} for _ in range(count)]
-        if run.failures:
-            for number in self._needed:
-                for which, value in enumerate(columns[number]):
-                    if value is None:
-                        rows[which] = None
-        return rows
+    def _stored(self, run: Run, objects: Values) -> tuple[Values, list[Column]]:
+        """Return rows of what the objects store, and the columns that are missing in them."""
+        self._uses += 1
+        if self._uses == WORTH_IT:
+            self._make(run)
+        if self._rows_of is not None:
+            try:
+                rows = self._rows_of(objects)
+            except Exception:  # noqa: BLE001  # found again and reported by the columns
+                rows = None
+            if rows is not None:
+                self._misses = 0
+                return rows, self._others
+            self._misses += 1
+            if self._misses == MOST_MISSES:
+                self._rows_of = None
+        blank = self._blank
+        return [blank.copy() for _ in objects], self._columns
+
+    def _make(self, run: Run) -> None:
+        """Make the function that makes rows, if there is anything for it to do."""
+        attributes = [one for one in self._columns if isinstance(one, Attribute)]
+        if self._kind is None or not all(one.is_stored for one in attributes):
+            return  # what is run to read one may change what another is
+        code, row, others = Code(run), {}, []
+        code.add("rows = []")
+        with code.within("for one in objects:"):
+            code.add(f"if type(one) is not {code.thing(self._kind)}: return None")
+            for column in self._columns:
+                expression = code.tried(partial(column.expression, code, "one"))
+                row[column.key] = expression or "None"
+                if expression is None:
+                    others.append(column)
+            code.add(f"rows.append({_display(row)})")
+        code.add("return rows")
+        if len(others) < len(self._columns):
+            self._rows_of, self._others = code.made(), others
 
 
-@lru_cache(KEPT_ROW_MAKERS)
-def row_maker(keys: tuple[str, ...]) -> Callable[[list[Values]], Values]:
-    """Make what turns columns into rows with these keys.
-
-    It is written out and compiled, one dict display for all keys: nothing else is half as fast.
-    Keys are names of a valid document, so they are letters, digits and underscores.
-    """
-    numbers = range(len(keys))
-    row = ", ".join(f"{keys[number]!r}: v{number}" for number in numbers)
-    names = "".join(f"v{number}, " for number in numbers)
-    made: Callable[[list[Values]], Values] = eval(  # noqa: S307
-        f"lambda columns: [{{{row}}} for {names}in zip(*columns)]"
-    )
-    return made
+def _display(row: dict[str, str]) -> str:
+    """Write a row out: keys are names of a valid document, letters, digits and underscores."""
+    return "{" + ", ".join(f"{key!r}: {value}" for key, value in row.items()) + "}"
 
 
 class Maker:
@@ -127,7 +143,7 @@ class Maker:
     def __init__(self, batched: FindBatched, writer: FindWriter) -> None:
         self._batched = batched
         self._leaves: dict[GraphQLLeafType, Leaf] = {}
-        self._shaper = Shaper(self._leaf, self.of_object, is_instance, writer)
+        self._shaper = Shaper(self._leaf, self.of_object, tells_class, writer)
 
     def of_root(self, run: Run, type_: GraphQLObjectType) -> Selection:
         """Make the selection of an operation."""
