@@ -4,6 +4,7 @@ Every transport comes through here, as they all ask which operation a request is
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import structlog
@@ -12,7 +13,7 @@ from graphql import GraphQLError, GraphQLSchema
 from gateway.cost import CostPlan
 from gateway.documents import Documents, Operation, PerOperation, RefusedDocumentError
 from resolvers.context import Context, RateLimitedError
-from services.spending import Spending
+from services.spending import Allowance, Spending
 
 TOO_EXPENSIVE = "COST_ESTIMATED_TOO_EXPENSIVE"
 RATE_LIMITED = "RATE_LIMITED"
@@ -28,12 +29,10 @@ class Charges:
         self._plans = PerOperation(lambda one: CostPlan(schema, one.document, one.node))
 
     async def reading(self, text: str, context: Context) -> None:
-        """Take what it costs to read a document that is not known yet: by its tokens."""
+        """Take what it costs to read a document that is not known yet: by its characters."""
         buckets = context.services.buckets
-        if buckets is None:
-            return
-        price = self._documents.price(text)
-        if price:
+        if buckets is not None:
+            price = self._documents.price(text)
             self._paid(await buckets.take(context.payer, price), context)
 
     async def running(
@@ -100,11 +99,16 @@ def rate_headers(spending: Spending | None) -> tuple[tuple[bytes, bytes], ...]:
     """Tell what a caller may spend, by draft-ietf-httpapi-ratelimit-headers-10."""
     if spending is None:
         return ()
-    allowance = spending.allowance
-    window = allowance.seconds_until(allowance.capacity, left=0)
-    policy = f'"{allowance.name}";q={allowance.capacity};w={window}'
-    state = f'"{allowance.name}";r={max(0, spending.left)};t={spending.resets_in}'
-    headers = ((b"ratelimit-policy", policy.encode()), (b"ratelimit", state.encode()))
+    state = f'"{spending.allowance.name}";r={max(0, spending.left)};t={spending.resets_in}'
+    headers = (_policy(spending.allowance), (b"ratelimit", state.encode()))
     if not spending.refused:
         return headers
     return (*headers, (b"retry-after", str(spending.retry_in).encode()))
+
+
+@lru_cache
+def _policy(allowance: Allowance) -> tuple[bytes, bytes]:
+    """Write out what callers of a kind may spend."""
+    window = allowance.seconds_until(allowance.capacity, left=0)
+    policy = f'"{allowance.name}";q={allowance.capacity};w={window}'
+    return b"ratelimit-policy", policy.encode()

@@ -49,8 +49,14 @@ PARTS_A_POINT = 50
 MAX_SHAPE = 2_000
 """Fields of an answer that are counted; beyond it the estimate stands."""
 
-Shape = dict[str, "Counted"]
-"""What counts in an answer, by name."""
+
+class Shape(NamedTuple):
+    """What counts in an answer."""
+
+    certain: int
+    """What each object costs by what it has for certain."""
+    fields: "dict[str, Counted]"
+    """The other fields, by name."""
 
 
 class Counted(NamedTuple):
@@ -363,17 +369,19 @@ def _shape_of(parts: list[tuple[Part, bool]], counted: list[int]) -> Shape | Non
         inner = _shape_of(within, counted)
         if inner is None or counted[0] > MAX_SHAPE:
             return None
-        merged[key] = merged[key]._replace(within=inner or None)
-    return None if counted[0] > MAX_SHAPE else merged
+        if any(inner):
+            merged[key] = merged[key]._replace(within=inner)
+    if counted[0] > MAX_SHAPE:
+        return None
+    sure = {key for key, one in merged.items() if one.certain and one.within is None}
+    certain = sum(merged[key].weight + merged[key].each for key in sure)
+    return Shape(certain, {key: one for key, one in merged.items() if key not in sure})
 
 
 def _spent(shape: Shape, objects: list[dict[str, Any]]) -> int:
     """Add up what objects of one place of the answer cost, a field of all of them at a time."""
-    total = 0
-    for key, (weight, each, single, certain, within) in shape.items():
-        if certain and within is None:
-            total += (weight + each) * len(objects)
-            continue
+    total = shape.certain * len(objects)
+    for key, (weight, each, single, _, within) in shape.fields.items():
         try:
             values = list(map(itemgetter(key), objects))
         except KeyError:  # asked of some types only

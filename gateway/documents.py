@@ -5,7 +5,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
-from weakref import WeakKeyDictionary
+from weakref import ref
 
 import structlog
 from graphql import (
@@ -98,15 +98,17 @@ class PerOperation(Generic[T]):
 
     def __init__(self, make: Callable[[Operation], T]) -> None:
         self._make = make
-        # In lists, as what is made may be null.
-        self._made: WeakKeyDictionary[Operation, list[T]] = WeakKeyDictionary()
+        self._made: dict[int, tuple[ref[Operation], T]] = {}
+        """By where the operation is, which nothing else is while it lives."""
 
     def of(self, operation: Operation) -> T:
         """Return what was made of an operation, or make it."""
-        made = self._made.get(operation)
-        if made is None:
-            made = self._made[operation] = [self._make(operation)]
-        return made[0]
+        key, kept = id(operation), self._made
+        found = kept.get(key)
+        if found is None:
+            made = self._make(operation)
+            found = kept[key] = (ref(operation, lambda _: kept.pop(key, None)), made)
+        return found[1]
 
 
 Read = Refusal | dict[str | None, Operation]
@@ -127,13 +129,19 @@ class Documents:
         """How many requests went beyond a limit, by its code, and were refused or warned."""
 
     def price(self, text: str) -> int:
-        """Return the points of a document that has to be read; nothing for one that is known.
+        """Return the points of a document that has to be read.
 
         A character is a point: whoever has none left is turned away without a look at the text.
         """
-        if text in self._kept:
-            return 0
         return min(len(text), self.limits.length)
+
+    def known(self, text: str, *, name: str | None) -> Operation | None:
+        """Return the operation to run of a document that is known; none for another.
+
+        Raises RefusedDocumentError.
+        """
+        read = self._known(text)
+        return None if read is None else self._chosen(read, name)
 
     def operation(self, text: str, *, name: str | None) -> Operation:
         """Return the operation to run; raises RefusedDocumentError."""

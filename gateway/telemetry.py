@@ -125,7 +125,7 @@ class RequestLog:
         try:
             await self._application(scope, receive, send_on)
         finally:
-            if scope["path"] not in QUIET_PATHS:
+            if scope["path"] not in QUIET_PATHS and log.is_enabled_for(logging.INFO):
                 log.info(
                     "request",
                     type=scope["type"],

@@ -143,8 +143,10 @@ class Executor:
         """Return the operation that a request asks for; raises RefusedDocumentError."""
         server = context.services.server
         text = await self._persisted.text(request.document, request.query, server=server)
-        await self._charges.reading(text, context)
-        operation = await self.documents.find(text, name=request.operation_name)
+        operation = self.documents.known(text, name=request.operation_name)
+        if operation is None:
+            await self._charges.reading(text, context)
+            operation = await self.documents.find(text, name=request.operation_name)
         await self._charges.running(operation, request.variables, context)
         if request.document is not None and request.query:
             user = context.principal.user_id if context.principal else None

@@ -4,6 +4,8 @@ ASGI has answers come in two messages, of which uvicorn looks through each heade
 the second by itself. An answer that is there as a whole is one message more cheaply.
 """
 
+from functools import lru_cache
+from itertools import chain, repeat
 from typing import Any
 
 from starlette.types import Scope, Send
@@ -24,6 +26,14 @@ It stands in the message under this name, and nothing follows.
 
 OTHERWISE = frozenset({b"connection", b"transfer-encoding"})
 """Headers by which there is more to an answer than to write it."""
+
+KEPT_NAMES = 200
+
+
+@lru_cache(KEPT_NAMES)
+def is_usual(name: bytes) -> bool:
+    """Tell whether a header of this name only has to be written."""
+    return name.islower() and name not in OTHERWISE and not HEADER_RE.search(name)
 
 
 class WholeCycle(RequestResponseCycle):
@@ -51,23 +61,18 @@ class WholeCycle(RequestResponseCycle):
     def _text(self, message: Any, body: bytes) -> bytes | None:
         """Write an answer out; none where there is more to it, or where something is wrong."""
         headers = [*self.default_headers, *message["headers"]]
-        known = dict(headers)
-        names = b"".join(name for name, _ in headers)
+        names, values = zip(*headers, strict=True)
         if (
             self.access_log
             or not self.keep_alive
             or self.scope["method"] == "HEAD"
-            or known.get(b"content-length") != b"%d" % len(body)
-            or not OTHERWISE.isdisjoint(known)
-            or not names.islower()
-            or HEADER_RE.search(names)
-            or HEADER_VALUE_RE.search(b"".join(value for _, value in headers))
+            or (b"content-length", b"%d" % len(body)) not in headers
+            or not all(map(is_usual, names))
+            or HEADER_VALUE_RE.search(b"".join(values))
         ):
             return None
-        lines = [STATUS_LINE[message["status"]]]
-        for name, value in headers:
-            lines += (name, b": ", value, b"\r\n")
-        return b"".join((*lines, b"\r\n", body))
+        lines = chain.from_iterable(zip(names, repeat(b": "), values, repeat(b"\r\n")))
+        return b"".join((STATUS_LINE[message["status"]], *lines, b"\r\n", body))
 
 
 class WholeProtocol(HttpToolsProtocol):
