@@ -64,6 +64,7 @@ def options_of(settings: Settings) -> dict[str, Any]:
         "log_config": None,
         "access_log": False,
         # Elsewhere a client could say anything about where it is.
+        "proxy_headers": bool(settings.trusted_proxies),
         "forwarded_allow_ips": list(settings.trusted_proxies),
         "http": WholeProtocol,
         "ws": DirectProtocol,

@@ -116,8 +116,8 @@ class RequestLog:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 own, always = message.get("headers", ()), self._headers
-                names = {name for name, _ in own}
-                if not names.isdisjoint(self._names):
+                names = dict(own)
+                if not self._names.isdisjoint(names):
                     always = tuple(pair for pair in always if pair[0] not in names)
                 message["headers"] = [*own, (b"x-request-id", request_id.encode()), *always]
             await send(message)

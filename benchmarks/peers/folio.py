@@ -217,4 +217,4 @@ if __name__ == "__main__":
         **vars(parser.parse_args()), services_url=os.environ["PEER_SERVICES_URL"]
     )
     collect_seldom()
-    serve(application, http=WholeProtocol)
+    serve(application, http=WholeProtocol, proxy_headers=False)

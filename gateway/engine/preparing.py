@@ -80,12 +80,11 @@ class Prepared:
         if isinstance(values, list):
             return values
         executor: Executor[Any] = object.__new__(self._kind)
-        vars(executor).update(
-            self._same,
-            context_value=context,
-            variable_values=values,
-            collected_errors=CollectedErrors(),
-        )
+        own = self._same.copy()
+        own["context_value"] = context
+        own["variable_values"] = values
+        own["collected_errors"] = CollectedErrors()
+        executor.__dict__ = own
         return executor
 
     def _as_given(self, given: dict[str, Any]) -> VariableValues | None:

@@ -4,15 +4,12 @@ ASGI has answers come in two messages, of which uvicorn looks through each heade
 the second by itself. An answer that is there as a whole is one message more cheaply.
 """
 
-from functools import lru_cache
-from itertools import chain, repeat
 from typing import Any
 
 from starlette.types import Scope, Send
 from uvicorn._types import ASGI3Application, ASGISendEvent
 from uvicorn.protocols.http.httptools_impl import (
     HEADER_RE,
-    HEADER_VALUE_RE,
     STATUS_LINE,
     HttpToolsProtocol,
     RequestResponseCycle,
@@ -30,10 +27,20 @@ OTHERWISE = frozenset({b"connection", b"transfer-encoding"})
 KEPT_NAMES = 200
 
 
-@lru_cache(KEPT_NAMES)
-def is_usual(name: bytes) -> bool:
-    """Tell whether a header of this name only has to be written."""
-    return name.islower() and name not in OTHERWISE and not HEADER_RE.search(name)
+USUAL: set[bytes] = set()
+"""Names of headers that only have to be written, as far as they are known."""
+
+
+def are_usual(names: tuple[bytes, ...]) -> bool:
+    """Tell whether headers of these names only have to be written."""
+    if USUAL.issuperset(names):
+        return True
+    for name in names:
+        if not name.islower() or name in OTHERWISE or HEADER_RE.search(name):
+            return False
+    if len(USUAL) < KEPT_NAMES:
+        USUAL.update(names)
+    return True
 
 
 class WholeCycle(RequestResponseCycle):
@@ -67,12 +74,13 @@ class WholeCycle(RequestResponseCycle):
             or not self.keep_alive
             or self.scope["method"] == "HEAD"
             or (b"content-length", b"%d" % len(body)) not in headers
-            or not all(map(is_usual, names))
-            or HEADER_VALUE_RE.search(b"".join(values))
+            or not are_usual(names)
+            # Faster than to look for what may not be in a value, and says no rather too often.
+            or not b"".join(values).decode("latin-1").isprintable()
         ):
             return None
-        lines = chain.from_iterable(zip(names, repeat(b": "), values, repeat(b"\r\n")))
-        return b"".join((STATUS_LINE[message["status"]], *lines, b"\r\n", body))
+        head = b"\r\n".join(map(b": ".join, headers))
+        return b"".join((STATUS_LINE[message["status"]], head, b"\r\n\r\n", body))
 
 
 class WholeProtocol(HttpToolsProtocol):
