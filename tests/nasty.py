@@ -6,6 +6,7 @@ with promises and batched fields, and a still one, in which every resolver answe
 
 import asyncio
 import random
+from contextlib import suppress
 from datetime import date
 from decimal import Decimal
 from enum import Enum
@@ -91,6 +92,8 @@ WAYS = (
 FAULTY = 0.03
 BROKEN = 0.04
 """How often all of a batch fails, or all that a loader is asked for."""
+DEEPEST = 3
+"""Objects within objects that store what they have: those further down store nothing."""
 GUARDED = 0.1
 """How often a field that has a resolver has a permission and an extension around it."""
 
@@ -154,9 +157,13 @@ class Around(FieldExtension):
 class World:
     """One graph of objects, with its schema."""
 
-    def __init__(self, seed, *, waiting):
+    def __init__(self, seed, *, waiting, storing=False):
+        """Make a graph; ``storing`` objects have their attributes in them, down to some depth."""
         self.seed = seed
         self.waiting = waiting
+        self.storing = storing
+        self.stored: dict[str, dict[str, str]] = {}
+        self.depth = 0
         self.types: dict[str, Any] = {}
         self.running = 0
         chosen = random.Random(f"ways {seed}")
@@ -209,6 +216,11 @@ class World:
                 field = self._field(type_.__name__, name, shape, way, guarded=guarded)
                 setattr(type_, name, field)
 
+        type_.__repr__ = lambda source: f"<{type(source).__name__} {source.seed}>"
+        self.stored[type_.__name__] = attributes
+        if self.storing:
+            return
+
         def read(source, name):
             shape = attributes.get(name)
             if shape is None:
@@ -216,7 +228,6 @@ class World:
             return self.outcome(source.seed, name, shape, late=True)
 
         type_.__getattr__ = read
-        type_.__repr__ = lambda source: f"<{type(source).__name__} {source.seed}>"
 
     def _field(self, type_name, name, shape, way, *, guarded):
         place = f"{type_name}.{name}"
@@ -331,6 +342,13 @@ class World:
     def make(self, name, seed):
         made = object.__new__(self.types[name])
         made.seed = seed
+        if self.storing and self.depth < DEEPEST:
+            self.depth += 1
+            for attribute, shape in self.stored[name].items():
+                # What is raised is not stored: the attribute is missing.
+                with suppress(Exception):
+                    setattr(made, attribute, self.outcome(seed, attribute, shape))
+            self.depth -= 1
         return made
 
     def outcome(self, seed, name, shape, *, late=False):

@@ -18,8 +18,8 @@ MakeRows = Callable[[list[Any]], Rows | None]
 KEPT_CODE = 256
 DEEPEST_BLOCK = 15
 """Python has twenty."""
-LONGEST_CODE = 2_000
-"""Lines of a function: one of more would take longer to compile than it may ever save."""
+LONGEST_CODE = 500
+"""Lines of a function: compiling them takes some ten milliseconds."""
 
 
 class NotStoredError(Exception):

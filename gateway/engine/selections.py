@@ -32,8 +32,8 @@ from gateway.engine.places import Place, Root
 from gateway.engine.rows import Code, MakeRows
 from gateway.engine.running import Run
 
-WORTH_IT = 2
-"""The use of a selection that makes its function: most documents that are asked once stay so."""
+WORTH_IT = 5
+"""The use of a selection that makes its function, which takes as long as some uses without it."""
 MOST_MISSES = 20
 """Times in a row that its function meets what it is not for, until it is given up."""
 

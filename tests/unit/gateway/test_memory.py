@@ -11,6 +11,7 @@ import strawberry
 from gateway import documents
 from gateway.documents import Documents
 from gateway.engine.rows import KEPT_CODE
+from gateway.engine.selections import WORTH_IT
 from gateway.schema import executed_by
 from gateway.settings import Settings
 from gateway.transports.execution import Executor, Request
@@ -66,7 +67,7 @@ async def test_distinct_documents_do_not_grow_what_is_kept(executor):
     plans = executor.schema.execution_context_class.plans
 
     async def ask_again(number):
-        for _ in range(2):  # the second time makes functions for what is asked
+        for _ in range(WORTH_IT):  # until functions are made for what is asked
             await ask(executor, f"{{ a{number}: person {{ b{number}: name }} }}")
 
     for number in range(KEPT_CODE + KEPT):

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.engine import compiled_executor
+from gateway.engine import compiled_executor, selections
+from gateway.engine.rows import Code
 from gateway.schema import batch_resolver_of
 from tests.nasty import Context, World
 from tests.writing import answer, nulled, questions
@@ -72,6 +73,37 @@ async def test_the_nasty_schema_gets_the_same_answers_as_from_graphql_core(seed)
         faults += len(expected[1])
     assert set(engine.execution_context_class.plans.outcomes) == {"compiled"}
     assert faults > EACH / 5
+
+
+@pytest.mark.parametrize("seed", range(SEED, SEED + WORLDS))
+async def test_what_objects_store_is_answered_alike_by_functions_that_are_made_for_it(
+    seed, monkeypatch
+):
+    made, rows_made = [], []
+
+    def noted(code):
+        function = make(code)
+        made.append(function)
+
+        def rows_of(objects):
+            rows = function(objects)
+            rows_made.extend(rows or ())
+            return rows
+
+        return rows_of
+
+    make = Code.made
+    monkeypatch.setattr(Code, "made", noted)
+    monkeypatch.setattr(selections, "WORTH_IT", 1)
+    world = World(seed, waiting=False, storing=True)
+    engine = compiled(world.schema)
+    for question in asked(world.schema._schema, EACH, seed):
+        expected = await ask(world.schema, question, world)
+        for _ in range(2):
+            assert await ask(engine, question, world) == expected, question
+    assert set(engine.execution_context_class.plans.outcomes) == {"compiled"}
+    assert len(made) > EACH / 2
+    assert len(rows_made) > EACH / 2
 
 
 @pytest.mark.parametrize("seed", range(SEED, SEED + max(1, WORLDS // 4)))

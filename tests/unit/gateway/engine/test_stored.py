@@ -1,12 +1,19 @@
 """Objects with nothing but values in them are answered at once; whatever is more is not missed."""
 
+from copy import copy
 from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import Enum
+from functools import partial
 
 import pytest
 import strawberry
-from graphql import parse
+from graphql import execute, parse
+from strawberry.execution import optimized_is_awaitable
 
 from gateway.engine import Prepared, compiled_executor
+from gateway.engine.rows import LONGEST_CODE, Code
+from gateway.engine.selections import MOST_MISSES, WORTH_IT
 
 
 @strawberry.type
@@ -94,8 +101,8 @@ def answers():
 
     def of(*rows):
         ROWS[:] = rows
-        results = [prepared.executor(None, None).execute_operation() for _ in range(3)]
-        assert results[0] == results[1] == results[2]
+        results = [prepared.executor(None, None).execute_operation() for _ in range(WORTH_IT + 1)]
+        assert all(result == results[0] for result in results)
         return results[0]
 
     yield of
@@ -179,3 +186,122 @@ def test_what_breaks_when_it_is_read_fails_its_own_field(answers):
         {"amount": 4, "currency": None},
     ]
     assert errors(result) == [(["items", 0, "price", "amount"], "broken")]
+
+
+@strawberry.enum
+class Side(Enum):
+    BUY = "b"
+    SELL = "s"
+
+
+class Word(str):
+    """Text of a class of its own."""
+
+    __slots__ = ()
+
+
+@strawberry.type
+class Values:
+    text: str | None = None
+    number: int | None = None
+    share: float | None = None
+    flag: bool | None = None
+    side: Side | None = None
+    exact: Decimal | None = None
+    tags: list[str | None] | None = None
+    grid: list[list[Money]] | None = None
+
+
+@dataclass
+class Other:
+    """What a resolver may return in place of the values it says."""
+
+    number: int
+
+
+@strawberry.type
+class Shelf:
+    @strawberry.field
+    def values(self) -> list[Values]:
+        return ROWS
+
+
+SHELF = strawberry.Schema(Shelf)
+FOUR_EUROS = Money(amount=4, currency="EUR")
+
+
+@pytest.fixture
+def ask():
+    """Ask a schema of its own functions for a document about values that are made each time."""
+    schema = copy(SHELF)
+    schema.execution_context_class = compiled_executor(lambda _: None)
+
+    def of(document, *makers, chosen=schema):
+        ROWS[:] = [make() for make in makers]
+        kind = chosen.execution_context_class
+        more = {"executor_class": kind} if chosen is schema else {}
+        return execute(
+            chosen._schema, document, is_awaitable=optimized_is_awaitable, **more
+        ).formatted
+
+    yield of
+    ROWS.clear()
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"text": "a", "number": -(2**31), "share": 0.5, "flag": True, "exact": Decimal("1.50")},
+        {"text": Word("a"), "number": True, "share": 3, "flag": False, "side": Side.SELL},
+        {"text": 7, "number": 2.0, "share": "x"},
+        {"number": 2**31},
+        {"share": float("nan")},
+        {"share": float("inf")},
+        {"flag": 1, "side": "b"},
+        {"exact": [1]},
+        {"text": ValueError("broken")},
+        {"tags": ["a", None], "grid": []},
+        {"tags": ("a",), "grid": [[FOUR_EUROS, FOUR_EUROS], []]},
+        {"tags": {"a": 1}, "grid": [[None]]},
+        {"tags": [1], "grid": [None]},
+        {"tags": range(3)},
+        {"grid": [[Money(amount=None, currency=None)]]},
+    ],
+)
+def test_each_value_is_answered_as_by_graphql_core_before_and_after_a_function_is_made(given, ask):
+    document = parse("{ values { text number share flag side exact tags grid { amount } } }")
+    makers = (lambda: Values(**given), Values)
+    expected = ask(document, *makers, chosen=SHELF)
+    for _ in range(WORTH_IT + 1):
+        assert ask(document, *makers) == expected
+
+
+def test_a_function_is_given_up_that_meets_what_it_is_not_for_again_and_again(ask, monkeypatch):
+    calls = []
+    made = Code.made
+
+    def counted(code):
+        function = made(code)
+        return lambda objects: calls.append(1) or function(objects)
+
+    monkeypatch.setattr(Code, "made", counted)
+    document, other = parse("{ values { number } }"), partial(Other, number=5)
+    for _ in range(WORTH_IT):
+        assert ask(document, Values) == {"data": {"values": [{"number": None}]}}
+    for _ in range(2 * MOST_MISSES):
+        assert ask(document, other) == {"data": {"values": [{"number": 5}]}}
+    assert len(calls) == 1 + MOST_MISSES
+
+
+def test_what_is_too_much_for_one_function_is_left_to_others(ask, monkeypatch):
+    lines = []
+    made = Code.made
+    monkeypatch.setattr(Code, "made", lambda code: lines.append(len(code._lines)) or made(code))
+    names = [f"n{number}" for number in range(LONGEST_CODE)]
+    text = f"{{ values {{ {' '.join(f'{name}: text' for name in names)} grid {{ amount }} }} }}"
+    row = dict.fromkeys(names, "a") | {"grid": [[{"amount": 4}]]}
+    document, values = parse(text), partial(Values, text="a", grid=[[FOUR_EUROS]])
+    for _ in range(2 * WORTH_IT):
+        assert ask(document, values) == {"data": {"values": [row]}}
+    assert 0 < max(lines) < LONGEST_CODE + 10
