@@ -116,9 +116,9 @@ class RequestLog:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 own, always = message.get("headers", ()), self._headers
-                names = dict(own)
-                if not self._names.isdisjoint(names):
-                    always = tuple(pair for pair in always if pair[0] not in names)
+                by_name = dict(own)
+                if not self._names.isdisjoint(by_name):
+                    always = tuple(pair for pair in always if pair[0] not in by_name)
                 message["headers"] = [*own, (b"x-request-id", request_id.encode()), *always]
             await send(message)
 

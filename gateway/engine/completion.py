@@ -157,7 +157,7 @@ class Completer:
                 name = f"{self._asked.parent}.{self._asked.name}"
                 message = f"Cannot return null for non-nullable field {name}."
                 self.fail(run, place, number, TypeError(message))
-        return await _of_some(self._present, run, values, place, present)
+        return await self.some(run, values, place, present)
 
     async def some(self, run: Run, values: Values, place: Place, chosen: Sequence[int]) -> Values:
         """Complete some values of a column, which are there; the others are null."""
@@ -282,7 +282,7 @@ class ObjectCompleter(Completer):
         return self._selection is not None and self._selection.is_plain
 
     def _expression(self, code: Code, value: str) -> str:
-        if self._kept is not None or self._class is None:
+        if self._kept is not None or self._class is None or is_special(self._class):
             raise NotStoredError
         code.add(f"if type({value}) is not {code.thing(self._class)}: return None")
         try:

@@ -39,9 +39,14 @@ def getter_of(definition: GraphQLField) -> Getter | None:
 
 
 def kind_of(type_: GraphQLObjectType) -> type | None:
-    """Return the class that a type was declared by, if Strawberry knows it."""
-    kind: type | None = getattr(definition_of(type_), "origin", None)
-    return kind
+    """Return the class that a type was declared by, if Strawberry knows it.
+
+    Objects of a generic type are of the class that is generic, whatever it is of.
+    """
+    definition = definition_of(type_)
+    kind: type | None = getattr(definition, "origin", None)
+    generic = getattr(definition, "concrete_of", None)
+    return kind if generic is None else generic.origin
 
 
 def is_stored(field: StrawberryField, kind: type) -> bool:

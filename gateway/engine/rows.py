@@ -1,7 +1,7 @@
 """Rows: one function, written out and compiled, that makes the answers of many objects.
 
-It reads what the objects store and leaves out what has to be asked for. Nothing but the attributes
-themselves costs anything then: no call for a field, no look at a type but a comparison.
+It reads what the objects store and leaves out what has to be asked for. What is as it should be
+costs no more than to read and compare it then, and a call only where a scalar needs one.
 """
 
 from collections.abc import Callable, Iterator
@@ -18,8 +18,8 @@ MakeRows = Callable[[list[Any]], Rows | None]
 KEPT_CODE = 256
 DEEPEST_BLOCK = 15
 """Python has twenty."""
-LONGEST_CODE = 500
-"""Lines of a function: compiling them takes some ten milliseconds."""
+MOST_VARIABLES = 500
+"""Variables of a function, those of what was tried in vain too: some ten milliseconds' work."""
 
 
 class NotStoredError(Exception):
@@ -30,7 +30,7 @@ class Code:
     """The text of a function over ``objects``, and the things that it names."""
 
     def __init__(self, run: Run) -> None:
-        """Begin one; ``run`` is the first that it is for."""
+        """Begin one; ``run`` tells how to select what is within objects."""
         self.run = run
         self._lines: list[str] = []
         self._depth = 2
@@ -38,7 +38,9 @@ class Code:
         self._variables = 0
 
     def variable(self) -> str:
-        """Return a name that nothing has yet."""
+        """Return a name that nothing has yet; raises NotStoredError when there are too many."""
+        if self._variables >= MOST_VARIABLES:
+            raise NotStoredError
         self._variables += 1
         return f"v{self._variables}"
 
@@ -64,19 +66,13 @@ class Code:
             self._depth -= 1
 
     def tried(self, write: Callable[[], str]) -> str | None:
-        """Return what some lines come to; none, and no lines, where something is not stored.
-
-        Nor if there are too many.
-        """
-        lines, depth = len(self._lines), self._depth
+        """Return what some lines come to; none, and no lines, where something is not stored."""
+        lines = len(self._lines)
         try:
-            expression = write()
-            if len(self._lines) < LONGEST_CODE:
-                return expression
+            return write()
         except NotStoredError:
-            self._depth = depth
-        del self._lines[lines:]
-        return None
+            del self._lines[lines:]
+            return None
 
     def made(self) -> MakeRows:
         """Compile it."""
@@ -91,5 +87,5 @@ def _compiled(body: str, names: tuple[str, ...]) -> Callable[..., MakeRows]:
     space: dict[str, Any] = {}
     head = f"def make({', '.join(names)}):\n    def rows_of(objects):\n"
     exec(f"{head}{body}\n    return rows_of", space)  # noqa: S102  # of nothing but identifiers
-    make: Callable[..., MakeRows] = space["make"]
+    make: Callable[..., MakeRows] = space.pop("make")
     return make

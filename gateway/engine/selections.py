@@ -29,7 +29,7 @@ from gateway.engine.fields import (
 from gateway.engine.keeping import Write
 from gateway.engine.leaves import Leaf, Values
 from gateway.engine.places import Place, Root
-from gateway.engine.rows import Code, MakeRows
+from gateway.engine.rows import MOST_VARIABLES, Code, MakeRows, NotStoredError
 from gateway.engine.running import Run
 
 WORTH_IT = 5
@@ -61,6 +61,8 @@ class Selection:
 
     def row(self, code: Code, source: str) -> str:
         """Write out an object's row; raises NotStoredError if it does not store all of it."""
+        if len(self._columns) > MOST_VARIABLES:
+            raise NotStoredError
         return _display({one.key: one.expression(code, source) for one in self._columns})
 
     async def objects(self, run: Run, objects: Values, place: Place) -> Values:
@@ -115,7 +117,9 @@ class Selection:
     def _make(self, run: Run) -> None:
         """Make the function that makes rows, if there is anything for it to do."""
         attributes = [one for one in self._columns if isinstance(one, Attribute)]
-        if self._kind is None or not all(one.is_stored for one in attributes):
+        if self._kind is None or len(self._columns) > MOST_VARIABLES:
+            return
+        if not all(one.is_stored for one in attributes):
             return  # what is run to read one may change what another is
         code, row, others = Code(run), {}, []
         code.add("rows = []")

@@ -25,7 +25,7 @@ OTHERWISE = frozenset({b"connection", b"transfer-encoding"})
 """Headers by which there is more to an answer than to write it."""
 
 KEPT_NAMES = 200
-
+"""Names of headers, about, that are known to be usual."""
 
 USUAL: set[bytes] = set()
 """Names of headers that only have to be written, as far as they are known."""
@@ -68,12 +68,13 @@ class WholeCycle(RequestResponseCycle):
     def _text(self, message: Any, body: bytes) -> bytes | None:
         """Write an answer out; none where there is more to it, or where something is wrong."""
         headers = [*self.default_headers, *message["headers"]]
-        names, values = zip(*headers, strict=True)
+        names, values = zip(*headers, strict=True) if headers else ((), ())
         if (
             self.access_log
             or not self.keep_alive
             or self.scope["method"] == "HEAD"
             or (b"content-length", b"%d" % len(body)) not in headers
+            or names.count(b"content-length") > 1
             or not are_usual(names)
             # Faster than to look for what may not be in a value, and says no rather too often.
             or not b"".join(values).decode("latin-1").isprintable()

@@ -197,3 +197,13 @@ async def read(reader):
     assert head.startswith(b"HTTP/1.1 200 OK\r\n")
     assert b"content-length: 1\r\n" in head
     return await reader.readexactly(1)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [[], [(b"content-length", b"2"), (b"content-length", b"7")], [(b"content-length", b"7")]],
+)
+async def test_an_answer_whose_length_is_not_told_once_is_left_to_uvicorn(headers):
+    cycle, _, _ = begun(WholeCycle)
+    cycle.default_headers = []
+    assert cycle._text({"status": 200, "headers": headers}, b"{}") is None
