@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from http.client import HTTPConnection
 from math import ceil
 from pathlib import Path
+from statistics import median
 from time import perf_counter
 from urllib.parse import urlsplit
 
@@ -39,8 +40,8 @@ LEAST = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
-    """How one server bore the load of one question."""
+class Turn:
+    """How one server bore the load of one question for a while; milliseconds of CPU a request."""
 
     load: Load
     cpu: float
@@ -49,6 +50,28 @@ class Measured:
     def rate(self) -> float:
         """Return requests a second."""
         return self.load.requests / self.load.seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What the turns of one server came to: the medians of each figure."""
+
+    rate: float
+    p50: float
+    p99: float
+    cpu: float
+    busy: float
+
+    @classmethod
+    def of(cls, turns: Sequence[Turn]) -> "Measured":
+        """Take the medians."""
+        return cls(
+            rate=median(one.rate for one in turns),
+            p50=median(one.load.p50 for one in turns),
+            p99=median(one.load.p99 for one in turns),
+            cpu=median(one.cpu for one in turns),
+            busy=median(one.load.busy for one in turns),
+        )
 
 
 def python_peers(engines: Sequence[str]) -> dict[str, list[str]]:
@@ -133,30 +156,39 @@ def check(servers: Mapping[str, Server], questions: Sequence[Question]) -> None:
             raise RuntimeError(f"{', '.join(wrong)}: another answer to the {question.title}")
 
 
-def measure(server: Server, question: Question, *, seconds: int, core: int) -> Measured:
-    """Warm a server up and put load on it."""
-    times = []
-    for _ in range(3):
-        begun = perf_counter()
-        answer(server, question)
-        times.append(perf_counter() - begun)
-    round_of_all = min(times) * question.connections
+def measure(
+    servers: Mapping[str, Server], question: Question, *, seconds: int, core: int
+) -> dict[str, Measured]:
+    """Warm servers up and put load on them by turns: what else the machine does meets all alike."""
+    lengths: dict[str, float] = {}
+    turns: dict[str, list[Turn]] = {title: [] for title in servers}
 
-    def run(at_least: float) -> Load:
-        return put_load(
+    def turn(title: str, least: float) -> Turn:
+        server = servers[title]
+        before = server.cpu_seconds()
+        load = put_load(
             server.url,
             question.body,
             connections=question.connections,
-            seconds=ceil(at_least),
+            seconds=ceil(least),
             core=core,
         )
+        if load.errors:
+            raise RuntimeError(f"{load.errors} bad answers of {title} to the {question.title}")
+        return Turn(load, (server.cpu_seconds() - before) / load.requests * 1000)
 
-    run(max(seconds / 2, LEAST / 5 * round_of_all))
-    before = server.cpu_seconds()
-    load = run(max(seconds, LEAST * round_of_all))
-    if load.errors:
-        raise RuntimeError(f"{load.errors} bad answers to the {question.title}")
-    return Measured(load, (server.cpu_seconds() - before) / load.requests * 1000)
+    for title, server in servers.items():
+        times = []
+        for _ in range(3):
+            begun = perf_counter()
+            answer(server, question)
+            times.append(perf_counter() - begun)
+        lengths[title] = LEAST * min(times) * question.connections / seconds
+        turn(title, max(seconds / 2, LEAST / 5 * min(times) * question.connections))
+    for _ in range(seconds):
+        for title, found in turns.items():
+            found.append(turn(title, lengths[title]))
+    return {title: Measured.of(found) for title, found in turns.items()}
 
 
 def print_heading(question: Question, beside: Sequence[str]) -> None:
@@ -171,9 +203,9 @@ def print_row(title: str, found: Measured, beside: Sequence[Measured]) -> None:
     """Print the figures of one server, and how many times those of others they are."""
     ratios = [found.rate / other.rate for other in beside]
     ratios += [found.cpu / other.cpu for other in beside]
-    note = "  the load's side was the limit" if found.load.busy > 0.9 else ""
+    note = "  the load's side was the limit" if found.busy > 0.9 else ""
     print(
-        f"{title:22}{found.rate:>9.0f}{found.load.p50:>9.2f}{found.load.p99:>9.2f}"
+        f"{title:22}{found.rate:>9.0f}{found.p50:>9.2f}{found.p99:>9.2f}"
         f"{found.cpu:>9.3f}" + "".join(f"{ratio:>12.2f}" for ratio in ratios) + note,
         flush=True,
     )
@@ -182,7 +214,7 @@ def print_row(title: str, found: Measured, beside: Sequence[Measured]) -> None:
 def main(arguments: Sequence[str] = ()) -> None:
     """Check and measure all servers."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks serving", description=__doc__)
-    parser.add_argument("--seconds", type=int, default=2, help="least time of a measurement")
+    parser.add_argument("--seconds", type=int, default=2, help="turns of a second at least")
     parser.add_argument("--questions", nargs="+", choices=QUESTIONS, default=list(QUESTIONS))
     parser.add_argument("--data", nargs="+", choices=DATA, default=list(DATA))
     parser.add_argument("--engines", nargs="+", choices=ENGINES, default=list(ENGINES))
@@ -215,9 +247,6 @@ def compare(
         beside = [title for title in (PLAIN, JIT) if title in servers]
         for question in questions:
             print_heading(question, beside)
-            found = {
-                title: measure(server, question, seconds=chosen.seconds, core=load_core)
-                for title, server in servers.items()
-            }
+            found = measure(servers, question, seconds=chosen.seconds, core=load_core)
             for title, one in found.items():
                 print_row(title, one, [found[other] for other in beside])
