@@ -396,11 +396,7 @@ def _spent(shape: Shape, objects: list[dict[str, Any]]) -> int:
         if items and isinstance(items[0], list):
             items = [item for some in items for item in some if item is not None]
         total += each * len(items)
-        if within is None:
-            continue
-        # What the engine has written already is one object, whatever is in it.
-        if within.fields:
+        if within is not None:
+            # What the engine has written already is one object, whatever is in it.
             total += _spent(within, [item for item in items if isinstance(item, dict)])
-        else:
-            total += within.certain * list(map(type, items)).count(dict)
     return total

@@ -284,7 +284,7 @@ class ObjectCompleter(Completer):
     def _expression(self, code: Code, value: str) -> str:
         if self._kept is not None or self._class is None or is_special(self._class):
             raise NotStoredError
-        code.add(f"if type({value}) is not {code.thing(self._class)}: return None")
+        code.require(value, self._class)
         try:
             return self._select(code.run).row(code, value)
         except GraphQLError as error:  # @skip or @include with a variable that is null

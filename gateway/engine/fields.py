@@ -1,7 +1,6 @@
 """Fields: how a plan gets the values of one field for all objects of a level."""
 
 from collections.abc import Awaitable, Callable
-from functools import lru_cache
 from inspect import getattr_static
 from operator import attrgetter
 from types import MemberDescriptorType
@@ -19,8 +18,6 @@ from gateway.engine.running import Run
 
 BatchResolver = Callable[..., Awaitable[list[Any]]]
 Getter = Callable[[Any], Any]
-
-KEPT_READERS = 4096
 
 # What Strawberry calls its own functions. Where another version calls them otherwise, they are
 # called as any other function is: slower, and with the same answers.
@@ -64,17 +61,6 @@ def tells_class(type_: GraphQLObjectType) -> type | None:
     if declared is not None and getattr(declared, "__qualname__", "") != IS_TYPE_OF:
         return None
     return kind_of(type_)
-
-
-@lru_cache(KEPT_READERS)
-def reader_of(name: str) -> Callable[[Values], Values]:
-    """Make what reads an attribute of many objects.
-
-    It is written out and compiled: to read by the attribute's name takes half of the time that
-    `attrgetter` does. The name is one that a class was declared with, so it is an identifier.
-    """
-    made: Callable[[Values], Values] = eval(f"lambda objects: [one.{name} for one in objects]")  # noqa: S307
-    return made
 
 
 class Column:
@@ -145,7 +131,6 @@ class Attribute(Column):
         self.is_stored = kind is not None and is_stored(field, kind)
         """Whether its values can be read as often as one likes."""
         self._name = field.python_name
-        self._read_all = reader_of(self._name) if self.is_stored else None
 
     @property
     def is_plain(self) -> bool:
@@ -162,11 +147,6 @@ class Attribute(Column):
 
     def read(self, objects: Values) -> Values:
         """Read all objects, each once; an exception is its object's value."""
-        if self._read_all is not None:
-            try:
-                return self._read_all(objects)
-            except Exception:  # noqa: BLE001, S110  # found again below
-                pass
         values: Values = []
         rest = iter(objects)
         while len(values) < len(objects):

@@ -53,6 +53,10 @@ class Code:
         """Write one more line."""
         self._lines.append("    " * self._depth + line)
 
+    def require(self, value: str, kind: type) -> None:
+        """End the function where a value is not of exactly this class."""
+        self.add(f"if type({value}) is not {self.thing(kind)}: return None")
+
     @contextmanager
     def within(self, head: str) -> Iterator[None]:
         """Write lines into a block; raises NotStoredError for one too deep within others."""

@@ -116,15 +116,15 @@ class Selection:
 
     def _make(self, run: Run) -> None:
         """Make the function that makes rows, if there is anything for it to do."""
-        attributes = [one for one in self._columns if isinstance(one, Attribute)]
         if self._kind is None or len(self._columns) > MOST_VARIABLES:
             return
+        attributes = [one for one in self._columns if isinstance(one, Attribute)]
         if not all(one.is_stored for one in attributes):
             return  # what is run to read one may change what another is
         code, row, others = Code(run), {}, []
         code.add("rows = []")
         with code.within("for one in objects:"):
-            code.add(f"if type(one) is not {code.thing(self._kind)}: return None")
+            code.require("one", self._kind)
             for column in self._columns:
                 expression = code.tried(partial(column.expression, code, "one"))
                 row[column.key] = expression or "None"
